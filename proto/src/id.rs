@@ -1,0 +1,80 @@
+//! Identifiers, each a type of its own so that none is taken for another.
+//!
+//! All encode as fixed-width little-endian integers: in a slot the width costs nothing, and a fixed
+//! one needs no loop.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident($inner:ty)) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Serialize, Deserialize)]
+        pub struct $name(#[serde(with = "postcard::fixint::le")] pub $inner);
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+id! {
+    /// A core of the machine, numbered from 0 (the management core) in the order of the firmware's
+    /// list without gaps. Not the APIC id, which is sparse: see [`ApicId`].
+    CoreId(u16)
+}
+
+impl CoreId {
+    /// The core that boots, runs the coordinator and the console.
+    pub const MANAGEMENT: Self = Self(0);
+
+    /// The index of this core in tables that have an entry per core.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+id! {
+    /// The hardware's name of a core: 32 bits, sparse, never an index (Intel SDM vol. 3, 11.4.6).
+    ApicId(u32)
+}
+
+id! {
+    /// A process, 1..=32767; 0 means "none". Reused late, see [`Generation`].
+    Pid(u16)
+}
+
+id! {
+    /// Tells two processes that had the same [`Pid`] apart. Never reused.
+    Generation(u32)
+}
+
+id! {
+    /// A virtual core of a process, 0..`max_vcores`.
+    VcoreId(u16)
+}
+
+id! {
+    /// Counts the leases that a core has been given; the coordinator raises it with every
+    /// `StartCore` and `SetContext` to that core.
+    Epoch(u32)
+}
+
+/// The right of one vcore to one core, for one stay on it.
+///
+/// Every message about a running vcore names the lease that it means, so that one which arrives late
+/// (the core has moved on) can be told from one that is in time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Lease {
+    /// The process that holds the core.
+    pub pid: Pid,
+    /// Which process of that pid.
+    pub generation: Generation,
+    /// The vcore that runs there.
+    pub vcore: VcoreId,
+    /// The core's count of leases, this one included.
+    pub epoch: Epoch,
+}
