@@ -3,6 +3,7 @@
 //! All encode as fixed-width little-endian integers: in a slot the width costs nothing, and a fixed
 //! one needs no loop.
 
+use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
@@ -11,6 +12,11 @@ macro_rules! id {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive(Serialize, Deserialize)]
         pub struct $name(#[serde(with = "postcard::fixint::le")] pub $inner);
+
+        // Exact; a derived one would reckon with a varint.
+        impl MaxSize for $name {
+            const POSTCARD_MAX_SIZE: usize = size_of::<$inner>();
+        }
 
         impl core::fmt::Display for $name {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -67,7 +73,7 @@ id! {
 ///
 /// Every message about a running vcore names the lease that it means, so that one which arrives late
 /// (the core has moved on) can be told from one that is in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 pub struct Lease {
     /// The process that holds the core.
     pub pid: Pid,

@@ -1,7 +1,7 @@
 //! What two parties of Atoll must agree on.
 //!
 //! Ids ([`id`]), the messages between cores ([`message`]), their encoding in a slot of a ring
-//! ([`slot`]), the command line that the host tool hands to the kernel ([`boot`]) and the exit codes
+//! ([`slot`]), a sample of each ([`sample`]), the command line that the host tool hands to the kernel ([`boot`]) and the exit codes
 //! that come back ([`exit`]). Every other crate depends on this one and it depends on none of them:
 //! no I/O, no allocation, no unsafe code.
 
@@ -12,3 +12,5 @@ pub mod boot;
 pub mod exit;
 pub mod id;
 pub mod message;
+pub mod sample;
+pub mod slot;

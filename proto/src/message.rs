@@ -8,6 +8,7 @@
 //! receiver has checked whose they are.
 
 use crate::id::{ApicId, CoreId, Generation, Lease, Pid};
+use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
 
 /// Which ring of a pair a message travels in.
@@ -23,7 +24,7 @@ pub enum Lane {
 }
 
 /// A range of virtual memory, in pages of 4 KiB. `pages == 0` means the whole address space.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 pub struct PageRange {
     /// The first page's number (its address divided by 4,096).
     #[serde(with = "postcard::fixint::le")]
@@ -34,7 +35,7 @@ pub struct PageRange {
 }
 
 /// From the coordinator to a CPU driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 pub enum ToCore {
     /// Are you alive? Answered by [`ToMonitor::Pong`] with the same number.
     Ping {
@@ -90,7 +91,7 @@ pub enum ToCore {
 }
 
 /// From a CPU driver to the coordinator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 pub enum ToMonitor {
     /// The core is up and serves its rings.
     Join {
@@ -158,7 +159,7 @@ pub enum ToMonitor {
 }
 
 /// Between two CPU drivers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 pub enum Peer {
     /// Send it back as [`Peer::Pong`].
     Ping {

@@ -1,0 +1,90 @@
+//! One message of each kind, with every field set to something that shows.
+//!
+//! For golden bytes, property tests and the experiment that measures what a message of each kind
+//! costs. In each list the position of a sample is its variant's tag; a test fails when a variant has
+//! no sample or the wrong name.
+
+use crate::id::{ApicId, CoreId, Epoch, Generation, Lease, Pid, VcoreId};
+use crate::message::{PageRange, Peer, ToCore, ToMonitor};
+
+/// A message and what reports call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample<M> {
+    /// `Enum::Variant`.
+    pub name: &'static str,
+    /// The message.
+    pub message: M,
+}
+
+const fn sample<M>(name: &'static str, message: M) -> Sample<M> {
+    Sample { name, message }
+}
+
+/// A lease with four different numbers.
+pub const LEASE: Lease = Lease {
+    pid: Pid(0x0201),
+    generation: Generation(0x0605_0403),
+    vcore: VcoreId(0x0807),
+    epoch: Epoch(0x0c0b_0a09),
+};
+
+/// All kinds from the coordinator to a CPU driver, by tag.
+pub const TO_CORE: &[Sample<ToCore>] = &[
+    sample("ToCore::Ping", ToCore::Ping { nonce: 0x0403_0201 }),
+    sample("ToCore::Dump", ToCore::Dump),
+    sample("ToCore::Stop", ToCore::Stop),
+    sample(
+        "ToCore::TlbShootdown",
+        ToCore::TlbShootdown {
+            pid: Pid(0x0201),
+            generation: Generation(0x0605_0403),
+            range: PageRange { first: 0x0e0d_0c0b_0a09_0807, pages: 0x1211_100f },
+            ticket: 0x1615_1413,
+        },
+    ),
+    sample("ToCore::Link", ToCore::Link { peer: CoreId(0x0201), ends: 0x0a09_0807_0605_0403 }),
+    sample("ToCore::Unlink", ToCore::Unlink { peer: CoreId(0x0201) }),
+    sample(
+        "ToCore::Experiment",
+        ToCore::Experiment {
+            role: 0x01,
+            peer: CoreId(0x0302),
+            rounds: 0x0706_0504,
+            warmup: 0x0b0a_0908,
+            batch: 0x0d0c,
+        },
+    ),
+];
+
+/// All kinds from a CPU driver to the coordinator, by tag.
+pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
+    sample("ToMonitor::Join", ToMonitor::Join { apic: ApicId(0x0403_0201) }),
+    sample("ToMonitor::Pong", ToMonitor::Pong { nonce: 0x0403_0201 }),
+    sample("ToMonitor::CoreFailed", ToMonitor::CoreFailed { report: 0x0403_0201 }),
+    sample("ToMonitor::Dumped", ToMonitor::Dumped { report: 0x0403_0201 }),
+    sample("ToMonitor::Stopped", ToMonitor::Stopped),
+    sample("ToMonitor::Stale", ToMonitor::Stale { kind: 0x7f, lease: LEASE }),
+    sample("ToMonitor::ShootdownDone", ToMonitor::ShootdownDone { ticket: 0x0403_0201 }),
+    sample("ToMonitor::Linked", ToMonitor::Linked { peer: CoreId(0x0201) }),
+    sample(
+        "ToMonitor::Unlinked",
+        ToMonitor::Unlinked { peer: CoreId(0x0201), ends: 0x0a09_0807_0605_0403 },
+    ),
+    sample(
+        "ToMonitor::ExperimentDone",
+        ToMonitor::ExperimentDone {
+            begin: 0x0807_0605_0403_0201,
+            end: 0x100f_0e0d_0c0b_0a09,
+            samples: 0x1413_1211,
+        },
+    ),
+];
+
+/// All kinds between two CPU drivers, by tag.
+pub const PEER: &[Sample<Peer>] = &[
+    sample("Peer::Ping", Peer::Ping { nonce: 0x0403_0201, value: 0x0c0b_0a09_0807_0605 }),
+    sample("Peer::Pong", Peer::Pong { nonce: 0x0403_0201, value: 0x0c0b_0a09_0807_0605 }),
+    sample("Peer::Data", Peer::Data { value: 0x0807_0605_0403_0201 }),
+    sample("Peer::End", Peer::End),
+    sample("Peer::Sum", Peer::Sum { value: 0x0807_0605_0403_0201 }),
+];

@@ -1,0 +1,143 @@
+//! What lies in a slot: the bytes of every kind of message, and what decoders make of any bytes.
+
+mod variants;
+
+use proptest::prelude::{ProptestConfig, any, prop_assert, proptest};
+use proto::message::{Peer, ToCore, ToMonitor};
+use proto::sample::{PEER, Sample, TO_CORE, TO_MONITOR};
+use proto::slot::{DecodeError, Message, Slot};
+use std::fmt::Debug;
+
+/// The encoding of each sample, in hexadecimal. A line changes only together with a new version of
+/// the protocol; a new variant adds one.
+const GOLDEN: &[(&str, &str)] = &[
+    ("ToCore::Ping", "0001020304"),
+    ("ToCore::Dump", "01"),
+    ("ToCore::Stop", "02"),
+    ("ToCore::TlbShootdown", "030102030405060708090a0b0c0d0e0f10111213141516"),
+    ("ToCore::Link", "040102030405060708090a"),
+    ("ToCore::Unlink", "050102"),
+    ("ToCore::Experiment", "060102030405060708090a0b0c0d"),
+    ("ToMonitor::Join", "0001020304"),
+    ("ToMonitor::Pong", "0101020304"),
+    ("ToMonitor::CoreFailed", "0201020304"),
+    ("ToMonitor::Dumped", "0301020304"),
+    ("ToMonitor::Stopped", "04"),
+    ("ToMonitor::Stale", "057f0102030405060708090a0b0c"),
+    ("ToMonitor::ShootdownDone", "0601020304"),
+    ("ToMonitor::Linked", "070102"),
+    ("ToMonitor::Unlinked", "080102030405060708090a"),
+    ("ToMonitor::ExperimentDone", "090102030405060708090a0b0c0d0e0f1011121314"),
+    ("Peer::Ping", "000102030405060708090a0b0c"),
+    ("Peer::Pong", "010102030405060708090a0b0c"),
+    ("Peer::Data", "020102030405060708"),
+    ("Peer::End", "03"),
+    ("Peer::Sum", "040102030405060708"),
+];
+
+fn encoded<M: Message>(message: &M) -> Vec<u8> {
+    let mut slot = Slot::EMPTY;
+    let len = slot.encode(message);
+    slot.bytes()[..len].to_vec()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn golden_of(name: &str) -> &'static str {
+    let line = GOLDEN.iter().find(|(golden, _)| *golden == name);
+    line.unwrap_or_else(|| panic!("{name} has no golden bytes")).1
+}
+
+fn check_samples<M: Message + Debug + PartialEq>(owner: &str, samples: &[Sample<M>]) {
+    let names: Vec<_> = samples.iter().map(|sample| sample.name.to_owned()).collect();
+    let variants = variants::of::<M>();
+    assert!(variants.len() <= 128, "a tag is one byte");
+    assert_eq!(names, variants.iter().map(|v| format!("{owner}::{v}")).collect::<Vec<_>>());
+    for (tag, Sample { name, message }) in samples.iter().enumerate() {
+        let bytes = encoded(message);
+        assert_eq!(usize::from(bytes[0]), tag, "{name} is not where its tag says");
+        assert_eq!(hexadecimal(&bytes), golden_of(name), "the encoding of {name} changed");
+        check_foreign_codecs(message, &bytes);
+    }
+}
+
+/// An ordinary postcard decoder reads our bytes, and ours reads what postcard wrote.
+fn check_foreign_codecs<M: Message + Debug + PartialEq>(message: &M, ours: &[u8]) {
+    let (theirs, rest): (M, _) = postcard::take_from_bytes(ours).expect("postcard reads our slots");
+    assert_eq!((&theirs, rest), (message, &[][..]));
+    let written = postcard::to_allocvec(message).expect("postcard encodes every message");
+    assert_eq!(written, ours);
+    let mut bytes = [0xa5; Slot::LEN];
+    bytes[..written.len()].copy_from_slice(&written);
+    assert_eq!(Slot::from_bytes(bytes).decode(), Ok(*message));
+}
+
+#[test]
+fn every_variant_has_a_sample_with_golden_bytes_that_any_postcard_codec_agrees_on() {
+    check_samples("ToCore", TO_CORE);
+    check_samples("ToMonitor", TO_MONITOR);
+    check_samples("Peer", PEER);
+    assert_eq!(GOLDEN.len(), TO_CORE.len() + TO_MONITOR.len() + PEER.len());
+}
+
+#[test]
+fn unknown_variants_are_errors() {
+    for tag in [TO_CORE.len() as u8, 0x7f, 0xff] {
+        assert_eq!(Slot::from_bytes([tag; Slot::LEN]).decode::<ToCore>(), Err(DecodeError));
+    }
+}
+
+#[test]
+fn a_tag_longer_than_it_need_be_is_an_error() {
+    let mut bytes = [0; Slot::LEN];
+    bytes[..2].copy_from_slice(&[0x81, 0x00]);
+    assert_eq!(postcard::take_from_bytes::<ToCore>(&bytes).map(|it| it.0), Ok(ToCore::Dump));
+    assert_eq!(Slot::from_bytes(bytes).decode::<ToCore>(), Err(DecodeError));
+}
+
+/// Decodes bytes as `M`: the same outcome as postcard's own decoder (overlong tags aside), and what
+/// decodes, encodes again.
+fn check_any_bytes<M: Message + Debug + PartialEq>(bytes: [u8; Slot::LEN]) {
+    let ours = Slot::from_bytes(bytes).decode::<M>();
+    let theirs = postcard::take_from_bytes::<M>(&bytes).map(|(message, _)| message);
+    assert_eq!(ours.ok(), theirs.ok().filter(|_| bytes[0] < 0x80));
+    if let Ok(message) = ours {
+        let again = encoded(&message);
+        assert!(again.len() <= M::POSTCARD_MAX_SIZE);
+        assert_eq!(postcard::from_bytes::<M>(&again), Ok(message));
+    }
+}
+
+/// Bytes that begin with a variant's tag are a random value of it, since fields are fixed-width.
+fn check_random_value<M: Message + Debug + PartialEq>(
+    mut bytes: [u8; Slot::LEN],
+    samples: &[Sample<M>],
+) -> bool {
+    bytes[0] %= samples.len() as u8;
+    let Ok(message) = Slot::from_bytes(bytes).decode::<M>() else { return false };
+    encoded(&message) == bytes[..encoded(&message).len()]
+}
+
+const CASES: u32 = if cfg!(miri) { 8 } else { 4096 };
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+
+    #[test]
+    fn any_bytes_decode_to_a_value_or_an_error(bytes in any::<[[u8; 32]; 2]>()) {
+        let bytes: [u8; Slot::LEN] = bytes.concat().try_into().expect("64 bytes");
+        check_any_bytes::<ToCore>(bytes);
+        check_any_bytes::<ToMonitor>(bytes);
+        check_any_bytes::<Peer>(bytes);
+    }
+
+    #[test]
+    fn random_values_come_back(bytes in any::<[[u8; 32]; 2]>()) {
+        let bytes: [u8; Slot::LEN] = bytes.concat().try_into().expect("64 bytes");
+        prop_assert!(check_random_value(bytes, TO_CORE));
+        prop_assert!(check_random_value(bytes, TO_MONITOR));
+        prop_assert!(check_random_value(bytes, PEER));
+    }
+}
