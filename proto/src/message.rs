@@ -59,15 +59,13 @@ pub enum ToCore {
         #[serde(with = "postcard::fixint::le")]
         ticket: u32,
     },
-    /// Take your ends of a pair of rings to another core ([`ToMonitor::Linked`]).
+    /// Take your ends of a pair of rings to another core out of your handoff cell; they are yours from
+    /// now on ([`ToMonitor::Linked`]).
     Link {
         /// The core at the other end.
         peer: CoreId,
-        /// Address of the ends, owned by the receiver from now on.
-        #[serde(with = "postcard::fixint::le")]
-        ends: u64,
     },
-    /// Give the ends of the rings to that core back ([`ToMonitor::Unlinked`]).
+    /// Put the ends of the rings to that core into your handoff cell ([`ToMonitor::Unlinked`]).
     Unlink {
         /// The core at the other end.
         peer: CoreId,
@@ -88,6 +86,8 @@ pub enum ToCore {
         #[serde(with = "postcard::fixint::le")]
         batch: u16,
     },
+    /// Tell what you have counted so far ([`ToMonitor::Counters`]).
+    Count,
 }
 
 /// From a CPU driver to the coordinator.
@@ -136,13 +136,10 @@ pub enum ToMonitor {
         /// The core at the other end.
         peer: CoreId,
     },
-    /// Answers [`ToCore::Unlink`].
+    /// Answers [`ToCore::Unlink`]: the ends are in the handoff cell and the coordinator's again.
     Unlinked {
         /// The core at the other end.
         peer: CoreId,
-        /// Address of the ends, owned by the coordinator again.
-        #[serde(with = "postcard::fixint::le")]
-        ends: u64,
     },
     /// Answers [`ToCore::Experiment`].
     ExperimentDone {
@@ -152,9 +149,58 @@ pub enum ToMonitor {
         /// Clock when it ended.
         #[serde(with = "postcard::fixint::le")]
         end: u64,
-        /// How many samples lie in the core's sample buffer.
+        /// How many operations lay between.
         #[serde(with = "postcard::fixint::le")]
-        samples: u32,
+        operations: u32,
+    },
+    /// The summary of a core's samples, sent before [`ToMonitor::ExperimentDone`] by a part that takes
+    /// samples. In ticks of the clock.
+    Samples {
+        /// How many samples.
+        #[serde(with = "postcard::fixint::le")]
+        n: u32,
+        /// The least.
+        #[serde(with = "postcard::fixint::le")]
+        min: u32,
+        /// Half of the samples are at most this.
+        #[serde(with = "postcard::fixint::le")]
+        p50: u32,
+        /// Nine in ten are at most this.
+        #[serde(with = "postcard::fixint::le")]
+        p90: u32,
+        /// 99 in 100 are at most this.
+        #[serde(with = "postcard::fixint::le")]
+        p99: u32,
+        /// The greatest.
+        #[serde(with = "postcard::fixint::le")]
+        max: u32,
+        /// The mean in thousandths.
+        #[serde(with = "postcard::fixint::le")]
+        mean_thousandths: u64,
+    },
+    /// Answers [`ToCore::Count`]: counts since the core started, wrapping.
+    Counters {
+        /// Doorbells that the core rang, to the coordinator and to peers.
+        #[serde(with = "postcard::fixint::le")]
+        doorbells: u32,
+        /// Times it halted.
+        #[serde(with = "postcard::fixint::le")]
+        halts: u32,
+        /// Doorbells that it heard.
+        #[serde(with = "postcard::fixint::le")]
+        heard: u32,
+        /// Timer interrupts that it took.
+        #[serde(with = "postcard::fixint::le")]
+        timers: u32,
+        /// Messages sent to peers.
+        #[serde(with = "postcard::fixint::le")]
+        peer_sent: u64,
+        /// Messages received from peers.
+        #[serde(with = "postcard::fixint::le")]
+        peer_received: u64,
+        /// Clock ticks spent halted.
+        #[serde(with = "postcard::fixint::le")]
+        asleep: u64,
     },
 }
 

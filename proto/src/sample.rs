@@ -42,7 +42,7 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
             ticket: 0x1615_1413,
         },
     ),
-    sample("ToCore::Link", ToCore::Link { peer: CoreId(0x0201), ends: 0x0a09_0807_0605_0403 }),
+    sample("ToCore::Link", ToCore::Link { peer: CoreId(0x0201) }),
     sample("ToCore::Unlink", ToCore::Unlink { peer: CoreId(0x0201) }),
     sample(
         "ToCore::Experiment",
@@ -54,6 +54,7 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
             batch: 0x0d0c,
         },
     ),
+    sample("ToCore::Count", ToCore::Count),
 ];
 
 /// All kinds from a CPU driver to the coordinator, by tag.
@@ -66,16 +67,37 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
     sample("ToMonitor::Stale", ToMonitor::Stale { kind: 0x7f, lease: LEASE }),
     sample("ToMonitor::ShootdownDone", ToMonitor::ShootdownDone { ticket: 0x0403_0201 }),
     sample("ToMonitor::Linked", ToMonitor::Linked { peer: CoreId(0x0201) }),
-    sample(
-        "ToMonitor::Unlinked",
-        ToMonitor::Unlinked { peer: CoreId(0x0201), ends: 0x0a09_0807_0605_0403 },
-    ),
+    sample("ToMonitor::Unlinked", ToMonitor::Unlinked { peer: CoreId(0x0201) }),
     sample(
         "ToMonitor::ExperimentDone",
         ToMonitor::ExperimentDone {
             begin: 0x0807_0605_0403_0201,
             end: 0x100f_0e0d_0c0b_0a09,
-            samples: 0x1413_1211,
+            operations: 0x1413_1211,
+        },
+    ),
+    sample(
+        "ToMonitor::Samples",
+        ToMonitor::Samples {
+            n: 0x0403_0201,
+            min: 0x0807_0605,
+            p50: 0x0c0b_0a09,
+            p90: 0x100f_0e0d,
+            p99: 0x1413_1211,
+            max: 0x1817_1615,
+            mean_thousandths: 0x201f_1e1d_1c1b_1a19,
+        },
+    ),
+    sample(
+        "ToMonitor::Counters",
+        ToMonitor::Counters {
+            doorbells: 0x0403_0201,
+            halts: 0x0807_0605,
+            heard: 0x0c0b_0a09,
+            timers: 0x100f_0e0d,
+            peer_sent: 0x1817_1615_1413_1211,
+            peer_received: 0x201f_1e1d_1c1b_1a19,
+            asleep: 0x2827_2625_2423_2221,
         },
     ),
 ];
