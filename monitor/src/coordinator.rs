@@ -1,0 +1,186 @@
+//! The step: takes an input apart and hands it to the part of the coordinator that it concerns.
+
+use crate::config::Config;
+use crate::core_set::{CoreSet, MAX_CORES};
+use crate::cores::{Core, CoreState, CoreView, TIMERS_PER_CORE, Timer};
+use crate::input::{Command, Input};
+use crate::output::{Outbox, Output};
+use crate::timers::{TimerId, Timers};
+use alloc::vec::Vec;
+use proto::id::CoreId;
+use proto::message::ToMonitor;
+
+/// Timers handled in one step; more wait for the next, which the armed deadline brings at once.
+const TIMERS_PER_STEP: usize = 16;
+
+/// The owner of the machine's cores.
+///
+/// Allocates when it is made and never in [`Coordinator::step`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Coordinator {
+    pub(crate) config: Config,
+    pub(crate) now: u64,
+    pub(crate) cores: Vec<Core>,
+    pub(crate) online: CoreSet,
+    pub(crate) timers: Timers,
+    pub(crate) armed: Option<u64>,
+    pub(crate) heartbeat_paused: bool,
+    /// The core after the one that was pinged last.
+    pub(crate) heartbeat_next: CoreId,
+    pub(crate) counters: Counters,
+}
+
+/// What the coordinator has counted since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Counters {
+    /// Steps.
+    pub steps: u64,
+    /// Messages sent to cores.
+    pub sent: u64,
+    /// Messages that nothing had asked for, or that came too late.
+    pub unexpected: u64,
+    /// Cores lost.
+    pub lost: u64,
+}
+
+impl Coordinator {
+    /// Makes the coordinator of a machine whose cores' start-up begins `now`.
+    ///
+    /// `usable` has an entry per core in the firmware's list: false for one that must be left alone.
+    /// Core 0, on which this runs, is online from the start. Cores above [`MAX_CORES`] are ignored.
+    #[must_use]
+    pub fn new(config: Config, now: u64, usable: &[bool]) -> Self {
+        let count = usable.len().clamp(1, MAX_CORES);
+        let mut new = Self {
+            config,
+            now,
+            cores: Vec::with_capacity(count),
+            online: CoreSet::EMPTY,
+            timers: Timers::new(1 + count * TIMERS_PER_CORE as usize),
+            armed: None,
+            heartbeat_paused: false,
+            heartbeat_next: CoreId(1),
+            counters: Counters::default(),
+        };
+        new.cores.push(Core::new(CoreState::Online, now));
+        new.online.insert(CoreId::MANAGEMENT);
+        for (core, &usable) in (1..).map(CoreId).zip(usable.iter().take(count).skip(1)) {
+            let state = if usable { CoreState::Starting } else { CoreState::Absent };
+            new.cores.push(Core::new(state, now));
+            if usable {
+                new.set_timer(Timer::Change(core), now.saturating_add(config.start_timeout));
+            }
+        }
+        if count > 1 {
+            new.set_timer(Timer::Heartbeat, now.saturating_add(config.heartbeat_interval));
+        }
+        new
+    }
+
+    /// Takes one input at the moment `now` (never before that of an earlier step) and puts what is to
+    /// be done into `out`.
+    ///
+    /// Whoever drives it starts with an [`Input::Tick`], which arms the first deadline.
+    pub fn step(&mut self, now: u64, input: Input, out: &mut Outbox) {
+        self.now = self.now.max(now);
+        self.counters.steps += 1;
+        let before = out.outputs().len();
+        match input {
+            Input::Message { core, message } => self.on_message(core, message, out),
+            Input::Tick => self.on_tick(out),
+            Input::Console(command) => self.on_command(command, out),
+            Input::StartFailed { core } => self.on_start_failed(core, out),
+            Input::PauseHeartbeat => self.heartbeat_paused = true,
+            Input::ResumeHeartbeat => self.heartbeat_paused = false,
+        }
+        let sends = out.outputs()[before..].iter().filter(|it| matches!(it, Output::Send { .. }));
+        self.counters.sent += sends.count() as u64;
+        self.arm(out);
+    }
+
+    /// How many cores the firmware lists.
+    #[must_use]
+    pub fn core_count(&self) -> usize {
+        self.cores.len()
+    }
+
+    /// What is known about a core.
+    #[must_use]
+    pub fn core(&self, core: CoreId) -> Option<CoreView> {
+        self.cores.get(core.index()).map(Core::view)
+    }
+
+    /// The cores that serve.
+    #[must_use]
+    pub fn online(&self) -> CoreSet {
+        self.online
+    }
+
+    /// What has been counted.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn on_message(&mut self, core: CoreId, message: ToMonitor, out: &mut Outbox) {
+        if core.index() >= self.cores.len() {
+            self.counters.unexpected += 1;
+            return;
+        }
+        match message {
+            ToMonitor::Join { apic } => self.on_join(core, apic, out),
+            ToMonitor::Pong { nonce } => self.on_pong(core, nonce, out),
+            ToMonitor::Dumped { report } => self.on_dumped(core, report, out),
+            ToMonitor::Stopped => self.on_stopped(core, out),
+            ToMonitor::CoreFailed { report } => self.on_core_failed(core, report, out),
+            // Links, experiments and what they measure answer whoever started them; nothing else has
+            // been asked for.
+            _ => self.count_unexpected(core),
+        }
+    }
+
+    fn on_command(&mut self, command: Command, out: &mut Outbox) {
+        let done = match command {
+            Command::Ping { core } => self.ask_ping(core, out),
+            Command::Dump { core } => self.ask_dump(core, out),
+            Command::Stop { core } => self.ask_stop(core, out),
+            Command::Start { core } => self.ask_start(core, out),
+        };
+        if let Err(why) = done {
+            out.tell(crate::Event::Refused { command, why });
+        }
+    }
+
+    fn on_tick(&mut self, out: &mut Outbox) {
+        for _ in 0..TIMERS_PER_STEP {
+            let Some(timer) = self.timers.expired(self.now) else { return };
+            match Timer::from_number(timer.0) {
+                Timer::Heartbeat => self.on_heartbeat(out),
+                Timer::Ping(core) => self.on_ping_overdue(core, out),
+                Timer::Dump(core) => self.on_dump_overdue(core, out),
+                Timer::Change(core) => self.on_change_overdue(core, out),
+            }
+        }
+    }
+
+    fn arm(&mut self, out: &mut Outbox) {
+        let deadline = self.timers.soonest();
+        if deadline != self.armed {
+            self.armed = deadline;
+            out.push(Output::Arm { deadline });
+        }
+    }
+
+    pub(crate) fn set_timer(&mut self, timer: Timer, deadline: u64) {
+        self.timers.set(TimerId(timer.number()), deadline);
+    }
+
+    pub(crate) fn cancel_timer(&mut self, timer: Timer) {
+        self.timers.cancel(TimerId(timer.number()));
+    }
+
+    pub(crate) fn count_unexpected(&mut self, core: CoreId) {
+        self.counters.unexpected += 1;
+        self.cores[core.index()].unexpected += 1;
+    }
+}

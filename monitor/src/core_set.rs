@@ -1,0 +1,155 @@
+//! A set of cores: one bit each, every operation in constant time.
+
+use proto::id::CoreId;
+
+/// The greatest number of cores of a machine.
+pub const MAX_CORES: usize = 256;
+
+const WORDS: usize = MAX_CORES / 64;
+
+/// A set of cores; core numbers of [`MAX_CORES`] and above are never members.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CoreSet([u64; WORDS]);
+
+impl CoreSet {
+    /// No core.
+    pub const EMPTY: Self = Self([0; WORDS]);
+
+    fn place(core: CoreId) -> Option<(usize, u64)> {
+        (core.index() < MAX_CORES).then(|| (core.index() / 64, 1 << (core.index() % 64)))
+    }
+
+    /// Adds a core; says whether it was new.
+    pub fn insert(&mut self, core: CoreId) -> bool {
+        let Some((word, bit)) = Self::place(core) else { return false };
+        let new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        new
+    }
+
+    /// Takes a core out; says whether it was a member.
+    pub fn remove(&mut self, core: CoreId) -> bool {
+        let Some((word, bit)) = Self::place(core) else { return false };
+        let member = self.0[word] & bit != 0;
+        self.0[word] &= !bit;
+        member
+    }
+
+    /// Is this core a member?
+    #[must_use]
+    pub fn contains(&self, core: CoreId) -> bool {
+        Self::place(core).is_some_and(|(word, bit)| self.0[word] & bit != 0)
+    }
+
+    /// How many members it has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|word| word.count_ones() as usize).sum()
+    }
+
+    /// Has it no member?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0 == [0; WORDS]
+    }
+
+    /// The members of both sets.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|i| self.0[i] & other.0[i]))
+    }
+
+    /// The members of either set.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|i| self.0[i] | other.0[i]))
+    }
+
+    /// The members of this set that are not in the other.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        Self(core::array::from_fn(|i| self.0[i] & !other.0[i]))
+    }
+
+    /// The smallest member that is at least `from`.
+    #[must_use]
+    pub fn at_or_after(&self, from: CoreId) -> Option<CoreId> {
+        let (first, bit) = Self::place(from)?;
+        let masked = |word: usize| self.0[word] & if word == first { !(bit - 1) } else { !0 };
+        let word = (first..WORDS).find(|&word| masked(word) != 0)?;
+        Some(Self::name(word, masked(word).trailing_zeros()))
+    }
+
+    /// The greatest member that is at most `from`.
+    #[must_use]
+    pub fn at_or_before(&self, from: CoreId) -> Option<CoreId> {
+        let (last, bit) = Self::place(from)?;
+        let masked = |word: usize| self.0[word] & if word == last { bit | (bit - 1) } else { !0 };
+        let word = (0..=last).rev().find(|&word| masked(word) != 0)?;
+        Some(Self::name(word, 63 - masked(word).leading_zeros()))
+    }
+
+    /// The member whose number is nearest to `to`, the smaller one of two.
+    #[must_use]
+    pub fn nearest(&self, to: CoreId) -> Option<CoreId> {
+        match (self.at_or_before(to), self.at_or_after(to)) {
+            (Some(below), Some(above)) => {
+                Some(if above.0 - to.0 < to.0 - below.0 { above } else { below })
+            }
+            (below, above) => below.or(above),
+        }
+    }
+
+    /// The members in rising order.
+    pub fn iter(&self) -> impl Iterator<Item = CoreId> + use<> {
+        let set = *self;
+        let mut next = Some(CoreId(0));
+        core::iter::from_fn(move || {
+            let found = set.at_or_after(next?)?;
+            next = found.0.checked_add(1).map(CoreId);
+            Some(found)
+        })
+    }
+
+    fn name(word: usize, bit: u32) -> CoreId {
+        CoreId(u16::try_from(word * 64 + bit as usize).expect("below MAX_CORES"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CoreId, CoreSet};
+    use alloc::vec::Vec;
+
+    fn set(cores: &[u16]) -> CoreSet {
+        let mut set = CoreSet::EMPTY;
+        for &core in cores {
+            assert!(set.insert(CoreId(core)));
+        }
+        set
+    }
+
+    #[test]
+    fn members_come_in_rising_order() {
+        let numbers: Vec<u16> = set(&[255, 0, 64, 63, 7]).iter().map(|core| core.0).collect();
+        assert_eq!(numbers, [0, 7, 63, 64, 255]);
+    }
+
+    #[test]
+    fn the_nearest_member_is_found_across_words() {
+        let cores = set(&[3, 60, 130]);
+        assert_eq!(cores.nearest(CoreId(90)), Some(CoreId(60)));
+        assert_eq!(cores.nearest(CoreId(100)), Some(CoreId(130)));
+        assert_eq!(cores.nearest(CoreId(0)), Some(CoreId(3)));
+        assert_eq!(cores.nearest(CoreId(255)), Some(CoreId(130)));
+        assert_eq!(CoreSet::EMPTY.nearest(CoreId(9)), None);
+    }
+
+    #[test]
+    fn a_core_out_of_range_is_no_member() {
+        let mut cores = CoreSet::EMPTY;
+        assert!(!cores.insert(CoreId(256)));
+        assert!(!cores.contains(CoreId(256)) && cores.is_empty());
+        assert!(!cores.remove(CoreId(300)));
+    }
+}

@@ -1,0 +1,203 @@
+//! What the coordinator wants done.
+
+use crate::input::Command;
+use alloc::vec::Vec;
+use core::fmt;
+use proto::id::{ApicId, CoreId};
+use proto::message::ToCore;
+
+/// One thing to do. The outputs of a step are applied in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Output {
+    /// Put a message into a core's ring (core 0: its local queue).
+    Send {
+        /// To whom.
+        core: CoreId,
+        /// What.
+        message: ToCore,
+    },
+    /// Stop the core by INIT, make its rings anew and start it up; it will send `Join`.
+    Restart {
+        /// Which one.
+        core: CoreId,
+    },
+    /// Send the core an NMI: it did not answer `Dump`, and the NMI makes it write its report.
+    Nmi {
+        /// Which one.
+        core: CoreId,
+    },
+    /// Call `step` with [`crate::Input::Tick`] at this moment; replaces what was armed before.
+    Arm {
+        /// When, or `None` for not at all.
+        deadline: Option<u64>,
+    },
+    /// Tell the console.
+    Tell(Event),
+}
+
+/// What the console is told. Every [`Command`] gets exactly one of those that its variant names, or
+/// `Refused`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Event {
+    /// A core is up for the first time.
+    Joined {
+        /// Which one.
+        core: CoreId,
+        /// What the hardware calls it.
+        apic: ApicId,
+    },
+    /// Answers `Ping`.
+    Pong {
+        /// The core that answered.
+        core: CoreId,
+        /// From the step that sent the ping to the step that saw the answer, in clock ticks.
+        round_trip: u64,
+    },
+    /// Answers `Ping`: the deadline has passed, or the core was lost or stopped meanwhile.
+    PingUnanswered {
+        /// The core that was asked.
+        core: CoreId,
+    },
+    /// Answers `Dump`: the report is in the core's report buffer.
+    Dumped {
+        /// The core that answered.
+        core: CoreId,
+        /// Length of the report in bytes.
+        report: u32,
+        /// It took an NMI.
+        by_nmi: bool,
+    },
+    /// Answers `Dump`: not even the NMI brought a report.
+    DumpUnanswered {
+        /// The core that was asked.
+        core: CoreId,
+    },
+    /// Answers `Stop`: the core is parked.
+    Stopped {
+        /// Which one.
+        core: CoreId,
+    },
+    /// Answers `Stop`: the deadline has passed; the core counts as lost.
+    StopUnanswered {
+        /// Which one.
+        core: CoreId,
+    },
+    /// Answers `Start`: the core is online.
+    Started {
+        /// Which one.
+        core: CoreId,
+        /// From `Restart` to `Join`, in clock ticks.
+        took: u64,
+    },
+    /// Answers `Start`: the deadline has passed.
+    StartUnanswered {
+        /// Which one.
+        core: CoreId,
+    },
+    /// Answers any command: not done, and why.
+    Refused {
+        /// What was asked.
+        command: Command,
+        /// Why not.
+        why: Refusal,
+    },
+    /// A core is out of service.
+    CoreLost {
+        /// Which one.
+        core: CoreId,
+        /// Why.
+        why: LossCause,
+    },
+    /// A core that had fallen silent has answered after all and serves again.
+    CoreBack {
+        /// Which one.
+        core: CoreId,
+    },
+}
+
+/// Why a core is out of service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LossCause {
+    /// It did not join within the deadline of its start.
+    NeverJoined,
+    /// It could not be started.
+    StartFailed,
+    /// It did not answer within the deadline.
+    NoAnswer,
+    /// It panicked; its report buffer holds so many bytes of last words.
+    Panicked {
+        /// Length of the report in bytes.
+        report: u32,
+    },
+}
+
+/// Why a command is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The machine has no core of that number.
+    NoSuchCore,
+    /// The firmware lists the core as unusable.
+    Absent,
+    /// Core 0 runs the coordinator and the console.
+    ManagementCore,
+    /// The core is not online.
+    NotOnline,
+    /// The core is online or starting already.
+    AlreadyOnline,
+    /// The same was asked before and is not answered yet.
+    Busy,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoSuchCore => "no such core",
+            Self::Absent => "the firmware lists this core as unusable",
+            Self::ManagementCore => "core 0 runs the coordinator and the console",
+            Self::NotOnline => "the core is not online",
+            Self::AlreadyOnline => "the core is online or starting",
+            Self::Busy => "asked before, and not answered yet",
+        })
+    }
+}
+
+/// Where a step puts its outputs: room for one step is made at construction.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Outbox {
+    outputs: Vec<Output>,
+}
+
+impl Outbox {
+    /// More than the outputs of any one step.
+    pub const CAPACITY: usize = 256;
+
+    /// Makes an empty outbox with room for the outputs of a step.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { outputs: Vec::with_capacity(Self::CAPACITY) }
+    }
+
+    /// The outputs in the order in which they are to be applied, leaving the outbox empty.
+    pub fn drain(&mut self) -> impl Iterator<Item = Output> + '_ {
+        self.outputs.drain(..)
+    }
+
+    /// The outputs, left where they are.
+    #[must_use]
+    pub fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    pub(crate) fn push(&mut self, output: Output) {
+        debug_assert!(self.outputs.len() < Self::CAPACITY, "a step has too many outputs");
+        self.outputs.push(output);
+    }
+
+    pub(crate) fn send(&mut self, core: CoreId, message: ToCore) {
+        self.push(Output::Send { core, message });
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        self.push(Output::Tell(event));
+    }
+}
