@@ -91,6 +91,15 @@ impl Slot {
     /// than it need be (which no encoder writes).
     #[inline(always)]
     pub fn decode<M: Message>(&self) -> Result<M, DecodeError> {
+        self.decode_counted().map(|(message, _)| message)
+    }
+
+    /// Decodes the message in this slot and tells how many bytes it takes.
+    ///
+    /// # Errors
+    /// As [`Slot::decode`].
+    #[inline(always)]
+    pub fn decode_counted<M: Message>(&self) -> Result<(M, usize), DecodeError> {
         const { M::FITS };
         // With this known, the loop over the tag's bytes folds to nothing: 18 instructions less.
         if self.0[0] >= VARINT_GOES_ON {
@@ -98,7 +107,8 @@ impl Slot {
         }
         let reader = Reader { bytes: &self.0, at: 0 };
         let mut deserializer = postcard::Deserializer::from_flavor(reader);
-        M::deserialize(&mut deserializer).map_err(|_| DecodeError)
+        let message = M::deserialize(&mut deserializer).map_err(|_| DecodeError)?;
+        Ok((message, deserializer.finalize().map_err(|_| DecodeError)?))
     }
 }
 
@@ -140,7 +150,7 @@ struct Reader<'de> {
 }
 
 impl<'de> de_flavors::Flavor<'de> for Reader<'de> {
-    type Remainder = ();
+    type Remainder = usize;
     type Source = &'de [u8; Slot::LEN];
 
     #[inline(always)]
@@ -158,7 +168,8 @@ impl<'de> de_flavors::Flavor<'de> for Reader<'de> {
         taken.ok_or(postcard::Error::DeserializeUnexpectedEnd)
     }
 
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
+    #[inline(always)]
+    fn finalize(self) -> postcard::Result<usize> {
+        Ok(self.at)
     }
 }

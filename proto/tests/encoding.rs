@@ -77,7 +77,7 @@ fn check_foreign_codecs<M: Message + Debug + PartialEq>(message: &M, ours: &[u8]
     assert_eq!(written, ours);
     let mut bytes = [0xa5; Slot::LEN];
     bytes[..written.len()].copy_from_slice(&written);
-    assert_eq!(Slot::from_bytes(bytes).decode(), Ok(*message));
+    assert_eq!(Slot::from_bytes(bytes).decode_counted(), Ok((*message, ours.len())));
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! The receiver: whom to look at, in which order, and how to stop looking.
+
+use super::hardware::{Activity, Hardware};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use proto::id::CoreId;
+
+/// Routine messages of one sender that are handled before the next sender's turn.
+pub const BURST: usize = 8;
+
+/// What a core does about messages. Implemented by the one who owns the receiving ends.
+pub trait Handler {
+    /// Handles one message from the immediate lane of `sender`; false if there was none.
+    fn immediate(&mut self, sender: CoreId) -> bool;
+
+    /// Handles one message from the routine lane of `sender`; false if there was none.
+    fn routine(&mut self, sender: CoreId) -> bool;
+}
+
+/// Knows which senders have something, and takes them in turn.
+#[derive(Debug)]
+pub struct Inbox {
+    /// Senders whose flag was seen and whose rings have not been found empty since, each once; its
+    /// capacity is the number of cores.
+    waiting: Vec<CoreId>,
+    /// Whether a sender is among those waiting, by number.
+    listed: Box<[bool]>,
+}
+
+impl Inbox {
+    /// Makes an inbox for senders 0..`cores`. It allocates nothing later.
+    #[must_use]
+    pub fn new(cores: usize) -> Self {
+        let listed = alloc::vec![false; cores].into_boxed_slice();
+        Self { waiting: Vec::with_capacity(cores), listed }
+    }
+
+    /// Makes one pass: looks at the flag bytes, handles the immediate messages of all senders that have
+    /// something, then at most [`BURST`] routine ones of each, with a look at the sender's immediate lane
+    /// before each. Returns whether any sender had something, so that there may be more.
+    ///
+    /// An empty inbox costs the scan of the flag bytes and nothing else.
+    #[inline]
+    pub fn serve(&mut self, hardware: &impl Hardware, handler: &mut impl Handler) -> bool {
+        self.collect(hardware);
+        if self.waiting.is_empty() {
+            return false;
+        }
+        for &sender in &self.waiting {
+            while handler.immediate(sender) {}
+        }
+        let listed = &mut self.listed;
+        self.waiting.retain(|&sender| {
+            let more = has_more_after_burst(sender, handler);
+            listed[sender.index()] = more;
+            more
+        });
+        true
+    }
+
+    /// Moves all senders whose flag is set to those waiting. The flags are cleared before the rings are
+    /// read, with one fence for all: a message put after its sender's ring was read sets the flag anew.
+    #[inline]
+    fn collect(&mut self, hardware: &impl Hardware) {
+        let mut next = hardware.next_raised(0);
+        if next.is_none() {
+            return;
+        }
+        while let Some(sender) = next {
+            hardware.lower(sender);
+            if !core::mem::replace(&mut self.listed[sender.index()], true) {
+                self.waiting.push(sender);
+            }
+            next = hardware.next_raised(sender.index() + 1);
+        }
+        hardware.fence();
+    }
+
+    /// Halts until a doorbell rings, unless something is there already. Returns whether it halted.
+    ///
+    /// The caller has flushed its outbox. After the return the core is in the kernel, and looks again.
+    pub fn sleep(&mut self, hardware: &impl Hardware) -> bool {
+        let alone = self.leave(hardware, Activity::Asleep);
+        if alone {
+            hardware.halt();
+        }
+        hardware.publish(Activity::Kernel);
+        alone
+    }
+
+    /// Publishes that the core leaves the kernel, and looks once more: false means that there is something
+    /// to serve and the core must not leave. Whoever comes back from user mode, or stays after all,
+    /// calls [`Inbox::enter`].
+    #[must_use]
+    pub fn leave(&mut self, hardware: &impl Hardware, activity: Activity) -> bool {
+        if !self.waiting.is_empty() {
+            return false;
+        }
+        hardware.publish(activity);
+        hardware.fence();
+        hardware.next_raised(0).is_none()
+    }
+
+    /// Publishes that the core is in the kernel again. No fence: a sender that still sees the old state
+    /// rings a doorbell too many, no more.
+    pub fn enter(&self, hardware: &impl Hardware) {
+        hardware.publish(Activity::Kernel);
+    }
+}
+
+/// One sender's turn; true if it was ended by the count and not by the ring.
+#[inline]
+fn has_more_after_burst(sender: CoreId, handler: &mut impl Handler) -> bool {
+    for _ in 0..BURST {
+        while handler.immediate(sender) {}
+        if !handler.routine(sender) {
+            return false;
+        }
+    }
+    true
+}

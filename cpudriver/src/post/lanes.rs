@@ -1,0 +1,138 @@
+//! The typed ends of a link from one core to another: two rings, its lanes.
+
+use super::bounds::Post;
+use super::ring::{SlotConsumer, SlotProducer};
+use core::marker::PhantomData;
+use proto::message::Lane;
+use proto::slot::{DecodeError, Slot};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+/// Slots of each lane: 4 KiB. More would cost latency, as both ends walk through the whole ring and it
+/// leaves the nearest cache.
+pub const SLOTS: usize = 64;
+
+/// A full lane: the message comes back, nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full<M>(pub M);
+
+/// What has passed one end of a link since boot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages of both lanes.
+    pub messages: u64,
+    /// Bytes of their encodings (not of the slots).
+    pub bytes: u64,
+}
+
+impl Traffic {
+    const NONE: Self = Self { messages: 0, bytes: 0 };
+
+    #[inline(always)]
+    fn count(&mut self, bytes: usize) {
+        self.messages += 1;
+        self.bytes += bytes as u64;
+    }
+}
+
+/// The sender's end of a link: encodes messages of type `M` into the ring of their lane.
+///
+/// Sending publishes a message to a receiver that looks; to make one look, send through
+/// [`Outbox`](super::Outbox).
+#[derive(Debug)]
+pub struct Sender<M, P = Producer<Slot>> {
+    immediate: P,
+    routine: P,
+    sent: Traffic,
+    kind: PhantomData<fn(M)>,
+}
+
+impl<M: Post, P: SlotProducer> Sender<M, P> {
+    /// Makes an end of the producers of its two lanes.
+    pub const fn new(immediate: P, routine: P) -> Self {
+        Self { immediate, routine, sent: Traffic::NONE, kind: PhantomData }
+    }
+
+    /// Puts a message into its lane.
+    ///
+    /// # Errors
+    /// [`Full`] with the message when its lane has no slot left, or none but those reserved for answers
+    /// and the message is a request ([`Post::is_request`]).
+    #[inline(always)]
+    pub fn send(&mut self, message: &M) -> Result<(), Full<M>> {
+        let ring = match message.lane() {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        if message.is_request() && ring.room() <= M::RESERVED {
+            return Err(Full(*message));
+        }
+        let bytes = ring.put(|slot| slot.encode(message)).ok_or(Full(*message))?;
+        self.sent.count(bytes);
+        Ok(())
+    }
+
+    /// How many messages of a lane fit at least.
+    #[must_use]
+    pub fn room(&self, lane: Lane) -> usize {
+        match lane {
+            Lane::Immediate => self.immediate.room(),
+            Lane::Routine => self.routine.room(),
+        }
+    }
+
+    /// What was sent so far.
+    #[must_use]
+    pub const fn traffic(&self) -> Traffic {
+        self.sent
+    }
+}
+
+/// The receiver's end of a link: decodes messages of type `M` where they lie.
+#[derive(Debug)]
+pub struct Receiver<M, C = Consumer<Slot>> {
+    immediate: C,
+    routine: C,
+    received: Traffic,
+    kind: PhantomData<fn() -> M>,
+}
+
+impl<M: Post, C: SlotConsumer> Receiver<M, C> {
+    /// Makes an end of the consumers of its two lanes.
+    pub const fn new(immediate: C, routine: C) -> Self {
+        Self { immediate, routine, received: Traffic::NONE, kind: PhantomData }
+    }
+
+    /// Takes the oldest message of a lane, if there is one. A slot that holds no message of type `M` is
+    /// consumed all the same and shows as an error.
+    #[inline(always)]
+    pub fn take(&mut self, lane: Lane) -> Option<Result<M, DecodeError>> {
+        let ring = match lane {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        let decoded = ring.take(Slot::decode_counted::<M>)?;
+        self.received.count(decoded.map_or(0, |(_, bytes)| bytes));
+        Some(decoded.map(|(message, _)| message))
+    }
+
+    /// Whether both lanes are empty now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.immediate.is_empty() && self.routine.is_empty()
+    }
+
+    /// What was taken so far; messages that did not decode count with no bytes.
+    #[must_use]
+    pub const fn traffic(&self) -> Traffic {
+        self.received
+    }
+}
+
+/// Allocates the rings of a link with `slots` slots in each lane and gives its two ends. They are
+/// meant to live for ever: whoever drops the last end frees the memory, on whatever core that is.
+#[must_use]
+pub fn link<M: Post>(slots: usize) -> (Sender<M>, Receiver<M>) {
+    let (immediate_in, immediate_out) = RingBuffer::new(slots);
+    let (routine_in, routine_out) = RingBuffer::new(slots);
+    (Sender::new(immediate_in, routine_in), Receiver::new(immediate_out, routine_out))
+}

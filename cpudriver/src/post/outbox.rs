@@ -1,0 +1,115 @@
+//! The end of a sender's step: flag bytes, one fence, doorbells.
+
+use super::bounds::Post;
+use super::hardware::{Activity, Hardware};
+use super::lanes::{Full, Sender};
+use super::ring::SlotProducer;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use proto::id::CoreId;
+use proto::message::Lane;
+
+/// Doorbells of one receiver, as this sender saw them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Knocks {
+    /// Doorbells rung.
+    pub rung: u64,
+    /// Doorbells saved because the receiver was in the kernel.
+    pub suppressed: u64,
+}
+
+/// One receiver in the book of an outbox.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    /// Twice the step in which this receiver was last sent to, plus 1 if by the immediate lane.
+    mark: u64,
+    knocks: Knocks,
+}
+
+/// Notes whom a step sends to, and lets them know when the step is over.
+///
+/// Nothing that was sent is sure to be seen before [`Outbox::flush`]: a core must flush before it
+/// halts, leaves for user mode or waits for an answer.
+#[derive(Debug)]
+pub struct Outbox {
+    entries: Box<[Entry]>,
+    /// Receivers of this step, each once; its capacity is the number of cores.
+    touched: Vec<CoreId>,
+    step: u64,
+}
+
+impl Outbox {
+    /// Makes an outbox for receivers 0..`cores`. It allocates nothing later.
+    #[must_use]
+    pub fn new(cores: usize) -> Self {
+        let entries = alloc::vec![Entry::default(); cores].into_boxed_slice();
+        Self { entries, touched: Vec::with_capacity(cores), step: 1 }
+    }
+
+    /// Puts a message into the link to `receiver`, which learns of it at the next [`Outbox::flush`].
+    ///
+    /// # Errors
+    /// [`Full`] with the message, as [`Sender::send`].
+    ///
+    /// # Panics
+    /// When the outbox was not made for as many cores.
+    #[inline(always)]
+    pub fn send<M: Post, P: SlotProducer>(
+        &mut self,
+        receiver: CoreId,
+        link: &mut Sender<M, P>,
+        message: &M,
+    ) -> Result<(), Full<M>> {
+        link.send(message)?;
+        self.note(receiver, message.lane());
+        Ok(())
+    }
+
+    /// Notes that something was put for `receiver`, in whatever way.
+    ///
+    /// # Panics
+    /// When the outbox was not made for as many cores.
+    #[inline(always)]
+    pub fn note(&mut self, receiver: CoreId, lane: Lane) {
+        let calm = self.step * 2;
+        let mark = calm + u64::from(matches!(lane, Lane::Immediate));
+        let entry = &mut self.entries[receiver.index()];
+        if entry.mark < mark {
+            if entry.mark < calm {
+                self.touched.push(receiver);
+            }
+            entry.mark = mark;
+        }
+    }
+
+    /// Ends the step: sets the flag byte at every receiver's doorstep, fences once for all of them, then
+    /// rings those that would not look by themselves and those with an immediate message.
+    #[inline]
+    pub fn flush(&mut self, hardware: &impl Hardware) {
+        if self.touched.is_empty() {
+            return;
+        }
+        for &receiver in &self.touched {
+            hardware.raise(receiver);
+        }
+        hardware.fence();
+        for &receiver in &self.touched {
+            let entry = &mut self.entries[receiver.index()];
+            let urgent = entry.mark % 2 == 1;
+            if urgent || hardware.activity_of(receiver) != Activity::Kernel {
+                hardware.ring(receiver);
+                entry.knocks.rung += 1;
+            } else {
+                entry.knocks.suppressed += 1;
+            }
+        }
+        self.touched.clear();
+        self.step += 1;
+    }
+
+    /// Doorbells to `receiver` since boot.
+    #[must_use]
+    pub fn knocks(&self, receiver: CoreId) -> Knocks {
+        self.entries.get(receiver.index()).map(|entry| entry.knocks).unwrap_or_default()
+    }
+}
