@@ -50,6 +50,8 @@ pub mod inbox;
 pub mod lanes;
 pub mod outbox;
 pub mod ring;
+#[cfg(test)]
+mod tests;
 
 pub use hardware::{Activity, Hardware, MAX_CORES};
 pub use inbox::{Handler, Inbox};
