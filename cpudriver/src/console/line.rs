@@ -35,8 +35,8 @@ pub enum Event<'a> {
 }
 
 /// Calls the visitor with every word that could stand where the last word of the given text (the line
-/// up to the cursor) stands; words that don't begin like it are ignored. Words are separated by blanks
-/// and `;`.
+/// up to the cursor) stands; words that don't begin like it are ignored. Words are separated by blanks,
+/// `;` and `{`.
 pub type Completer = fn(&str, &mut dyn FnMut(&str));
 
 /// The editor; see the [module](self).
@@ -299,9 +299,9 @@ impl Editor {
     }
 }
 
-/// The part of `text` after the last blank or `;`.
+/// The part of `text` after the last blank, `;` or `{`.
 fn last_word(text: &str) -> &str {
-    text.rsplit([' ', ';']).next().unwrap_or("")
+    text.rsplit([' ', ';', '{']).next().unwrap_or("")
 }
 
 #[cfg(test)]

@@ -1,0 +1,186 @@
+//! What can be typed at the console, as types.
+//!
+//! [`COMMANDS`] is the one description of the commands: it drives [`parse`], [`write_help`] and
+//! [`complete`]. To add a command, add a variant to [`Command`] and an entry to the table.
+
+mod args;
+mod error;
+mod experiments;
+mod help;
+mod nearest;
+mod table;
+
+use super::core_set::CoreSet;
+use super::output::Format;
+use args::Args;
+use core::time::Duration;
+use error::Problem;
+pub use error::UsageError;
+pub use experiments::{EXPERIMENTS, Experiment, ExperimentSet};
+pub use help::{complete, write_help};
+use proto::id::CoreId;
+pub use table::COMMANDS;
+
+/// A command with its arguments, all of them in range; whether the machine has the core is for the one
+/// who carries it out to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command<'a> {
+    /// Explain a command, or list all.
+    Help {
+        /// The name of a command of [`COMMANDS`].
+        topic: Option<&'static str>,
+    },
+    /// Show one core in detail, or all.
+    Cores {
+        /// Which one.
+        core: Option<CoreId>,
+    },
+    /// Measure round trips to a core.
+    Ping {
+        /// Which one.
+        core: CoreId,
+        /// How many, at least 1.
+        count: u32,
+    },
+    /// Run experiments.
+    Bench(Bench),
+    /// Show the use of memory.
+    Mem,
+    /// Show the kernel's log.
+    Log {
+        /// Only that many of the last lines.
+        lines: Option<u32>,
+    },
+    /// Show what a core is doing.
+    Backtrace {
+        /// Which one.
+        core: CoreId,
+    },
+    /// Make a core panic.
+    Panic {
+        /// Which one.
+        core: CoreId,
+    },
+    /// Make a core spin with interrupts off.
+    Hang {
+        /// Which one, not the management core.
+        core: CoreId,
+    },
+    /// Park a core.
+    Stop {
+        /// Which one, not the management core.
+        core: CoreId,
+    },
+    /// Start a core that is stopped, or failed, or silent.
+    Start {
+        /// Which one, not the management core.
+        core: CoreId,
+    },
+    /// Do nothing for a while; whole microseconds.
+    Sleep(Duration),
+    /// Show which kernel this is.
+    Version,
+    /// Restart the machine.
+    Reboot,
+    /// Switch the machine off.
+    Exit {
+        /// The status for the host, at most [`proto::exit::MAX_USER_CODE`].
+        code: u8,
+    },
+    /// Print a text.
+    Echo(&'a str),
+    /// Run a script several times.
+    Repeat {
+        /// How many times, at least 1.
+        times: u32,
+        /// What [`super::script::statements`] splits and [`parse`] takes: its statements have been
+        /// checked, and none of them is a `repeat`.
+        body: &'a str,
+    },
+}
+
+/// The arguments of `bench`; what isn't given is for the experiment to choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bench {
+    /// Which experiments, at least one.
+    pub experiments: ExperimentSet,
+    /// Cores that may take part, instead of all.
+    pub cores: Option<CoreSet>,
+    /// Operations per measurement, at least 1.
+    pub rounds: Option<u32>,
+    /// Operations before measuring begins.
+    pub warmup: Option<u32>,
+}
+
+/// A command, and how its results are to be printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// What to do.
+    pub command: Command<'a>,
+    /// How to print what comes out.
+    pub format: Format,
+}
+
+/// The description of a command.
+#[derive(Debug)]
+pub struct Spec {
+    /// Its first word.
+    pub name: &'static str,
+    /// Its arguments, as in its usage: what may be left out stands in brackets.
+    pub arguments: &'static str,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// The rest that one should know; empty, or whole sentences, in lines of at most 80 characters.
+    pub details: &'static str,
+    /// What it prints.
+    prints: Prints,
+    /// Makes the command from what follows its name.
+    parse: for<'a> fn(&mut Args<'a>) -> Result<Command<'a>, UsageError<'a>>,
+}
+
+/// What a command prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prints {
+    /// Results, which can be had as JSON.
+    Results,
+    /// Nothing that a program would want to read.
+    Nothing,
+}
+
+impl Spec {
+    /// The command of that name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        COMMANDS.iter().find(|spec| spec.name == name)
+    }
+
+    fn takes_json(&self) -> bool {
+        self.prints == Prints::Results
+    }
+}
+
+/// Makes a request of a statement; `None` if it is blank or only a comment.
+///
+/// # Errors
+///
+/// What is wrong with it, ready to be shown.
+pub fn parse(statement: &str) -> Result<Option<Request<'_>>, UsageError<'_>> {
+    let statement = statement.trim();
+    let (name, rest) = statement.split_once(char::is_whitespace).unwrap_or((statement, ""));
+    if name.is_empty() || name.starts_with('#') {
+        return Ok(None);
+    }
+    let spec = Spec::find(name).ok_or_else(|| unknown_command(name))?;
+    let mut args = Args::new(spec, rest);
+    let command = (spec.parse)(&mut args)?;
+    let format = args.finish()?;
+    Ok(Some(Request { command, format }))
+}
+
+fn unknown_command(name: &str) -> UsageError<'_> {
+    let nearest = nearest::nearest(name, COMMANDS.iter().map(|spec| spec.name));
+    UsageError::new(None, Problem::UnknownCommand { name, nearest })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! The table of commands.
+
+use super::super::script::statements;
+use super::args::Args;
+use super::error::Problem;
+use super::{Command, Prints, Spec, UsageError, experiments, parse};
+use proto::exit::MAX_USER_CODE;
+
+/// All commands, in the order in which `help` lists them.
+pub static COMMANDS: &[Spec] = &[
+    Spec {
+        name: "help",
+        arguments: "[COMMAND]",
+        summary: "explains a command, or lists all",
+        details: "\
+Several commands can stand on a line, separated by `;`. A `#` begins a comment.
+Keys are those of readline; Tab completes names.",
+        prints: Prints::Results,
+        parse: parse_help,
+    },
+    Spec {
+        name: "cores",
+        arguments: "[CORE]",
+        summary: "shows the cores: states, messages, doorbells, halts",
+        details: "\
+States: online; halted (idle until a doorbell rings); silent (no answer in time);
+failed (panicked); stopped (by `stop`); absent (never came up). For one core also
+the phases of its start, its lease and what it still has to answer.",
+        prints: Prints::Results,
+        parse: |args| Ok(Command::Cores { core: args.optional_core()? }),
+    },
+    Spec {
+        name: "ping",
+        arguments: "CORE [N]",
+        summary: "measures N round trips to a core and back",
+        details: "N is 1 if not given. The core may sleep: then waking it is part of the time.",
+        prints: Prints::Results,
+        parse: |args| {
+            let core = args.core()?;
+            let count = args.optional_number("N", 1..=1_000_000)?.unwrap_or(1);
+            Ok(Command::Ping { core, count })
+        },
+    },
+    Spec {
+        name: "bench",
+        arguments: "[NAME...] [--cores LIST] [--rounds ROUNDS] [--warmup ROUNDS]",
+        summary: "runs experiments, all of them if none is named",
+        details: "LIST names the cores that may take part, such as 1,3-5.",
+        prints: Prints::Results,
+        parse: experiments::parse,
+    },
+    Spec {
+        name: "mem",
+        arguments: "",
+        summary: "shows the memory of the machine and of each heap",
+        details: "",
+        prints: Prints::Results,
+        parse: |_| Ok(Command::Mem),
+    },
+    Spec {
+        name: "log",
+        arguments: "[N]",
+        summary: "shows the kernel's log, or its last N lines",
+        details: "The log keeps the latest lines, as far as they fit; the oldest go first.",
+        prints: Prints::Results,
+        parse: |args| Ok(Command::Log { lines: args.optional_number("N", 1..=1_000_000)? }),
+    },
+    Spec {
+        name: "bt",
+        arguments: "CORE",
+        summary: "shows what a core is doing: its registers and its calls",
+        details: "Asks by message first, and by NMI if the core doesn't answer.",
+        prints: Prints::Results,
+        parse: |args| Ok(Command::Backtrace { core: args.core()? }),
+    },
+    Spec {
+        name: "panic",
+        arguments: "CORE",
+        summary: "makes a core panic, to see that the others go on",
+        details: "On core 0, which runs the console, it stops the machine with status 101.",
+        prints: Prints::Nothing,
+        parse: |args| Ok(Command::Panic { core: args.core()? }),
+    },
+    Spec {
+        name: "hang",
+        arguments: "CORE",
+        summary: "makes a core spin with interrupts off, to see it noticed",
+        details: "Not core 0, which would have to notice. `start` brings the core back.",
+        prints: Prints::Nothing,
+        parse: |args| Ok(Command::Hang { core: args.other_core()? }),
+    },
+    Spec {
+        name: "stop",
+        arguments: "CORE",
+        summary: "parks a core",
+        details: "Not core 0, which runs the console.",
+        prints: Prints::Results,
+        parse: |args| Ok(Command::Stop { core: args.other_core()? }),
+    },
+    Spec {
+        name: "start",
+        arguments: "CORE",
+        summary: "starts a core that is stopped, failed or silent",
+        details: "The core is reset (INIT) and comes up as it did when the machine was started.",
+        prints: Prints::Results,
+        parse: |args| Ok(Command::Start { core: args.other_core()? }),
+    },
+    Spec {
+        name: "sleep",
+        arguments: "SECONDS",
+        summary: "waits, for example 0.5",
+        details: "Up to a day, with up to six decimals. Ctrl-C ends it.",
+        prints: Prints::Nothing,
+        parse: |args| Ok(Command::Sleep(args.seconds()?)),
+    },
+    Spec {
+        name: "echo",
+        arguments: "[TEXT]",
+        summary: "prints a text",
+        details: "The text ends at a `;` or at a word that begins with `#`.",
+        prints: Prints::Nothing,
+        parse: |args| Ok(Command::Echo(args.rest())),
+    },
+    Spec {
+        name: "repeat",
+        arguments: "N COMMAND",
+        summary: "runs a command N times",
+        details: "Or several: `repeat 1000 { stop 1; start 1 }`. Not one inside another.",
+        prints: Prints::Nothing,
+        parse: parse_repeat,
+    },
+    Spec {
+        name: "version",
+        arguments: "",
+        summary: "shows which kernel this is, and on which machine",
+        details: "",
+        prints: Prints::Results,
+        parse: |_| Ok(Command::Version),
+    },
+    Spec {
+        name: "reboot",
+        arguments: "",
+        summary: "restarts the machine",
+        details: "",
+        prints: Prints::Nothing,
+        parse: |_| Ok(Command::Reboot),
+    },
+    Spec {
+        name: "exit",
+        arguments: "[CODE]",
+        summary: "switches the machine off; CODE (0 to 99) is the host tool's status",
+        details: "",
+        prints: Prints::Nothing,
+        parse: |args| {
+            let code = args.optional_number("CODE", 0..=MAX_USER_CODE)?.unwrap_or(0);
+            Ok(Command::Exit { code })
+        },
+    },
+];
+
+fn parse_help<'a>(args: &mut Args<'a>) -> Result<Command<'a>, UsageError<'a>> {
+    let Some(name) = args.word()? else { return Ok(Command::Help { topic: None }) };
+    match Spec::find(name) {
+        Some(spec) => Ok(Command::Help { topic: Some(spec.name) }),
+        None => Err(super::unknown_command(name)),
+    }
+}
+
+fn parse_repeat<'a>(args: &mut Args<'a>) -> Result<Command<'a>, UsageError<'a>> {
+    let times = args.number("N", 1..=1_000_000)?;
+    let rest = args.rest();
+    let body = match rest.strip_prefix('{') {
+        Some(group) => group.strip_suffix('}').ok_or_else(|| args.error(Problem::Unclosed))?.trim(),
+        None => rest,
+    };
+    if statements(body).next().is_none() {
+        return Err(args.error(Problem::Missing("COMMAND")));
+    }
+    for statement in statements(body) {
+        // Looked at before it is parsed, so that parsing is never more than two levels deep.
+        if statement.split_whitespace().next() == Some("repeat") {
+            return Err(args.error(Problem::Nested));
+        }
+        parse(statement)?;
+    }
+    Ok(Command::Repeat { times, body })
+}
