@@ -1,1 +1,3 @@
 //! Host tool.
+
+pub mod bench;

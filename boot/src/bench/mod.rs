@@ -21,7 +21,7 @@
 //!   * `regions` (1 if absent): so many regions in a row, `region` the first, are the samples of this row.
 //!   * `operations`: what each of these regions covers; all counts are given per operation.
 //!   * `clock`, if no core halted in these regions: what the guest's clock says that they took together
-//!     ([`Region::clock`] added up). The host checks that the plugin agrees to the instruction, and fails
+//!     (`marker::Region::clock`, added up). The host checks that the plugin agrees to the instruction, and fails
 //!     if it does not.
 //!   * `roles`: besides `total`, rows for what one `vcpu` (QEMU's index) or one `phase` did.
 //!
@@ -53,5 +53,11 @@
 //! A transfer is a read of a line that another core has written since this core last touched it, or a
 //! write to a line that other cores have touched since the last write, as if every cache held everything
 //! it ever read. The first touch of a line in a region is none.
-//!
-//! [`Region::clock`]: ../../cpudriver/src/arch/marker.rs
+
+pub mod environment;
+pub mod limits;
+pub mod output;
+pub mod plugin;
+pub mod region;
+pub mod row;
+pub mod table;
