@@ -10,7 +10,6 @@ mod help;
 mod nearest;
 mod table;
 
-use super::core_set::CoreSet;
 use super::output::Format;
 use args::Args;
 use core::time::Duration;
@@ -18,6 +17,7 @@ use error::Problem;
 pub use error::UsageError;
 pub use experiments::{EXPERIMENTS, Experiment, ExperimentSet};
 pub use help::{complete, write_help};
+use monitor::CoreSet;
 use proto::id::CoreId;
 pub use table::COMMANDS;
 

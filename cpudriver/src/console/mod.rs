@@ -5,7 +5,7 @@
 //! out through [`output`], as a table or as JSON.
 
 pub mod command;
-pub mod core_set;
+pub mod core_list;
 pub mod key;
 pub mod line;
 pub mod output;

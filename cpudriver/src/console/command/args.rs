@@ -1,11 +1,12 @@
 //! The words after a command's name, taken one by one.
 
-use super::super::core_set::{CoreSet, MAX_CORE};
+use super::super::core_list::{self, MAX_CORE};
 use super::super::output::Format;
 use super::error::Problem;
 use super::{Spec, UsageError};
 use core::ops::RangeInclusive;
 use core::time::Duration;
+use monitor::CoreSet;
 use proto::id::CoreId;
 
 /// How many decimals of a second are understood.
@@ -130,7 +131,8 @@ impl<'a> Args<'a> {
     pub(super) fn core_list(&mut self, what: &'static str) -> Parsed<'a, CoreSet> {
         let word = self.required(what)?;
         let expected = "a list of cores such as 1,3-5";
-        CoreSet::parse(word).ok_or_else(|| self.error(Problem::Malformed { what, expected, word }))
+        core_list::parse(word)
+            .ok_or_else(|| self.error(Problem::Malformed { what, expected, word }))
     }
 
     /// Seconds, with at most [`DECIMALS`] decimals, up to a day.

@@ -23,8 +23,9 @@ Keys are those of readline; Tab completes names.",
         arguments: "[CORE]",
         summary: "shows the cores: states, messages, doorbells, halts",
         details: "\
-States: online; halted (idle until a doorbell rings); silent (no answer in time);
-failed (panicked); stopped (by `stop`); absent (never came up). For one core also
+States: starting; online; halted (online, and asleep until a doorbell rings);
+silent (no answer in time); failed (panicked, or could not be started); stopped
+(by `stop`); absent (in the firmware's list, but not usable). For one core also
 the phases of its start, its lease and what it still has to answer.",
         prints: Prints::Results,
         parse: |args| Ok(Command::Cores { core: args.optional_core()? }),

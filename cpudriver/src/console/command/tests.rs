@@ -5,7 +5,7 @@ use super::{
     Bench, COMMANDS, Command, EXPERIMENTS, ExperimentSet, Request, Spec, complete, parse,
     write_help,
 };
-use crate::console::core_set::CoreSet;
+use crate::console::core_list;
 use crate::console::line::MAX_LINE;
 use crate::console::output::Format;
 use crate::console::script::statements;
@@ -81,7 +81,7 @@ fn experiments_and_their_options_are_read() {
     let some = bench("bench poll-cost --rounds 9 message-cost --cores 1,3-4 --warmup 0 --json");
     assert_eq!(some.experiments.names().collect::<Vec<_>>(), ["message-cost", "poll-cost"]);
     assert_eq!((some.rounds, some.warmup), (Some(9), Some(0)));
-    assert_eq!(some.cores, CoreSet::parse("1,3,4"));
+    assert_eq!(some.cores, core_list::parse("1,3,4"));
     assert!(error("bench message").contains("did you mean `message-cost`?"));
     assert!(error("bench xyz").contains("`help bench` lists all"));
     assert!(error("bench --cores").contains("LIST is missing"));
