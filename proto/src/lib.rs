@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod boot;
+pub mod call;
 pub mod exit;
 pub mod id;
 pub mod message;

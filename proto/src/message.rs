@@ -7,7 +7,8 @@
 //! Integers are fixed-width little-endian; pointers travel as `u64` and are allegations until the
 //! receiver has checked whose they are.
 
-use crate::id::{ApicId, CoreId, Generation, Lease, Pid};
+use crate::call::{Call, Outcome};
+use crate::id::{ApicId, CoreId, Generation, Lease, Pid, VcoreId};
 use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +89,57 @@ pub enum ToCore {
     },
     /// Tell what you have counted so far ([`ToMonitor::Counters`]).
     Count,
+    /// Take this lease if free and its epoch is new: load the space and start the vcore in vcore context,
+    /// or resume the context that its last `Preempt` saved there. On the management core: run the
+    /// single-core process ([`ToMonitor::Started`]).
+    StartCore {
+        /// The lease to take.
+        lease: Lease,
+        /// Physical address of the address space's top page table.
+        #[serde(with = "postcard::fixint::le")]
+        root: u64,
+        /// How many notifies of this vcore its memory tells of already.
+        #[serde(with = "postcard::fixint::le")]
+        notified: u32,
+    },
+    /// Save the context where the vcore resumes, load the kernel's own tables and be free
+    /// ([`ToMonitor::Preempted`]). Answers an outstanding request.
+    Preempt {
+        /// The lease to give up.
+        lease: Lease,
+        /// What an outstanding request came to; a fault executes again.
+        outcome: Outcome,
+    },
+    /// Drop the context, load the kernel's own tables and be free ([`ToMonitor::Released`]). Answers an
+    /// outstanding request.
+    Death {
+        /// The lease to give up.
+        lease: Lease,
+    },
+    /// Enter vcore context if notifications are enabled ([`ToMonitor::Notified`]).
+    Notify {
+        /// Whom to notify.
+        lease: Lease,
+        /// How many notifies of this vcore there have been.
+        #[serde(with = "postcard::fixint::le")]
+        count: u32,
+    },
+    /// Continue as another vcore of the same process: answers [`ToMonitor::ChangeVcore`]
+    /// ([`ToMonitor::Started`]).
+    SetContext {
+        /// The lease to go on under; its epoch is the old one's successor.
+        lease: Lease,
+        /// How many notifies of the new vcore its memory tells of already.
+        #[serde(with = "postcard::fixint::le")]
+        notified: u32,
+    },
+    /// Answers a request that keeps the vcore stopped: it goes on.
+    Done {
+        /// The lease under which the request was made.
+        lease: Lease,
+        /// What it came to.
+        outcome: Outcome,
+    },
 }
 
 /// From a CPU driver to the coordinator.
@@ -201,6 +253,168 @@ pub enum ToMonitor {
         /// Clock ticks spent halted.
         #[serde(with = "postcard::fixint::le")]
         asleep: u64,
+    },
+    /// Answers [`ToCore::StartCore`] and [`ToCore::SetContext`].
+    Started {
+        /// The lease that is meant.
+        lease: Lease,
+    },
+    /// Answers [`ToCore::Preempt`]: saved and free.
+    Preempted {
+        /// The lease that has ended.
+        lease: Lease,
+    },
+    /// Answers [`ToCore::Death`]: free.
+    Released {
+        /// The lease that has ended.
+        lease: Lease,
+    },
+    /// Answers [`ToCore::Notify`].
+    Notified {
+        /// The lease that is meant.
+        lease: Lease,
+        /// The notify's count.
+        #[serde(with = "postcard::fixint::le")]
+        count: u32,
+    },
+    /// The vcore has nothing to do, or gives way. It stays stopped until answered.
+    Yield {
+        /// The lease that is meant.
+        lease: Lease,
+        /// The last count of notifies that the core has seen for it.
+        #[serde(with = "postcard::fixint::le")]
+        seen: u32,
+        /// How many cores the process wants from now on.
+        #[serde(with = "postcard::fixint::le")]
+        wanted: u16,
+        /// [`crate::call::NICE`] or 0.
+        flags: u8,
+    },
+    /// Continue as another vcore of the process on this core. The vcore stays stopped until answered.
+    ChangeVcore {
+        /// The lease that is meant.
+        lease: Lease,
+        /// As which.
+        to: VcoreId,
+        /// [`crate::call::KEEP`] or 0.
+        flags: u8,
+    },
+    /// The single-core process wants to be a many-core one. It stays stopped until answered.
+    ChangeToM {
+        /// The lease that is meant.
+        lease: Lease,
+    },
+    /// The vcore cannot go on: an exception in user mode, or memory that is not there while copying a
+    /// request in. It stays stopped until answered.
+    Fault {
+        /// The lease that is meant.
+        lease: Lease,
+        /// The address that faulted, 0 where there is none.
+        #[serde(with = "postcard::fixint::le")]
+        address: u64,
+        /// The exception's vector (Intel SDM vol. 3, 6.3.1).
+        vector: u8,
+        /// The exception's error code.
+        #[serde(with = "postcard::fixint::le")]
+        code: u32,
+    },
+    /// The process ends itself. The vcore stays stopped.
+    Exit {
+        /// The lease that is meant.
+        lease: Lease,
+        /// Its exit code.
+        #[serde(with = "postcard::fixint::le")]
+        code: i32,
+    },
+    /// The process wants another number of cores.
+    Poke {
+        /// The request.
+        call: Call,
+        /// How many.
+        #[serde(with = "postcard::fixint::le")]
+        wanted: u16,
+    },
+    /// Let a process that was created run.
+    Run {
+        /// The request.
+        call: Call,
+        /// Which.
+        pid: Pid,
+    },
+    /// End a process.
+    Destroy {
+        /// The request.
+        call: Call,
+        /// Which.
+        pid: Pid,
+        /// Its exit code.
+        #[serde(with = "postcard::fixint::le")]
+        code: i32,
+    },
+    /// Wait until a child has ended, and reap it.
+    Wait {
+        /// The request.
+        call: Call,
+        /// Which, or 0 for any.
+        pid: Pid,
+        /// [`crate::call::NO_HANG`] or 0.
+        flags: u8,
+    },
+    /// Post an event to a process.
+    NotifyProcess {
+        /// The request.
+        call: Call,
+        /// To which.
+        pid: Pid,
+        /// The event's type.
+        #[serde(with = "postcard::fixint::le")]
+        event: u16,
+        /// What goes with it.
+        #[serde(with = "postcard::fixint::le")]
+        value: u64,
+    },
+    /// Post an event to a vcore of the own process.
+    NotifyVcore {
+        /// The request.
+        call: Call,
+        /// To which.
+        vcore: VcoreId,
+        /// The event's type.
+        #[serde(with = "postcard::fixint::le")]
+        event: u16,
+        /// What goes with it.
+        #[serde(with = "postcard::fixint::le")]
+        value: u64,
+    },
+    /// Give a process the right to a core.
+    Provision {
+        /// The request.
+        call: Call,
+        /// To which, or 0 to clear.
+        pid: Pid,
+        /// Which core.
+        core: CoreId,
+    },
+    /// Take memory out of the own address space.
+    Unmap {
+        /// The request.
+        call: Call,
+        /// What.
+        range: PageRange,
+    },
+    /// Ask for an event at a moment.
+    SetAlarm {
+        /// The request.
+        call: Call,
+        /// Which alarm of the process.
+        #[serde(with = "postcard::fixint::le")]
+        alarm: u16,
+        /// When, in ticks of the clock; 0 cancels it.
+        #[serde(with = "postcard::fixint::le")]
+        deadline: u64,
+        /// Again after so many ticks; 0 for once.
+        #[serde(with = "postcard::fixint::le")]
+        period: u64,
     },
 }
 

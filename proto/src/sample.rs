@@ -4,6 +4,7 @@
 //! costs. In each list the position of a sample is its variant's tag; a test fails when a variant has
 //! no sample or the wrong name.
 
+use crate::call::{Call, Outcome};
 use crate::id::{ApicId, CoreId, Epoch, Generation, Lease, Pid, VcoreId};
 use crate::message::{PageRange, Peer, ToCore, ToMonitor};
 
@@ -27,6 +28,9 @@ pub const LEASE: Lease = Lease {
     vcore: VcoreId(0x0807),
     epoch: Epoch(0x0c0b_0a09),
 };
+
+/// A request made on that lease.
+pub const CALL: Call = Call { lease: LEASE, at: 0x1413_1211_100f_0e0d };
 
 /// All kinds from the coordinator to a CPU driver, by tag.
 pub const TO_CORE: &[Sample<ToCore>] = &[
@@ -55,6 +59,15 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
         },
     ),
     sample("ToCore::Count", ToCore::Count),
+    sample(
+        "ToCore::StartCore",
+        ToCore::StartCore { lease: LEASE, root: 0x1413_1211_100f_0e0d, notified: 0x1817_1615 },
+    ),
+    sample("ToCore::Preempt", ToCore::Preempt { lease: LEASE, outcome: Outcome(0x100f_0e0d) }),
+    sample("ToCore::Death", ToCore::Death { lease: LEASE }),
+    sample("ToCore::Notify", ToCore::Notify { lease: LEASE, count: 0x100f_0e0d }),
+    sample("ToCore::SetContext", ToCore::SetContext { lease: LEASE, notified: 0x100f_0e0d }),
+    sample("ToCore::Done", ToCore::Done { lease: LEASE, outcome: Outcome(0x100f_0e0d) }),
 ];
 
 /// All kinds from a CPU driver to the coordinator, by tag.
@@ -98,6 +111,74 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
             peer_sent: 0x1817_1615_1413_1211,
             peer_received: 0x201f_1e1d_1c1b_1a19,
             asleep: 0x2827_2625_2423_2221,
+        },
+    ),
+    sample("ToMonitor::Started", ToMonitor::Started { lease: LEASE }),
+    sample("ToMonitor::Preempted", ToMonitor::Preempted { lease: LEASE }),
+    sample("ToMonitor::Released", ToMonitor::Released { lease: LEASE }),
+    sample("ToMonitor::Notified", ToMonitor::Notified { lease: LEASE, count: 0x100f_0e0d }),
+    sample(
+        "ToMonitor::Yield",
+        ToMonitor::Yield { lease: LEASE, seen: 0x100f_0e0d, wanted: 0x1211, flags: 0x13 },
+    ),
+    sample(
+        "ToMonitor::ChangeVcore",
+        ToMonitor::ChangeVcore { lease: LEASE, to: VcoreId(0x0e0d), flags: 0x0f },
+    ),
+    sample("ToMonitor::ChangeToM", ToMonitor::ChangeToM { lease: LEASE }),
+    sample(
+        "ToMonitor::Fault",
+        ToMonitor::Fault {
+            lease: LEASE,
+            address: 0x1413_1211_100f_0e0d,
+            vector: 0x15,
+            code: 0x1918_1716,
+        },
+    ),
+    sample("ToMonitor::Exit", ToMonitor::Exit { lease: LEASE, code: 0x100f_0e0d }),
+    sample("ToMonitor::Poke", ToMonitor::Poke { call: CALL, wanted: 0x1615 }),
+    sample("ToMonitor::Run", ToMonitor::Run { call: CALL, pid: Pid(0x1615) }),
+    sample(
+        "ToMonitor::Destroy",
+        ToMonitor::Destroy { call: CALL, pid: Pid(0x1615), code: 0x1a19_1817 },
+    ),
+    sample("ToMonitor::Wait", ToMonitor::Wait { call: CALL, pid: Pid(0x1615), flags: 0x17 }),
+    sample(
+        "ToMonitor::NotifyProcess",
+        ToMonitor::NotifyProcess {
+            call: CALL,
+            pid: Pid(0x1615),
+            event: 0x1817,
+            value: 0x201f_1e1d_1c1b_1a19,
+        },
+    ),
+    sample(
+        "ToMonitor::NotifyVcore",
+        ToMonitor::NotifyVcore {
+            call: CALL,
+            vcore: VcoreId(0x1615),
+            event: 0x1817,
+            value: 0x201f_1e1d_1c1b_1a19,
+        },
+    ),
+    sample(
+        "ToMonitor::Provision",
+        ToMonitor::Provision { call: CALL, pid: Pid(0x1615), core: CoreId(0x1817) },
+    ),
+    sample(
+        "ToMonitor::Unmap",
+        ToMonitor::Unmap {
+            call: CALL,
+            range: PageRange { first: 0x1c1b_1a19_1817_1615, pages: 0x201f_1e1d },
+        },
+    ),
+    sample(
+        "ToMonitor::SetAlarm",
+        ToMonitor::SetAlarm {
+            call: CALL,
+            alarm: 0x1615,
+            deadline: 0x1e1d_1c1b_1a19_1817,
+            period: 0x2625_2423_2221_201f,
         },
     ),
 ];

@@ -1,0 +1,80 @@
+//! What requests of a process carry and what they come to.
+
+use crate::id::Lease;
+use postcard::experimental::max_size::MaxSize;
+use serde::{Deserialize, Serialize};
+
+/// What a request came to: what it returns (at least 0), or the negated number of an error.
+///
+/// The errors bear the names and numbers of Unix.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Outcome(#[serde(with = "postcard::fixint::le")] pub i32);
+
+// Exact; a derived one would reckon with a varint.
+impl MaxSize for Outcome {
+    const POSTCARD_MAX_SIZE: usize = size_of::<i32>();
+}
+
+impl Outcome {
+    /// Done.
+    pub const OK: Self = Self(0);
+    /// EPERM: the target is neither the caller nor one of its descendants.
+    pub const NOT_PERMITTED: Self = Self(-1);
+    /// ESRCH: no such process.
+    pub const NO_PROCESS: Self = Self(-3);
+    /// EINTR: the wait was ended before what it waited for came.
+    pub const INTERRUPTED: Self = Self(-4);
+    /// ENXIO: no such core, or one that does not serve.
+    pub const NO_CORE: Self = Self(-6);
+    /// ECHILD: no child to wait for.
+    pub const NO_CHILD: Self = Self(-10);
+    /// EAGAIN: not now; a bound was reached, or something that is under way must end first.
+    pub const AGAIN: Self = Self(-11);
+    /// EBUSY: what was asked for is in use.
+    pub const BUSY: Self = Self(-16);
+    /// ENODEV: the machine has no core to lease.
+    pub const NO_DEVICE: Self = Self(-19);
+    /// EINVAL: the request has no meaning here.
+    pub const INVALID: Self = Self(-22);
+
+    /// Did it fail?
+    #[must_use]
+    pub const fn is_error(self) -> bool {
+        self.0 < 0
+    }
+}
+
+/// A request of a process that does not stop its vcore: under which lease it was made, and where in the
+/// process's memory its structure lies, into which the outcome goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Call {
+    /// The vcore that made the request, and on which lease.
+    pub lease: Lease,
+    /// Address of the call's structure, 8-aligned, an allegation until checked. Bit 0 is set when the
+    /// process wants an event on completion.
+    #[serde(with = "postcard::fixint::le")]
+    pub at: u64,
+}
+
+// Exact; a derived one would reckon with a varint.
+impl MaxSize for Call {
+    const POSTCARD_MAX_SIZE: usize = Lease::POSTCARD_MAX_SIZE + size_of::<u64>();
+}
+
+impl Call {
+    /// Does the process want an event on completion?
+    #[must_use]
+    pub const fn wants_event(&self) -> bool {
+        self.at & 1 != 0
+    }
+}
+
+/// Set in the flags of `Yield`: the vcore gives way to others rather than wait for an event.
+pub const NICE: u8 = 1;
+/// Set in the flags of `ChangeVcore`: the calling vcore's context is kept as if it had been preempted;
+/// else it starts anew when it is started next.
+pub const KEEP: u8 = 1;
+/// Set in the flags of `Wait`: return 0 at once when no child has ended.
+pub const NO_HANG: u8 = 1;
