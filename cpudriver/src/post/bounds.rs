@@ -65,7 +65,13 @@ pub const fn outstanding_to_core(message: &ToCore) -> usize {
         | ToCore::Link { .. }
         | ToCore::Unlink { .. }
         | ToCore::Experiment { .. }
-        | ToCore::Count => 1,
+        | ToCore::Count
+        | ToCore::StartCore { .. }
+        | ToCore::Preempt { .. }
+        | ToCore::Death { .. }
+        | ToCore::Notify { .. }
+        | ToCore::SetContext { .. }
+        | ToCore::Done { .. } => 1,
     }
 }
 
@@ -85,7 +91,26 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::Unlinked { .. }
         | ToMonitor::ExperimentDone { .. }
         | ToMonitor::Samples { .. }
-        | ToMonitor::Counters { .. } => Some(1),
+        | ToMonitor::Counters { .. }
+        | ToMonitor::Started { .. }
+        | ToMonitor::Preempted { .. }
+        | ToMonitor::Released { .. }
+        | ToMonitor::Notified { .. }
+        // The vcore stands still until the answer, so it cannot ask twice, and a fault can't be refused.
+        | ToMonitor::Yield { .. }
+        | ToMonitor::ChangeVcore { .. }
+        | ToMonitor::ChangeToM { .. }
+        | ToMonitor::Fault { .. }
+        | ToMonitor::Exit { .. } => Some(1),
+        ToMonitor::Poke { .. }
+        | ToMonitor::Run { .. }
+        | ToMonitor::Destroy { .. }
+        | ToMonitor::Wait { .. }
+        | ToMonitor::NotifyProcess { .. }
+        | ToMonitor::NotifyVcore { .. }
+        | ToMonitor::Provision { .. }
+        | ToMonitor::Unmap { .. }
+        | ToMonitor::SetAlarm { .. } => None,
     }
 }
 
