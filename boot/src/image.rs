@@ -1,0 +1,131 @@
+//! Builds the kernel image, by a child `cargo build` in release mode.
+
+use crate::{say, terminal, tools};
+use anyhow::{Context as _, anyhow, bail};
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// The image's binary, of the crate `cpudriver`.
+const BINARY: &str = "atoll-kernel";
+
+/// The workspace: where this tool was compiled, or else around the current folder.
+///
+/// # Errors
+///
+/// When neither is Atoll's workspace.
+pub fn workspace() -> anyhow::Result<PathBuf> {
+    let here = env::current_dir().unwrap_or_default();
+    let compiled = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let candidates = compiled.into_iter().chain(here.ancestors());
+    let found = candidates.map(Path::to_path_buf).find(|folder| {
+        folder.join("Cargo.toml").is_file() && folder.join("cpudriver/Cargo.toml").is_file()
+    });
+    found.ok_or_else(|| anyhow!("the sources of Atoll are not here: change to their folder"))
+}
+
+/// Builds the image, installing the Rust target where it is missing, and returns the image's path.
+///
+/// # Errors
+///
+/// When the target cannot be installed, cargo does not start, or the image does not build; cargo's
+/// messages have been shown by then.
+pub fn build() -> anyhow::Result<PathBuf> {
+    let root = workspace()?;
+    tools::rust_target(&root)?;
+    let mut cargo = cargo(&root);
+    let shown = terminal::shows_errors();
+    if shown {
+        cargo.stderr(Stdio::inherit());
+    }
+    let built = cargo.output().context("cargo does not start")?;
+    if !built.status.success() {
+        if !shown {
+            eprint!("{}", String::from_utf8_lossy(&built.stderr));
+        }
+        bail!("the kernel image does not build ({})", built.status);
+    }
+    executable(&String::from_utf8_lossy(&built.stdout))
+        .ok_or_else(|| anyhow!("cargo built the image, but does not say where it is"))
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root).stdin(Stdio::null());
+    cargo.args(["build", "--release", "--package", "cpudriver", "--bin", BINARY]);
+    cargo.args(["--target", tools::KERNEL_TARGET]);
+    cargo.args(["--message-format", "json-render-diagnostics"]);
+    clean_environment(&mut cargo);
+    cargo
+}
+
+/// Takes out what cargo, running this tool or a test, has set for that package alone, and flags that
+/// would replace those of the image.
+fn clean_environment(cargo: &mut Command) {
+    let of_package = |name: &str| {
+        ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|p| name.starts_with(p))
+            || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"].contains(&name)
+    };
+    for (name, _) in env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
+        cargo.env_remove(name);
+    }
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+        if env::var_os(name).is_some_and(|value| !value.is_empty()) {
+            say(&format!(
+                "{name} is left out for the image: it would replace the image's own flags"
+            ));
+        }
+        cargo.env_remove(name);
+    }
+    if let Some(folder) = target_folder() {
+        cargo.env("CARGO_TARGET_DIR", folder);
+    }
+}
+
+/// The folder that the user chose for what is built, made absolute.
+///
+/// A relative one counts from where the outer cargo was started. That is the current folder under
+/// `cargo run`, but not under `cargo test`, where the place of this very program shows it.
+fn target_folder() -> Option<OsString> {
+    let chosen = PathBuf::from(env::var_os("CARGO_TARGET_DIR").filter(|dir| !dir.is_empty())?);
+    if chosen.is_absolute() {
+        return Some(chosen.into());
+    }
+    let program = env::current_exe().unwrap_or_default();
+    let around = program.ancestors().find(|folder| folder.ends_with(&chosen));
+    let from_here = || env::current_dir().unwrap_or_default().join(&chosen);
+    Some(around.map_or_else(from_here, Path::to_path_buf).into())
+}
+
+/// Finds the image in cargo's messages, one JSON object a line.
+fn executable(messages: &str) -> Option<PathBuf> {
+    let messages = messages.lines().filter_map(|line| serde_json::from_str(line).ok());
+    messages
+        .filter(|message: &serde_json::Value| message["target"]["name"] == BINARY)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{executable, workspace};
+    use std::path::PathBuf;
+
+    #[test]
+    fn the_image_is_where_cargo_says() {
+        let messages = concat!(
+            "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"proto\"},\"executable\":null}\n",
+            "not json\n",
+            "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"atoll-kernel\"},",
+            "\"executable\":\"/t/atoll-kernel\"}\n",
+            "{\"reason\":\"build-finished\",\"success\":true}\n",
+        );
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/atoll-kernel")));
+        assert_eq!(executable("{\"reason\":\"build-finished\"}"), None);
+    }
+
+    #[test]
+    fn the_workspace_is_found() {
+        assert!(workspace().unwrap().join("proto/src/exit.rs").is_file());
+    }
+}
