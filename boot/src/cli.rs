@@ -11,7 +11,12 @@ use std::process::ExitCode;
 /// Without a subcommand: builds the kernel image in release mode, boots it and relays the console until
 /// the guest leaves.
 #[derive(Debug, Parser)]
-#[command(name = "atoll", version, args_conflicts_with_subcommands = true)]
+#[command(
+    name = "atoll",
+    version,
+    args_conflicts_with_subcommands = true,
+    args_override_self = true
+)]
 #[command(after_help = EXIT_STATUS)]
 struct Cli {
     #[command(flatten)]

@@ -4,15 +4,20 @@ use super::{Outcome, Session, write_raw};
 use crate::machine::Machine;
 use crate::verdict::Verdict;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A machine whose "QEMU" runs this shell script.
+///
+/// A shell writes the file: were it open for writing here, a child that another test starts meanwhile
+/// would hold it open too, and a file that is being written cannot be run.
 fn stand_in(folder: &Path, script: &str) -> Machine {
     let qemu = folder.join("qemu");
-    fs::write(&qemu, format!("#!/bin/sh\n{script}\n")).unwrap();
-    fs::set_permissions(&qemu, fs::Permissions::from_mode(0o755)).unwrap();
+    let write = "printf '#!/bin/sh\\n%s\\n' \"$2\" > \"$1\" && chmod +x \"$1\"";
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", write, "sh"]).arg(&qemu).arg(script);
+    assert!(shell.status().unwrap().success());
     Machine::new(qemu, "/nonexistent")
 }
 
