@@ -1,9 +1,9 @@
 //! What two parties of Atoll must agree on.
 //!
 //! Ids ([`id`]), the messages between cores ([`message`]), their encoding in a slot of a ring
-//! ([`slot`]), a sample of each ([`sample`]), the command line that the host tool hands to the kernel ([`boot`]) and the exit codes
-//! that come back ([`exit`]). Every other crate depends on this one and it depends on none of them:
-//! no I/O, no allocation, no unsafe code.
+//! ([`slot`]), a sample of each ([`sample`]), the command line that the host tool hands to the kernel
+//! ([`boot`]) and the exit codes that come back ([`exit`]). Every other crate depends on this one and
+//! it depends on none of them: no I/O, no allocation, no unsafe code.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -15,3 +15,4 @@ pub mod id;
 pub mod message;
 pub mod sample;
 pub mod slot;
+mod tag;

@@ -1,0 +1,269 @@
+//! What a core did last: a ring of events that each core keeps for itself.
+//!
+//! Recording is a store of 32 bytes and two counters, cheap enough to be left on. The newest events
+//! overwrite the oldest, and how many were lost that way is known. Messages are recorded by their tag
+//! and named when they are shown.
+
+use core::fmt;
+use proto::id::CoreId;
+use proto::message::{Lane, Peer, ToCore, ToMonitor};
+use proto::sample;
+
+/// Which message it was, by channel and tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A [`ToCore`] with that tag.
+    ToCore(u8),
+    /// A [`ToMonitor`] with that tag.
+    ToMonitor(u8),
+    /// A [`Peer`] with that tag.
+    Peer(u8),
+}
+
+impl From<&ToCore> for Kind {
+    fn from(message: &ToCore) -> Self {
+        Self::ToCore(message.tag())
+    }
+}
+
+impl From<&ToMonitor> for Kind {
+    fn from(message: &ToMonitor) -> Self {
+        Self::ToMonitor(message.tag())
+    }
+}
+
+impl From<&Peer> for Kind {
+    fn from(message: &Peer) -> Self {
+        Self::Peer(message.tag())
+    }
+}
+
+/// The name of the message, such as `ToCore::Ping`.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match *self {
+            Self::ToCore(tag) => sample::TO_CORE.get(usize::from(tag)).map(|sample| sample.name),
+            Self::ToMonitor(tag) => {
+                sample::TO_MONITOR.get(usize::from(tag)).map(|sample| sample.name)
+            }
+            Self::Peer(tag) => sample::PEER.get(usize::from(tag)).map(|sample| sample.name),
+        };
+        match name {
+            Some(name) => f.pad(name),
+            None => write!(f, "{self:?}"),
+        }
+    }
+}
+
+/// Something that happened on a core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// It sent a message.
+    Sent {
+        /// Which kind of message.
+        kind: Kind,
+        /// In which lane.
+        lane: Lane,
+        /// To whom.
+        to: CoreId,
+    },
+    /// It took a message out of a ring.
+    Received {
+        /// Which kind of message.
+        kind: Kind,
+        /// From which lane.
+        lane: Lane,
+        /// From whom.
+        from: CoreId,
+    },
+    /// It rang a doorbell.
+    Rang {
+        /// Whose.
+        core: CoreId,
+    },
+    /// It heard its own doorbell.
+    Heard,
+    /// It went to sleep.
+    Halt,
+    /// It was woken.
+    Wake,
+    /// Its timer fired.
+    Timer,
+    /// A core, be it itself or one that it watches, changed its state.
+    State {
+        /// Which core.
+        core: CoreId,
+        /// Its state from now on.
+        state: &'static str,
+    },
+    /// A phase of its own life began.
+    Phase(&'static str),
+    /// Anything else worth a note.
+    Mark {
+        /// What it is.
+        label: &'static str,
+        /// A number that goes with it.
+        value: u32,
+    },
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let urgent = |lane| if lane == Lane::Immediate { " (immediate)" } else { "" };
+        match *self {
+            Self::Sent { kind, lane, to } => write!(f, "sent {kind} to core {to}{}", urgent(lane)),
+            Self::Received { kind, lane, from } => {
+                write!(f, "received {kind} from core {from}{}", urgent(lane))
+            }
+            Self::Rang { core } => write!(f, "rang the doorbell of core {core}"),
+            Self::Heard => f.write_str("heard the doorbell"),
+            Self::Halt => f.write_str("halted"),
+            Self::Wake => f.write_str("woke"),
+            Self::Timer => f.write_str("timer fired"),
+            Self::State { core, state } => write!(f, "core {core} is {state}"),
+            Self::Phase(name) => write!(f, "phase: {name}"),
+            Self::Mark { label, value } => write!(f, "{label}: {value}"),
+        }
+    }
+}
+
+/// What happened, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The clock of the core, in ticks.
+    pub stamp: u64,
+    /// What happened.
+    pub what: What,
+}
+
+/// Half a cache line, so that an event never lies in two.
+const _: () = assert!(size_of::<Event>() == 32);
+
+impl Event {
+    /// Fills a buffer that nothing was recorded in yet.
+    pub const EMPTY: Self = Self { stamp: 0, what: What::Phase("") };
+}
+
+/// The events of one core; see the [module](self).
+#[derive(Debug)]
+pub struct Trace<'a> {
+    events: &'a mut [Event],
+    /// Where the next event goes.
+    at: usize,
+    recorded: u64,
+}
+
+impl<'a> Trace<'a> {
+    /// A trace that keeps as many events as the buffer has places; what they hold doesn't matter. Without
+    /// places, events are counted and forgotten.
+    #[must_use]
+    pub const fn new(events: &'a mut [Event]) -> Self {
+        Self { events, at: 0, recorded: 0 }
+    }
+
+    /// Adds an event, in place of the oldest if there is no room.
+    #[inline]
+    pub fn record(&mut self, stamp: u64, what: What) {
+        if let Some(place) = self.events.get_mut(self.at) {
+            *place = Event { stamp, what };
+        }
+        self.at += 1;
+        if self.at >= self.events.len() {
+            self.at = 0;
+        }
+        self.recorded += 1;
+    }
+
+    /// How many events were ever recorded.
+    #[must_use]
+    pub const fn recorded(&self) -> u64 {
+        self.recorded
+    }
+
+    /// How many of them are gone.
+    #[must_use]
+    pub fn overwritten(&self) -> u64 {
+        self.recorded.saturating_sub(self.events.len() as u64)
+    }
+
+    /// The events that are kept, the oldest first.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> + Clone {
+        let (newer, older) = self.events.split_at(self.at);
+        let older = if self.recorded < self.events.len() as u64 { &[] } else { older };
+        older.iter().chain(newer)
+    }
+
+    /// The last `count` events, or as many as are kept, the oldest first.
+    pub fn last(&self, count: usize) -> impl Iterator<Item = &Event> + Clone {
+        let kept = self.events().count();
+        self.events().skip(kept.saturating_sub(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::{Event, Kind, Trace, What};
+    use proptest::prelude::*;
+    use proto::id::CoreId;
+    use proto::message::{Lane, Peer, ToCore, ToMonitor};
+    use std::string::ToString;
+    use std::vec;
+    use std::vec::Vec;
+
+    fn stamps<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<u64> {
+        events.map(|event| event.stamp).collect()
+    }
+
+    #[test]
+    fn the_newest_events_are_kept_in_order() {
+        let mut buffer = [Event::EMPTY; 3];
+        let mut trace = Trace::new(&mut buffer);
+        assert_eq!(stamps(trace.events()), [0; 0]);
+        for stamp in 1..=5 {
+            trace.record(stamp, What::Timer);
+        }
+        assert_eq!(stamps(trace.events()), [3, 4, 5]);
+        assert_eq!(stamps(trace.events().rev()), [5, 4, 3]);
+        assert_eq!(stamps(trace.last(2)), [4, 5]);
+        assert_eq!((trace.recorded(), trace.overwritten()), (5, 2));
+    }
+
+    #[test]
+    fn without_a_buffer_events_are_only_counted() {
+        let mut trace = Trace::new(&mut []);
+        trace.record(1, What::Halt);
+        trace.record(2, What::Wake);
+        assert_eq!((trace.overwritten(), trace.events().count()), (2, 0));
+    }
+
+    #[test]
+    fn events_are_told_in_words() {
+        let dump = ToCore::Dump;
+        let sent = What::Sent { kind: Kind::from(&dump), lane: dump.lane(), to: CoreId(3) };
+        assert_eq!(sent.to_string(), "sent ToCore::Dump to core 3 (immediate)");
+        let kind = Kind::from(&ToMonitor::Pong { nonce: 1 });
+        let received = What::Received { kind, lane: Lane::Routine, from: CoreId(2) };
+        assert_eq!(received.to_string(), "received ToMonitor::Pong from core 2");
+        assert_eq!(Kind::from(&Peer::End).to_string(), "Peer::End");
+        assert_eq!(Kind::ToCore(200).to_string(), "ToCore(200)");
+        let state = What::State { core: CoreId(1), state: "stopped" };
+        assert_eq!(state.to_string(), "core 1 is stopped");
+        assert_eq!(What::Phase("long mode").to_string(), "phase: long mode");
+        assert_eq!(What::Mark { label: "page faults", value: 7 }.to_string(), "page faults: 7");
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_the_end_of_all_that_was_recorded(size in 0_usize..9, count in 0_u64..40) {
+            let mut buffer = vec![Event::EMPTY; size];
+            let mut trace = Trace::new(&mut buffer);
+            for stamp in 0..count {
+                trace.record(stamp, What::Heard);
+            }
+            let first = count.saturating_sub(size as u64);
+            prop_assert_eq!(stamps(trace.events()), (first..count).collect::<Vec<_>>());
+            prop_assert_eq!(trace.overwritten(), first);
+        }
+    }
+}
