@@ -1,6 +1,6 @@
 //! The command line: `atoll [OPTIONS]` boots, subcommands do the rest.
 
-use crate::{image, run, say, terminal, tools};
+use crate::{image, nolock, run, say, terminal, tools};
 use clap::Parser;
 use proto::exit::HOST_ERROR;
 use std::panic;
@@ -30,6 +30,8 @@ struct Cli {
 enum Command {
     /// Finds or installs what is needed, the Rust target and QEMU, and does nothing else
     Setup,
+    /// Looks for locks and unpaused spins in the linked kernel, and fails if there are any
+    CheckLocks(nolock::Args),
 }
 
 const EXIT_STATUS: &str = "\
@@ -59,6 +61,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Setup) => setup(),
+        Some(Command::CheckLocks(args)) => nolock::run(args),
     }
 }
 

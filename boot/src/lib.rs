@@ -7,6 +7,8 @@
 //! - [`symbols`]: function names and lines for the addresses of a backtrace;
 //! - [`tools`]: finds or installs what a fresh machine lacks;
 //! - [`options`]: the options that all commands which start machines share;
+//! - [`nolock`]: looks for locks in the linked image;
+//! - [`bench`]: runs the experiments, writes and checks their results;
 //! - [`cli`], [`run`]: the command line of the binary `atoll`, which `cargo run` starts.
 //!
 //! The crates `tests` and the bench runner use the same [`session::Session`] as the command line.
@@ -18,6 +20,7 @@ pub mod bench;
 pub mod cli;
 pub mod image;
 pub mod machine;
+pub mod nolock;
 pub mod options;
 pub mod run;
 pub mod session;
