@@ -2,13 +2,22 @@
 //!
 //! [`console`] is what the person at the serial line talks to, [`post`] the path that messages take from
 //! core to core. [`trace`] and [`log`] keep what happened, [`stats`] sums up what was measured.
+//! [`machine`] reads what the firmware says about the machine.
+//!
+//! The kernel's own target has two modules more: `arch`, the hardware, and `image`, which joins it all.
 #![no_std]
 #![deny(unsafe_code)]
 
 extern crate alloc;
 
+#[cfg(target_os = "none")]
+#[expect(unsafe_code, reason = "the only module that touches the hardware")]
+pub mod arch;
 pub mod console;
+#[cfg(target_os = "none")]
+pub mod image;
 pub mod log;
+pub mod machine;
 pub mod post;
 pub mod stats;
 pub mod trace;

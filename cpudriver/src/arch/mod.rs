@@ -1,0 +1,30 @@
+//! The hardware: everything that needs unsafe code, behind an interface that does not.
+//!
+//! [`boot`] goes from the PVH entry to `image::main` on core 0, and from a start-up interrupt to
+//! `image::core_main` on the others. After that a core meets this module as follows:
+//!
+//! - its state through [`percpu`], its memory through [`heap`];
+//! - the others through [`apic`] (doorbells) and the start of cores;
+//! - time and sleep through [`cpu`] and [`interrupts`];
+//! - people through [`uart`] and [`report`].
+//!
+//! Interrupts are off in the kernel, except at the halt of [`cpu::wait_for_interrupt`]. Boot aside, no
+//! two cores write the same memory but what ARCHITECTURE.md lists, and there is no locked instruction.
+
+pub mod apic;
+mod backtrace;
+mod boot;
+pub mod cpu;
+mod descriptors;
+pub mod heap;
+pub mod interrupts;
+mod layout;
+pub mod machine;
+mod once;
+mod paging;
+pub mod percpu;
+pub mod report;
+mod trap;
+pub mod uart;
+
+pub use boot::BootInfo;

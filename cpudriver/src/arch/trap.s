@@ -1,0 +1,107 @@
+# Entry stubs of exceptions and interrupts: all registers to the stack as `arch::trap::Frame`, then Rust.
+#
+# Interrupts are off in the kernel but at `sti; hlt`, so a stub is never entered twice but by the
+# NMI, the double fault and the machine check, which have stacks of their own.
+
+.macro STUB vector error
+.balign 16
+trap_\vector:
+    .if \error == 0
+    pushq $0                    # the CPU pushes an error code for some vectors only
+    .endif
+    pushq $\vector
+    jmp trap_common
+.endm
+
+.altmacro
+.macro STUBS from to
+    .set n, \from
+    .rept \to - \from + 1
+        STUB_OF %n
+        .set n, n + 1
+    .endr
+.endm
+.macro STUB_OF vector
+    .if (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30)
+    STUB \vector 1
+    .else
+    STUB \vector 0
+    .endif
+.endm
+.macro ADDRESS_OF vector
+    .quad trap_\vector
+.endm
+
+.section .text
+STUBS 0 31
+STUBS 64 79
+
+.balign 16
+.type trap_common, @function
+trap_common:
+    pushq %rax
+    pushq %rbx
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %rbp
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    cld
+    movq %rsp, %rdi
+    call atoll_trap             # 22 words are on the stack: it is aligned to 16
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+    addq $16, %rsp
+    iretq
+.size trap_common, . - trap_common
+
+# sti takes effect after the next instruction, so an interrupt that is pending ends the hlt. An NMI in
+# between would end that grace: the trap handler steps over the hlt for whoever comes back to it.
+.balign 16
+.globl atoll_halt
+.type atoll_halt, @function
+atoll_halt:
+    sti
+.globl atoll_halt_hlt
+atoll_halt_hlt:
+    hlt
+    cli
+    ret
+.size atoll_halt, . - atoll_halt
+
+.section .rodata
+.balign 8
+.globl atoll_trap_stubs
+atoll_trap_stubs:
+    .set n, 0
+    .rept 32
+        ADDRESS_OF %n
+        .set n, n + 1
+    .endr
+    .set n, 64
+    .rept 16
+        ADDRESS_OF %n
+        .set n, n + 1
+    .endr
+.noaltmacro
