@@ -1,6 +1,6 @@
 //! The command line: `atoll [OPTIONS]` boots, subcommands do the rest.
 
-use crate::{image, nolock, run, say, terminal, tools};
+use crate::{bench, image, nolock, run, say, terminal, tools};
 use clap::Parser;
 use proto::exit::HOST_ERROR;
 use std::panic;
@@ -30,6 +30,8 @@ struct Cli {
 enum Command {
     /// Finds or installs what is needed, the Rust target and QEMU, and does nothing else
     Setup,
+    /// Runs experiments, prints tables, writes results.json and results.csv
+    Bench(bench::Args),
     /// Looks for locks and unpaused spins in the linked kernel, and fails if there are any
     CheckLocks(nolock::Args),
 }
@@ -61,6 +63,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Setup) => setup(),
+        Some(Command::Bench(args)) => bench::run(args),
         Some(Command::CheckLocks(args)) => nolock::run(args),
     }
 }

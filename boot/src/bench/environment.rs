@@ -23,7 +23,7 @@ pub struct Environment {
     pub qemu: String,
     /// QEMU's machine; `host` in host mode.
     pub machine: String,
-    /// `tcg`, `tcg icount`, `kvm`, or `none` in host mode.
+    /// `tcg` (in count mode with `-icount shift=0,sleep=off`), `kvm`, or `none` in host mode.
     pub accelerator: String,
     /// QEMU's CPU model; in host mode the host's.
     pub cpu: String,
@@ -34,7 +34,7 @@ pub struct Environment {
     /// Cores of the machines, one after the other.
     pub cores: Vec<u32>,
     /// Memory of each machine, in MiB, in the order of `cores`; empty in host mode.
-    pub memory: Vec<u32>,
+    pub memory: Vec<u64>,
     /// How it was measured.
     pub mode: String,
     /// When the run began, UTC, as `2026-01-31T12:34:56Z`.
@@ -68,11 +68,12 @@ impl Environment {
         if mode == Mode::Host.name() {
             return format!("mode host: threads of this host ({host_cpu}), no emulation");
         }
-        let warning = match (mode.as_str(), accelerator.as_str()) {
-            ("time", "tcg") => "; emulated: do not compare with cycles of hardware",
-            _ => "",
+        let (clock, warning) = match (mode.as_str(), accelerator.as_str()) {
+            ("count", _) => (" -icount", ""),
+            ("time", "tcg") => ("", "; emulated: do not compare with cycles of hardware"),
+            _ => ("", ""),
         };
-        format!("mode {mode}: {accelerator} on {machine}, cpu {cpu}, QEMU {qemu}{warning}")
+        format!("mode {mode}: {accelerator}{clock} on {machine}, cpu {cpu}, QEMU {qemu}{warning}")
     }
 }
 

@@ -12,7 +12,8 @@
 //!   `{"experiment":"ring-latency","params":{"from":0,"to":1},"metric":"cycles","unit":"cycles",
 //!   "n":1000,"min":310,"p50":312,"p90":330,"p99":415,"max":612,"mean":318.2}`
 //!   `"sum"` may stand for `"mean"`. With `"operations":M` a sample covers M operations, and the host
-//!   divides all of `min`…`mean` by M. `n` is the number of samples.
+//!   divides all of `min`…`mean` by M. `n` is the number of samples. `"cores"` may say how many took part
+//!   if these are not those of the machine (host mode: threads).
 //! * A **region row**: the plugin has counted between two markers (`cpudriver/src/arch/marker.rs`), and
 //!   the host fills in the numbers.
 //!   `{"experiment":"message-cost","params":{"layout":"postcard","message":"Ping","batch":8},
@@ -54,10 +55,16 @@
 //! write to a line that other cores have touched since the last write, as if every cache held everything
 //! it ever read. The first touch of a line in a region is none.
 
+mod command;
 pub mod environment;
+pub mod lab;
 pub mod limits;
 pub mod output;
 pub mod plugin;
+mod progress;
 pub mod region;
 pub mod row;
+pub mod runner;
 pub mod table;
+
+pub use command::{Args, EXPERIMENTS, run};

@@ -150,6 +150,7 @@ pub struct Sample {
     sum: Option<f64>,
     #[serde(default = "one")]
     operations: u64,
+    cores: Option<u32>,
     #[serde(flatten)]
     amounts: Amounts,
 }
@@ -252,7 +253,7 @@ impl Line {
 }
 
 impl Sample {
-    /// The rows that this one stands for.
+    /// The rows that this one stands for, measured on so many cores unless it says otherwise itself.
     #[must_use]
     pub fn rows(&self, mode: Mode, cores: u32) -> Vec<Row> {
         let mean = self.mean.or_else(|| self.sum.map(|sum| sum / self.n as f64)).unwrap_or(0.0);
@@ -261,7 +262,7 @@ impl Sample {
         let row = Row {
             experiment: self.experiment.clone(),
             mode,
-            cores,
+            cores: self.cores.unwrap_or(cores),
             params: self.params.clone(),
             metric: self.metric.clone(),
             unit: self.unit.clone(),
