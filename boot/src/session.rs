@@ -160,8 +160,9 @@ impl<'a> Session<'a> {
         let command = self.machine.command();
         let (sender, events) = mpsc::channel();
         let start = Instant::now();
-        let guest = Guest::start(&command, &sender)?;
+        // First: a signal must not find a guest that no session answers for.
         let _listening = hub::listen(&sender, self.input == Input::Standard);
+        let guest = Guest::start(&command, &sender)?;
         let raw = (self.input == Input::Standard).then(terminal::Raw::enter).flatten();
         let mut run = Run {
             console: Console::new(&self.machine.image),

@@ -4,7 +4,7 @@
 //! are read by threads that live as long as the process, and handed to the sessions that listen.
 
 use super::Event;
-use crate::terminal;
+use crate::{say, terminal};
 use std::io::Read as _;
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -46,6 +46,7 @@ fn interrupt() {
     hub.interrupted = true;
     if hub.listeners.is_empty() {
         terminal::restore();
+        say("interrupted");
         std::process::exit(proto::exit::INTERRUPTED.into());
     }
     for listener in &hub.listeners {
