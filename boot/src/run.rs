@@ -58,7 +58,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 ///
 /// When a tool is missing, the image does not build, QEMU does not start, or options contradict.
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let mut machine = machine(args)?;
+    let mut machine = args.machine()?;
     if args.dry_run {
         println!("{}", machine.command());
         return Ok(0);
@@ -73,20 +73,30 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
     }
 }
 
-fn machine(args: &Args) -> anyhow::Result<Machine> {
-    let topology = args.smp.clone().or_else(|| args.cores.map(Topology::flat)).unwrap_or_default();
-    if let Some(silent) = args.silent_core {
-        let cores = topology.cores();
-        ensure!(silent != 0, "--silent-core 0: core 0 is the one that boots");
-        ensure!(u32::from(silent) < cores, "--silent-core {silent}: there are {cores} cores");
+impl Args {
+    /// The machine that these options describe, with all that it needs found, installed or built.
+    ///
+    /// # Errors
+    ///
+    /// When a tool is missing, the image does not build, or options contradict.
+    pub fn machine(&self) -> anyhow::Result<Machine> {
+        let flat = self.cores.map(Topology::flat);
+        let topology = self.smp.clone().or(flat).unwrap_or_default();
+        if let Some(silent) = self.silent_core {
+            let cores = topology.cores();
+            ensure!(silent != 0, "--silent-core 0: core 0 is the one that boots");
+            ensure!(u32::from(silent) < cores, "--silent-core {silent}: there are {cores} cores");
+        }
+        let clock = if self.icount { Clock::Count } else { Clock::Time };
+        Ok(Machine {
+            topology,
+            script: self.script.clone(),
+            silent_core: self.silent_core,
+            debugger: self.gdb.clone(),
+            extra: self.extra.clone(),
+            ..self.machine.prepare(clock)?
+        })
     }
-    let mut machine = args.machine.prepare(if args.icount { Clock::Count } else { Clock::Time })?;
-    machine.topology = topology;
-    machine.script.clone_from(&args.script);
-    machine.silent_core = args.silent_core;
-    machine.debugger.clone_from(&args.gdb);
-    machine.extra.clone_from(&args.extra);
-    Ok(machine)
 }
 
 fn boot(machine: &Machine, timeout: Option<Duration>) -> anyhow::Result<Outcome> {

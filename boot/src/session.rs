@@ -240,6 +240,7 @@ impl Run<'_> {
                 lines.push(line.to_owned());
             }
         });
+        self.keys.shown(self.console.line());
         self.reply(bytes);
         let written = !self.session.echo || show(&shown, self.translate);
         // Nobody reads our output any more, as in `atoll | head`: end with what stands behind the pipe.

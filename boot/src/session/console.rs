@@ -58,7 +58,12 @@ impl Console {
         line.split('\n').for_each(on_line);
     }
 
-    /// The line that was begun and has no end.
+    /// The line that was begun and has no end yet.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.line
+    }
+
+    /// The line that was begun and will have no end.
     pub(super) fn unfinished(&mut self) -> Option<String> {
         let bytes = mem::take(&mut self.line);
         (!bytes.is_empty()).then(|| String::from_utf8_lossy(&bytes).into_owned())

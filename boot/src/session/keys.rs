@@ -8,6 +8,9 @@ const CTRL_U: u8 = 0x15;
 const ESCAPE: u8 = 0x1b;
 const BACKSPACE: [u8; 2] = [8, 0x7f];
 
+/// What the guest's console shows when it waits for a line.
+const PROMPT: &[u8] = b"atoll> ";
+
 /// Tells the user how to leave.
 pub(crate) const HINT: &str =
     "leave with `exit`, Ctrl-A x, or Ctrl-C on an empty line; Ctrl-A Ctrl-A types Ctrl-A";
@@ -17,8 +20,18 @@ pub(crate) const HINT: &str =
 pub(super) struct Keys {
     /// Ctrl-A was pressed and the next key is for us.
     prefix: bool,
-    /// How much may stand on the line that the user types; 0 when it is surely empty.
-    typed: usize,
+    doing: Doing,
+}
+
+/// What the user is doing, and so what Ctrl-C would cancel.
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Doing {
+    #[default]
+    Nothing,
+    /// Typing a line, of so many characters at most.
+    Typing(usize),
+    /// Waiting for a command that was typed.
+    Waiting,
 }
 
 /// What some keys amount to.
@@ -44,12 +57,19 @@ impl Keys {
         pressed
     }
 
-    /// Ctrl-C cancels the line that is being typed, which is the guest's business; with nothing to
-    /// cancel it ends the run, as for any other program.
+    /// Takes in what the guest shows of the line that it has not finished.
+    pub(super) fn shown(&mut self, line: &[u8]) {
+        if self.doing == Doing::Waiting && line.ends_with(PROMPT) {
+            self.doing = Doing::Nothing;
+        }
+    }
+
+    /// Ctrl-C cancels a line or a command, which is the guest's business. With nothing to cancel, or
+    /// pressed once more, it ends the run as it would any other program.
     fn leaves(&self, byte: u8) -> bool {
         match byte {
             b'x' | b'X' => self.prefix,
-            CTRL_C => self.typed == 0,
+            CTRL_C => self.doing == Doing::Nothing,
             _ => false,
         }
     }
@@ -64,13 +84,21 @@ impl Keys {
                 }
             };
         }
-        self.typed = match byte {
-            b'\r' | b'\n' | CTRL_C | CTRL_U => 0,
-            byte if BACKSPACE.contains(&byte) => self.typed.saturating_sub(1),
+        let typed = if let Doing::Typing(typed) = self.doing { typed } else { 0 };
+        self.doing = match byte {
+            b'\r' | b'\n' if typed > 0 => Doing::Waiting,
+            CTRL_C | CTRL_U => Doing::Nothing,
+            byte if BACKSPACE.contains(&byte) && typed == 1 => Doing::Nothing,
+            byte if BACKSPACE.contains(&byte) && typed > 1 => Doing::Typing(typed - 1),
             // Printed characters, and arrows, which may bring a line back.
-            b' '.. | ESCAPE => self.typed + 1,
-            _ => self.typed,
+            b' '..=b'~' | ESCAPE => Doing::Typing(typed + 1),
+            _ => return self.prefixed(byte),
         };
+        Some(byte)
+    }
+
+    /// Passes a key that changes no line, except the one that makes the next key ours.
+    fn prefixed(&mut self, byte: u8) -> Option<u8> {
         self.prefix = byte == CTRL_A;
         (!self.prefix).then_some(byte)
     }
@@ -99,7 +127,7 @@ mod tests {
         let mut keys = Keys::default();
         assert_eq!(press(&mut keys, b"ps\x03"), (b"ps\x03".to_vec(), false));
         assert_eq!(press(&mut keys, b"\x03"), (vec![], true));
-        for empty in [&b""[..], b"ps\r", b"p\x7f", b"ps\x15"] {
+        for empty in [&b""[..], b"\r", b"p\x7f", b"ps\x7f\x08", b"ps\x15"] {
             let mut keys = Keys::default();
             assert_eq!(press(&mut keys, empty), (empty.to_vec(), false));
             assert!(keys.press(b"\x03").leave, "{empty:?}");
