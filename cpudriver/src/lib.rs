@@ -1,7 +1,8 @@
 //! One core: the logic of a CPU driver that needs no hardware, and so runs in host tests.
 //!
 //! [`console`] is what the person at the serial line talks to, [`post`] the path that messages take from
-//! core to core. [`trace`] and [`log`] keep what happened, [`stats`] sums up what was measured.
+//! core to core. [`trace`] and [`log`] keep what happened, [`stats`] sums up what was
+//! measured and [`results`] prints it; [`options`] are what the command line asks for.
 //! [`machine`] reads what the firmware says about the machine.
 //!
 //! The kernel's own target has two modules more: `arch`, the hardware, and `image`, which joins it all.
@@ -18,6 +19,8 @@ pub mod console;
 pub mod image;
 pub mod log;
 pub mod machine;
+pub mod options;
 pub mod post;
+pub mod results;
 pub mod stats;
 pub mod trace;
