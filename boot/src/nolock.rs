@@ -39,16 +39,16 @@ pub struct Args {
     pub image: Option<PathBuf>,
 }
 
-/// What may be in the image although it is a lock, and how code is to be decoded.
+/// What may be in the image although it is a lock, and what isn't 64-bit code.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exceptions {
     /// Functions that may hold what the check looks for.
     #[serde(default)]
     allow: Vec<Allowed>,
-    /// Functions that run before long mode.
+    /// What runs before long mode, or is data among code.
     #[serde(default)]
-    early: Vec<Early>,
+    decode: Vec<Decoding>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -60,16 +60,29 @@ struct Allowed {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Early {
-    function: String,
-    bits: u32,
+struct Decoding {
+    symbol: String,
+    #[serde(rename = "as")]
+    kind: Kind,
+}
+
+/// What the bytes behind a symbol are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Code16,
+    Code32,
+    #[default]
+    Code64,
+    Data,
 }
 
 impl Exceptions {
     /// The list that belongs to the kernel.
     ///
     /// # Errors
-    /// The file that this was built with is malformed; a test sees to it that it isn't.
+    ///
+    /// When the file that this was built with is malformed; a test sees to it that it isn't.
     pub fn of_the_kernel() -> Result<Self> {
         Self::parse(EXCEPTIONS).context("nolock/exceptions.toml")
     }
@@ -79,9 +92,6 @@ impl Exceptions {
         for allowed in &exceptions.allow {
             ensure!(!allowed.reason.trim().is_empty(), "{} has no reason", allowed.function);
         }
-        for early in &exceptions.early {
-            ensure!([16, 32].contains(&early.bits), "{}: 16 or 32 bits", early.function);
-        }
         Ok(exceptions)
     }
 
@@ -89,8 +99,9 @@ impl Exceptions {
         self.allow.iter().any(|allowed| allowed.function == function)
     }
 
-    fn bits(&self, function: &str) -> u32 {
-        self.early.iter().find(|early| early.function == function).map_or(64, |early| early.bits)
+    fn kind(&self, symbol: &str) -> Kind {
+        let entry = self.decode.iter().find(|entry| entry.symbol == symbol);
+        entry.map_or(Kind::default(), |entry| entry.kind)
     }
 }
 
@@ -131,7 +142,8 @@ pub struct Report {
 /// Checks the ELF file at `path`.
 ///
 /// # Errors
-/// It cannot be read, is no ELF file, or has no code or no function symbols.
+///
+/// When it cannot be read, is no ELF file, or has no code or no function symbols.
 pub fn check(path: &Path, exceptions: &Exceptions) -> Result<Report> {
     let data = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
     let file = object::File::parse(&*data)

@@ -174,7 +174,10 @@ mod tests {
         ];
         let text = tables(&environment(), &rows);
         let lines: Vec<_> = text.lines().map(str::trim_end).collect();
-        assert!(lines[1].starts_with("message-cost · mode count: tcg -icount on microvm"), "{text}");
+        assert!(
+            lines[1].starts_with("message-cost · mode count: tcg -icount on microvm"),
+            "{text}"
+        );
         let head = "  cores  layout    role   instructions p50  instructions p99  instructions max  fences";
         assert_eq!(lines[2], head);
         assert_eq!(

@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use iced_x86::{Code, Decoder, DecoderOptions, Instruction, Mnemonic, OpKind};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind, SymbolKind};
 
-use super::Exceptions;
+use super::{Exceptions, Kind};
 
 /// A piece of code between one symbol and the next.
 pub(super) struct Function {
@@ -20,7 +20,13 @@ pub(super) struct Function {
 }
 
 impl Function {
-    fn decode(name: String, address: u64, bytes: &[u8], bits: u32) -> Self {
+    fn decode(name: String, address: u64, bytes: &[u8], kind: Kind) -> Self {
+        let (bits, bytes) = match kind {
+            Kind::Code16 => (16, bytes),
+            Kind::Code32 => (32, bytes),
+            Kind::Code64 => (64, bytes),
+            Kind::Data => (64, &[][..]),
+        };
         let mut decoder = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE);
         let instructions = decoder.iter().collect();
         Self { name, address, instructions, bytes: bytes.to_vec() }
@@ -67,7 +73,7 @@ pub(super) fn functions(file: &object::File, exceptions: &Exceptions) -> Result<
         for to in ends {
             let name = names.get(&from).map_or(&nameless, |(_, name)| name);
             let bytes = &data[usize::try_from(from - first)?..usize::try_from(to - first)?];
-            functions.push(Function::decode(name.clone(), from, bytes, exceptions.bits(name)));
+            functions.push(Function::decode(name.clone(), from, bytes, exceptions.kind(name)));
             from = to;
         }
     }

@@ -1,4 +1,5 @@
 use super::{Exceptions, Report, check};
+use object::{Object as _, ObjectSection as _, ObjectSymbol as _};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -92,17 +93,22 @@ fn an_exception_allows_its_function_alone() {
 }
 
 #[test]
-fn early_code_is_decoded_with_its_own_bits() {
+fn what_is_not_64_bit_code_is_decoded_as_the_list_says() {
     let body = ".code32\nles eax, [ecx]\n.code64";
     assert!(!checked_with(body, "").passes(), "no such instruction in long mode");
-    assert!(checked_with(body, "[[early]]\nfunction = \"f\"\nbits = 32").passes());
+    let with = |kind| checked_with(body, &format!("[[decode]]\nsymbol = \"f\"\nas = \"{kind}\""));
+    assert!(with("code32").passes());
+    assert!(!with("code64").passes());
+    let body = "ret\n.globl table\ntable: .quad 0xf0f0f0f0f0f0f0f0";
+    assert!(!checked_with(body, "").passes());
+    assert!(checked_with(body, "[[decode]]\nsymbol = \"table\"\nas = \"data\"").passes());
 }
 
 #[test]
 fn the_kernels_exceptions_are_well_formed() {
     Exceptions::of_the_kernel().unwrap();
     assert!(Exceptions::parse("[[allow]]\nfunction = \"f\"\nreason = \" \"").is_err());
-    assert!(Exceptions::parse("[[early]]\nfunction = \"f\"\nbits = 64").is_err());
+    assert!(Exceptions::parse("[[decode]]\nsymbol = \"f\"\nas = \"code8\"").is_err());
 }
 
 #[test]
@@ -113,4 +119,39 @@ fn what_is_no_image_is_an_error() {
     assert!(check("/nonexistent".as_ref(), &Exceptions::default()).is_err());
     let dir = tempfile::tempdir().unwrap();
     assert!(check(&object(&dir, ""), &Exceptions::default()).is_err(), "there is no code");
+}
+
+/// The real image, as it is linked.
+fn image() -> PathBuf {
+    crate::image::build().unwrap()
+}
+
+#[test]
+fn the_kernel_has_no_locks() {
+    let report = check(&image(), &Exceptions::of_the_kernel().unwrap()).unwrap();
+    let findings: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(findings, [""; 0]);
+    assert!(report.functions > 50 && report.instructions > 5000, "{report:?}");
+}
+
+#[test]
+fn a_lock_put_into_the_kernel_is_found() {
+    let (image, mut bytes) = (image(), Vec::new());
+    bytes.extend(std::fs::read(&image).unwrap());
+    let (offset, address) = {
+        let file = object::File::parse(&*bytes).unwrap();
+        let symbol = file.symbol_by_name("atoll_move").unwrap();
+        let section = file.section_by_index(symbol.section_index().unwrap()).unwrap();
+        let (start, _) = section.file_range().unwrap();
+        (usize::try_from(start + symbol.address() - section.address()).unwrap(), symbol.address())
+    };
+    bytes[offset..offset + 4].copy_from_slice(&[0xf0, 0x0f, 0xc1, 0x07]);
+    let patched = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(patched.path(), bytes).unwrap();
+    let report = check(patched.path(), &Exceptions::of_the_kernel().unwrap()).unwrap();
+    let found = report.findings.iter().find(|f| f.address == address).unwrap();
+    assert_eq!(
+        (found.function.as_str(), found.what.as_str()),
+        ("atoll_move", "lock xadd (f0 0f c1 07)")
+    );
 }

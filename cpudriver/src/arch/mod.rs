@@ -20,6 +20,7 @@ pub mod heap;
 pub mod interrupts;
 mod layout;
 pub mod machine;
+pub mod marker;
 mod once;
 mod paging;
 pub mod percpu;
