@@ -7,13 +7,13 @@ use cpudriver::stats::Summary;
 
 fn printed(print: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
     let mut text = String::new();
-    print(&mut text).unwrap();
+    print(&mut text).expect("a String takes everything");
     assert_eq!(text.matches('\n').count(), 1, "{text}");
     text
 }
 
 fn read(print: impl FnOnce(&mut String) -> std::fmt::Result) -> Line {
-    Line::parse(&printed(print)).unwrap().expect("an object")
+    Line::parse(&printed(print)).expect("a row").expect("an object")
 }
 
 const PARAMS: [(&str, Value<'_>); 2] = [("layout", Value::Str("plain")), ("batch", Value::U64(8))];
