@@ -4,7 +4,6 @@
 //! anywhere in a line, so one that is cut or mixed with other output is merely not explained.
 
 use addr2line::Loader;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Explains addresses of one image, which is read when the first is seen.
@@ -62,21 +61,25 @@ fn frames(line: &str) -> impl Iterator<Item = Frame> {
 
 /// ` function at file:line`, then a line for each function that it was inlined into.
 fn describe(loader: &Loader, address: u64) -> Option<String> {
-    let mut note = String::new();
+    let mut named = Vec::new();
     let mut frames = loader.find_frames(address).ok()?;
     while let Ok(Some(frame)) = frames.next() {
         let name = frame.function.as_ref().and_then(|f| f.demangle().ok()).map(|n| n.into_owned());
-        let name = name.or_else(|| symbol(loader, address)).unwrap_or_else(|| "?".into());
-        let lead = if note.is_empty() { " " } else { "\n        inlined in " };
-        let location = frame.location.and_then(|at| Some((at.file?.to_owned(), at.line?)));
-        let place = location.map(|(file, line)| format!(" at {}:{line}", shortened(&file)));
-        // Writing to a string cannot fail.
-        let _ = write!(note, "{lead}{name}{}", place.unwrap_or_default());
+        let place = frame.location.and_then(|at| Some((at.file?.to_owned(), at.line?)));
+        named.push((name, place));
     }
-    if note.is_empty() {
-        return Some(format!(" {}", symbol(loader, address)?));
+    // The outermost is what the linker knows, with its whole path, which line tables leave out.
+    let whole = symbol(loader, address);
+    match named.last_mut() {
+        Some((name, _)) => *name = whole.or_else(|| name.take()),
+        None => named.push((Some(whole?), None)),
     }
-    Some(note)
+    let notes = named.into_iter().enumerate().map(|(depth, (name, place))| {
+        let lead = if depth == 0 { " " } else { "\n        inlined in " };
+        let place = place.map(|(file, line)| format!(" at {}:{line}", shortened(&file)));
+        format!("{lead}{}{}", name.as_deref().unwrap_or("?"), place.unwrap_or_default())
+    });
+    Some(notes.collect())
 }
 
 fn symbol(loader: &Loader, address: u64) -> Option<String> {

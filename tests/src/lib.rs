@@ -1,1 +1,7 @@
-//! Tests.
+//! Checking of Atoll: what the tests of this crate share.
+//!
+//! `qemu/` boots the real image, through [`guest`]; `sim/` runs the protocol on the host.
+
+#![forbid(unsafe_code)]
+
+pub mod guest;

@@ -1,0 +1,252 @@
+//! The real image in QEMU, driven by a test.
+//!
+//! [`Guest`] collects options as a user would type them, so what a failing test prints to run it again
+//! is what it ran. [`Guest::run`] boots and waits; the [`Run`] that it returns has assertions, each of
+//! which shows on failure what the guest printed, how it ended and the command.
+//!
+//! The image is built once per test process. Every run has a timeout, and every test thread runs one
+//! guest at a time, so `--test-threads` bounds how many there are.
+
+use boot::session::{Outcome, Session};
+use boot::verdict::Verdict;
+use boot::{image, machine, run, tools};
+use clap::Parser as _;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// How long a guest may run unless the test says otherwise; a shared machine can be slow.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A machine to boot and what to do with it.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Guest {
+    args: Vec<String>,
+    timeout: Duration,
+    replies: Vec<(String, String)>,
+    qemu: Vec<String>,
+}
+
+/// The options of `atoll`, parsed by themselves.
+#[derive(clap::Parser)]
+#[command(no_binary_name = true, args_override_self = true)]
+struct Options {
+    #[command(flatten)]
+    run: run::Args,
+}
+
+impl Default for Guest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Guest {
+    /// Four cores on microvm under TCG: what passes here passes on any host.
+    pub fn new() -> Self {
+        let guest =
+            Self { args: Vec::new(), timeout: TIMEOUT, replies: Vec::new(), qemu: Vec::new() };
+        guest.option("--accel", "tcg")
+    }
+
+    fn option(mut self, name: &str, value: impl ToString) -> Self {
+        self.args.extend([name.to_owned(), value.to_string()]);
+        self
+    }
+
+    /// So many cores.
+    pub fn cores(self, cores: u16) -> Self {
+        self.option("--cores", cores)
+    }
+
+    /// Cores in sockets and threads, as QEMU's `-smp` takes them.
+    pub fn smp(self, topology: &str) -> Self {
+        self.option("--smp", topology)
+    }
+
+    /// QEMU's machine, with options: `q35`, `microvm,acpi=off`.
+    pub fn machine(self, board: &str) -> Self {
+        self.option("--machine", board)
+    }
+
+    /// The CPU model.
+    pub fn cpu(self, model: &str) -> Self {
+        self.option("--cpu", model)
+    }
+
+    /// So much memory, in MiB.
+    pub fn memory(self, mebibytes: u64) -> Self {
+        self.option("--memory", mebibytes)
+    }
+
+    /// Count mode: the clock counts instructions, and everything repeats to the bit.
+    pub fn count(mut self) -> Self {
+        self.args.push("--icount".into());
+        self
+    }
+
+    /// A core that does not answer its start-up.
+    pub fn silent_core(self, core: u16) -> Self {
+        self.option("--silent-core", core)
+    }
+
+    /// Console commands to run after boot.
+    pub fn script(self, commands: &str) -> Self {
+        self.option("--script", commands)
+    }
+
+    /// Types `text` when the guest has printed `after`; see [`Session::reply`].
+    pub fn reply(mut self, after: &str, text: &str) -> Self {
+        self.replies.push((after.into(), text.into()));
+        self
+    }
+
+    /// Ends the guest after this time instead of a minute; the test fails then, unless it expects that.
+    pub fn timeout(self, after: Duration) -> Self {
+        Self { timeout: after, ..self }
+    }
+
+    /// One more argument for QEMU.
+    pub fn qemu(mut self, arg: &str) -> Self {
+        self.qemu.push(arg.into());
+        self
+    }
+
+    /// What a user would type to boot the same.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let mut line = String::from("cargo run --");
+        for arg in self.words() {
+            // Writing to a string cannot fail.
+            let _ = write!(line, " {}", machine::quoted(&arg));
+        }
+        for (after, text) in &self.replies {
+            let _ = write!(line, "\n    and after {after:?} type {text:?}");
+        }
+        line
+    }
+
+    fn words(&self) -> Vec<String> {
+        let timeout = ["--timeout".into(), self.timeout.as_secs_f64().to_string()];
+        let mut words: Vec<String> = self.args.iter().cloned().chain(timeout).collect();
+        if !self.qemu.is_empty() {
+            words.push("--".into());
+            words.extend(self.qemu.iter().cloned());
+        }
+        words
+    }
+
+    /// Boots, and waits for the end.
+    ///
+    /// # Panics
+    ///
+    /// When the host lacks something that cannot be installed, the image does not build, or QEMU fails:
+    /// none of which is the guest's.
+    pub fn run(self) -> Run {
+        let command = self.command();
+        let outcome = self.outcome().unwrap_or_else(|error| panic!("{error:#}\n{command}"));
+        let run = Run { command, outcome };
+        run.check(!matches!(run.outcome.verdict, Verdict::Qemu(_)), "QEMU runs");
+        run
+    }
+
+    fn outcome(&self) -> anyhow::Result<Outcome> {
+        let image = image().display().to_string();
+        let words = ["--image".to_owned(), image].into_iter().chain(self.words());
+        let machine = Options::try_parse_from(words)?.run.machine()?;
+        let session = Session::new(&machine).timeout(Some(self.timeout));
+        let replies = self.replies.iter();
+        replies.fold(session, |session, (after, text)| session.reply(after, text)).run()
+    }
+}
+
+/// The image, built when first asked for; QEMU is looked for before, which takes no time.
+fn image() -> &'static Path {
+    static IMAGE: OnceLock<std::path::PathBuf> = OnceLock::new();
+    IMAGE.get_or_init(|| {
+        let built = tools::qemu(None).and_then(|_| image::build());
+        built.unwrap_or_else(|error| panic!("{error:#}"))
+    })
+}
+
+/// What a guest did.
+#[derive(Debug)]
+pub struct Run {
+    /// All there is to know.
+    pub outcome: Outcome,
+    command: String,
+}
+
+impl Run {
+    /// Fails the test, with all that one needs to see, unless `holds`.
+    ///
+    /// # Panics
+    ///
+    /// When it does not hold.
+    #[track_caller]
+    pub fn check(&self, holds: bool, what: &str) {
+        let Outcome { verdict, lines, complaints, .. } = &self.outcome;
+        assert!(
+            holds,
+            "not so: {what}\n--- the guest printed\n{}\n--- QEMU complained\n{complaints}\
+             --- {verdict}; again with\n    {}\n",
+            lines.join("\n"),
+            self.command
+        );
+    }
+
+    /// Asserts that the guest left with this code.
+    #[track_caller]
+    pub fn exited(&self, code: u8) -> &Self {
+        self.ended(&Verdict::Exited(code))
+    }
+
+    /// Asserts how it ended.
+    #[track_caller]
+    pub fn ended(&self, verdict: &Verdict) -> &Self {
+        self.check(self.outcome.verdict == *verdict, &verdict.to_string());
+        self
+    }
+
+    /// Asserts that each of these stands in a line, in this order, each in a later line than the one
+    /// before it.
+    #[track_caller]
+    pub fn printed(&self, texts: &[&str]) -> &Self {
+        let mut lines = self.outcome.lines.iter();
+        for text in texts {
+            let found = lines.any(|line| line.contains(text));
+            self.check(found, &format!("prints {text:?} (of {texts:?}, in order)"));
+        }
+        self
+    }
+
+    /// Asserts that no line holds this.
+    #[track_caller]
+    pub fn never_printed(&self, text: &str) -> &Self {
+        let found = self.outcome.lines.iter().any(|line| line.contains(text));
+        self.check(!found, &format!("never prints {text:?}"));
+        self
+    }
+
+    /// The first line that holds this.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    #[track_caller]
+    #[must_use]
+    pub fn line(&self, text: &str) -> &str {
+        let found = self.outcome.lines.iter().find(|line| line.contains(text));
+        self.check(found.is_some(), &format!("prints {text:?}"));
+        found.map_or("", String::as_str)
+    }
+
+    /// The JSON objects among the lines, those that `--json` makes the console print.
+    #[must_use]
+    pub fn json(&self) -> Vec<serde_json::Value> {
+        let objects = self.outcome.lines.iter().filter(|line| line.starts_with('{'));
+        objects.filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+}
