@@ -1,6 +1,6 @@
 //! The console, without the serial line: bytes in, text out.
 //!
-//! [`key`] makes keys of a terminal's bytes, [`line`] edits a line with them and keeps the history,
+//! [`key`] makes keys of a terminal's bytes, [`mod@line`] edits a line with them and keeps the history,
 //! [`script`] splits text into statements, and [`command`] makes a typed request of each. Results go
 //! out through [`output`], as a table or as JSON.
 
