@@ -46,14 +46,24 @@
 //! | `transfers` | `lines` | lines that had to move between cores |
 //!
 //! Precisely: the plugin counts the instructions executed after the begin marker and before the end
-//! marker, by every core, no marker among them. An iteration of a `rep` string instruction counts as one,
-//! as it does for the clock under `-icount`, so `clock` = `instructions` + laps and phases. A line touched
-//! twice in a lap counts once, in two laps twice; so a loop that ends each operation with
+//! marker, by every core, no marker among them. Of a `rep` string instruction each iteration counts (and,
+//! in QEMU 7.2, the last look at the counter), as it does for the clock under `-icount`; so `clock` =
+//! `instructions` + laps and phases.
+//!
+//! A line touched twice in a lap counts once, in two laps twice; so a loop that ends each operation with
 //! `marker::lap()` gives lines per operation (a batch of 8 messages is one lap, its lines divided by 8).
 //! Lines are virtual addresses over 64; device memory is left out; stack and locals are included.
-//! A transfer is a read of a line that another core has written since this core last touched it, or a
-//! write to a line that other cores have touched since the last write, as if every cache held everything
-//! it ever read. The first touch of a line in a region is none.
+//!
+//! A transfer is a read or write of a line by a core whose cache would not hold it, or a write to a line
+//! that other caches hold too, if every cache held everything until another core wrote to it. The first
+//! touch of a line in a region is none.
+//!
+//! # What the host adds
+//!
+//! In time mode it boots `bring-up` several times and adds rows of what a clock on the wall says from the
+//! start of QEMU: metric `wall` in `ms` to params `phase` = `first line` (the kernel's first output) and
+//! `online` (the first row, which the guest prints when all cores are online), and the `ratio` of the
+//! second to the first.
 
 mod command;
 pub mod environment;
