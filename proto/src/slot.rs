@@ -12,8 +12,10 @@
 //! and one that is too long does not compile.
 
 use crate::message::{Peer, ToCore, ToMonitor};
+mod decode;
+
 use postcard::experimental::max_size::MaxSize;
-use postcard::{de_flavors, ser_flavors};
+use postcard::ser_flavors;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// One cache line that carries one message.
@@ -34,13 +36,32 @@ impl Message for Peer {}
 /// The longest messages fit, also where nobody encodes them yet.
 const _: [(); 3] = [ToCore::FITS, ToMonitor::FITS, Peer::FITS];
 
-/// The bytes of a slot are no encoding of the type that was asked for.
+/// Why a look for a message gave none.
+///
+/// One type for slots and rings, so that a decoded message goes to its receiver without being unpacked
+/// and packed on the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DecodeError;
+pub enum NoMessage {
+    /// There is none: the ring is empty.
+    Empty,
+    /// The bytes of the slot are no encoding of the type that was asked for.
+    Malformed,
+}
 
-impl core::fmt::Display for DecodeError {
+impl core::fmt::Display for NoMessage {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("malformed message")
+        f.write_str(match self {
+            Self::Empty => "no message",
+            Self::Malformed => "malformed message",
+        })
+    }
+}
+
+impl core::error::Error for NoMessage {}
+
+impl serde::de::Error for NoMessage {
+    fn custom<T: core::fmt::Display>(_why: T) -> Self {
+        Self::Malformed
     }
 }
 
@@ -76,6 +97,9 @@ impl Slot {
 
     /// Encodes a message into this slot and returns how many bytes it takes, 1..=[`Slot::LEN`]. Bytes
     /// behind the message keep what they held.
+    ///
+    /// Inlined: wrap it where it is called from more than one place, since what serde derives is
+    /// inlined into its only caller whatever its length, but not into several.
     #[inline(always)]
     pub fn encode<M: Message>(&mut self, message: &M) -> usize {
         const { M::FITS };
@@ -87,33 +111,23 @@ impl Slot {
     /// Decodes the message in this slot. Whatever the bytes, the outcome is a value or an error.
     ///
     /// # Errors
-    /// [`DecodeError`] when the variant or a field has no meaning, or when the tag is a varint longer
+    /// [`NoMessage::Malformed`] when the variant or a field has no meaning, or when the tag is a varint longer
     /// than it need be (which no encoder writes).
-    #[inline(always)]
-    pub fn decode<M: Message>(&self) -> Result<M, DecodeError> {
-        self.decode_counted().map(|(message, _)| message)
+    #[inline]
+    pub fn decode<M: Message>(&self) -> Result<M, NoMessage> {
+        self.decode_counted(&mut 0)
     }
 
-    /// Decodes the message in this slot and tells how many bytes it takes.
+    /// Decodes like [`Slot::decode`] and adds the message's length to `bytes`.
     ///
     /// # Errors
-    /// As [`Slot::decode`].
+    /// As [`Slot::decode`]; what is added then means nothing.
     #[inline(always)]
-    pub fn decode_counted<M: Message>(&self) -> Result<(M, usize), DecodeError> {
+    pub fn decode_counted<M: Message>(&self, bytes: &mut u64) -> Result<M, NoMessage> {
         const { M::FITS };
-        // With this known, the loop over the tag's bytes folds to nothing: 18 instructions less.
-        if self.0[0] >= VARINT_GOES_ON {
-            return Err(DecodeError);
-        }
-        let reader = Reader { bytes: &self.0, at: 0 };
-        let mut deserializer = postcard::Deserializer::from_flavor(reader);
-        let message = M::deserialize(&mut deserializer).map_err(|_| DecodeError)?;
-        Ok((message, deserializer.finalize().map_err(|_| DecodeError)?))
+        M::deserialize(decode::Tagged { slot: &self.0, length: bytes })
     }
 }
-
-/// Set in each byte of a varint but the last.
-const VARINT_GOES_ON: u8 = 0x80;
 
 /// Index in a slot, whatever the count.
 #[inline(always)]
@@ -135,37 +149,6 @@ impl ser_flavors::Flavor for Writer<'_> {
         self.bytes[inside(self.at)] = byte;
         self.at += 1;
         Ok(())
-    }
-
-    #[inline(always)]
-    fn finalize(self) -> postcard::Result<usize> {
-        Ok(self.at)
-    }
-}
-
-/// Reads a slot from its beginning.
-struct Reader<'de> {
-    bytes: &'de [u8; Slot::LEN],
-    at: usize,
-}
-
-impl<'de> de_flavors::Flavor<'de> for Reader<'de> {
-    type Remainder = usize;
-    type Source = &'de [u8; Slot::LEN];
-
-    #[inline(always)]
-    fn pop(&mut self) -> postcard::Result<u8> {
-        let byte = self.bytes[inside(self.at)];
-        self.at += 1;
-        Ok(byte)
-    }
-
-    /// Only borrowed data and strings take this way, and no message of known size has any.
-    fn try_take_n(&mut self, count: usize) -> postcard::Result<&'de [u8]> {
-        let end = self.at.checked_add(count).ok_or(postcard::Error::DeserializeUnexpectedEnd)?;
-        let taken = self.bytes.get(self.at..end);
-        self.at = end;
-        taken.ok_or(postcard::Error::DeserializeUnexpectedEnd)
     }
 
     #[inline(always)]

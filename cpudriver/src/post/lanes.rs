@@ -4,7 +4,7 @@ use super::bounds::Post;
 use super::ring::{SlotConsumer, SlotProducer};
 use core::marker::PhantomData;
 use proto::message::Lane;
-use proto::slot::{DecodeError, Slot};
+use proto::slot::{NoMessage, Slot};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 /// Slots of each lane: 4 KiB. More would cost latency, as both ends walk through the whole ring and it
@@ -26,12 +26,6 @@ pub struct Traffic {
 
 impl Traffic {
     const NONE: Self = Self { messages: 0, bytes: 0 };
-
-    #[inline(always)]
-    fn count(&mut self, bytes: usize) {
-        self.messages += 1;
-        self.bytes += bytes as u64;
-    }
 }
 
 /// The sender's end of a link: encodes messages of type `M` into the ring of their lane.
@@ -66,9 +60,7 @@ impl<M: Post, P: SlotProducer> Sender<M, P> {
         if message.is_request() && ring.room() <= M::RESERVED {
             return Err(Full(*message));
         }
-        let bytes = ring.put(|slot| slot.encode(message)).ok_or(Full(*message))?;
-        self.sent.count(bytes);
-        Ok(())
+        if ring.put(message, &mut self.sent) { Ok(()) } else { Err(Full(*message)) }
     }
 
     /// How many messages of a lane fit at least.
@@ -102,17 +94,18 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
         Self { immediate, routine, received: Traffic::NONE, kind: PhantomData }
     }
 
-    /// Takes the oldest message of a lane, if there is one. A slot that holds no message of type `M` is
-    /// consumed all the same and shows as an error.
+    /// Takes the oldest message of a lane.
+    ///
+    /// # Errors
+    /// [`NoMessage::Empty`] when there is none. [`NoMessage::Malformed`] when the slot holds no message of
+    /// type `M`; it is freed all the same.
     #[inline(always)]
-    pub fn take(&mut self, lane: Lane) -> Option<Result<M, DecodeError>> {
+    pub fn take(&mut self, lane: Lane) -> Result<M, NoMessage> {
         let ring = match lane {
             Lane::Immediate => &mut self.immediate,
             Lane::Routine => &mut self.routine,
         };
-        let decoded = ring.take(Slot::decode_counted::<M>)?;
-        self.received.count(decoded.map_or(0, |(_, bytes)| bytes));
-        Some(decoded.map(|(message, _)| message))
+        ring.take(&mut self.received)
     }
 
     /// Whether both lanes are empty now.

@@ -7,6 +7,7 @@ use core::cell::RefCell;
 use proto::id::CoreId;
 use proto::message::{Lane, Peer, ToCore, ToMonitor};
 use proto::sample::{Sample, TO_CORE, TO_MONITOR};
+use proto::slot::NoMessage;
 use std::string::String;
 use std::vec::Vec;
 use std::{format, vec};
@@ -72,8 +73,8 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
-        let Some(message) = self.links[sender.index()].take(lane) else { return false };
-        self.lines.push(format!("{sender}:{:?}", message.expect("encoded by a test")));
+        let Ok(message) = self.links[sender.index()].take(lane) else { return false };
+        self.lines.push(format!("{sender}:{message:?}"));
         true
     }
 }
@@ -100,7 +101,7 @@ fn come_back<M: Post + PartialEq + core::fmt::Debug>(samples: &[Sample<M>]) {
     let (mut tx, mut rx) = link(SLOTS);
     for Sample { message, .. } in samples {
         tx.send(message).expect("there is room");
-        assert_eq!(rx.take(message.lane()), Some(Ok(*message)));
+        assert_eq!(rx.take(message.lane()), Ok(*message));
     }
     assert!(rx.is_empty());
     assert_eq!(rx.traffic(), tx.traffic());
@@ -121,9 +122,9 @@ fn a_full_lane_gives_the_message_back_and_loses_none() {
     }
     assert_eq!(tx.send(&Peer::End), Err(Full(Peer::End)));
     for value in 0..SLOTS as u64 {
-        assert_eq!(rx.take(Lane::Routine), Some(Ok(Peer::Data { value })));
+        assert_eq!(rx.take(Lane::Routine), Ok(Peer::Data { value }));
     }
-    assert_eq!(rx.take(Lane::Routine), None);
+    assert_eq!(rx.take(Lane::Routine), Err(NoMessage::Empty));
     tx.send(&Peer::End).expect("there is room again");
 }
 
@@ -136,8 +137,8 @@ fn a_slot_that_holds_another_type_is_an_error_and_does_not_block_the_lane() {
     let far_tag = ToMonitor::Unlinked { peer: CoreId(1) };
     tx.send(&far_tag).expect("there is room");
     tx.send(&ToMonitor::Join { apic: proto::id::ApicId(0) }).expect("there is room");
-    assert!(matches!(rx.take(Lane::Routine), Some(Err(_))));
-    assert!(matches!(rx.take(Lane::Routine), Some(Ok(Peer::Ping { .. }))));
+    assert!(matches!(rx.take(Lane::Routine), Err(NoMessage::Malformed)));
+    assert!(matches!(rx.take(Lane::Routine), Ok(Peer::Ping { .. })));
 }
 
 #[test]
