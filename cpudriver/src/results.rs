@@ -4,212 +4,186 @@
 //! rows, progress, and reasons why there are no rows. As text the same lines are for people.
 
 use crate::console::output::{Format, Value, record};
-use crate::stats::{Sample, Summary};
+use crate::stats::Summary;
 use core::fmt::{self, Write};
+use proto::boot::Clock;
 
-/// Most fields of a row.
-const FIELDS: usize = 17;
+/// Most roles that a measurement can tell apart.
+pub const ROLES: usize = 4;
 
-/// Most shares that a region row can report.
-pub const ROLES: usize = 8;
-
-/// What an experiment measures: the part that its rows have in common.
+/// What the clock's ticks are.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct Ticks {
+    /// What it counts.
+    pub clock: Clock,
+    /// How many in a second.
+    pub hz: u64,
+}
+
+impl Ticks {
+    /// What a tick is, in the plural; also the name of what is measured with it.
+    #[must_use]
+    pub const fn unit(&self) -> &'static str {
+        match self.clock {
+            Clock::Time => "cycles",
+            Clock::Count => "instructions",
+        }
+    }
+}
+
+/// The samples of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct Samples {
+    /// Number of the first region, from 1.
+    pub region: u32,
+    /// How many regions are samples of this row, at least 1.
+    pub regions: u32,
+    /// What the clock says that they took together, if no core's halt let it jump.
+    pub clock: Option<u64>,
+    /// What the clock says of each.
+    pub summary: Summary<u64>,
+}
+
+/// A measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured<'a> {
     /// Name of the experiment.
     pub experiment: &'a str,
     /// What tells this row from the others of the experiment.
     pub params: &'a [(&'a str, Value<'a>)],
-}
-
-/// What one operation carries, for rows of throughput; what is `None` is left out.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Amounts {
-    /// Messages.
-    pub messages: Option<u64>,
-    /// Bytes.
-    pub bytes: Option<u64>,
-    /// Frequency of the clock, in ticks per second, for rows of cycles.
-    pub hz: Option<u64>,
-}
-
-/// Numbers that the guest's clock has measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Measured<'a, T> {
-    /// What was counted.
-    pub metric: &'a str,
-    /// Unit of the numbers.
-    pub unit: &'a str,
+    /// Operations in each sample, at least 1.
+    pub operations: u64,
     /// The samples.
-    pub summary: Summary<T>,
-    /// How many operations each sample covers, at least 1.
-    pub operations: u64,
+    pub samples: Samples,
+    /// Messages and bytes that an operation moves, where their rate is of interest.
+    pub amounts: Option<(u64, u64)>,
+    /// Cores whose shares are to be told apart, with what they did; at most [`ROLES`], the others are
+    /// left out.
+    pub roles: &'a [(&'a str, u16)],
 }
 
-/// Whose share of a region a role is.
-#[derive(Clone, Copy, Debug)]
-pub enum Part {
-    /// What one virtual CPU executed, by the emulator's index.
-    Vcpu(u32),
-    /// What was executed in one phase.
-    Phase(u32),
-}
-
-/// Regions that the counting plugin has measured.
-#[derive(Clone, Copy, Debug)]
-pub struct Regions<'a> {
-    /// Number of the first, from 1.
-    pub first: u64,
-    /// How many.
-    pub count: u64,
-    /// How many operations each covers, at least 1.
-    pub operations: u64,
-    /// What the clock counted in all of them, if no core halted meanwhile.
-    pub clock: Option<u64>,
-    /// Shares to report besides the total, at most [`ROLES`].
-    pub roles: &'a [(&'a str, Part)],
-}
-
-impl Subject<'_> {
-    /// Prints a row that the clock has measured.
+impl Measured<'_> {
+    /// Prints the row: one that the host fills in with what its plugin has counted where the clock
+    /// counts instructions, one with the numbers of the clock where it counts cycles.
     ///
     /// # Errors
     ///
     /// Those of `out`.
-    pub fn sample_row<T: Sample>(
-        &self,
-        out: &mut dyn Write,
-        format: Format,
-        measured: &Measured<'_, T>,
-        amounts: Amounts,
-    ) -> fmt::Result {
-        let Measured { metric, unit, summary, operations } = measured;
-        let mean = Value::Fixed { scaled: summary.mean_thousandths.into(), decimals: 3 };
-        let mut fields = Fields::new();
-        fields.add("metric", *metric);
-        fields.add("unit", *unit);
-        fields.add("n", summary.n);
-        fields.add("min", summary.min.into());
-        fields.add("p50", summary.p50.into());
-        fields.add("p90", summary.p90.into());
-        fields.add("p99", summary.p99.into());
-        fields.add("max", summary.max.into());
-        fields.add("mean", mean);
-        fields.add("operations", *operations);
-        fields.add_amounts(amounts);
-        self.print(out, format, fields)
+    pub fn write(&self, out: &mut dyn Write, format: Format, ticks: Ticks) -> fmt::Result {
+        match (format, ticks.clock) {
+            (Format::Json, Clock::Count) => self.region_row(out),
+            (Format::Json, Clock::Time) => self.sample_row(out, ticks),
+            (Format::Text, _) => self.text(out, ticks),
+        }
     }
 
-    /// Prints a row for the host to fill in with what the plugin has counted.
-    ///
-    /// # Errors
-    ///
-    /// Those of `out`.
-    pub fn region_row(
-        &self,
-        out: &mut dyn Write,
-        format: Format,
-        regions: &Regions<'_>,
-        amounts: Amounts,
-    ) -> fmt::Result {
-        let roles = regions.roles;
-        let parts: [_; ROLES] = core::array::from_fn(|at| match roles.get(at) {
-            Some(&(_, Part::Vcpu(index))) => [("vcpu", Value::from(index))],
-            Some(&(_, Part::Phase(phase))) => [("phase", Value::from(phase))],
-            None => [("", Value::None)],
-        });
-        let parts: [_; ROLES] = core::array::from_fn(|at| {
-            (roles.get(at).map_or("", |&(name, _)| name), Value::Map(&parts[at]))
-        });
-        let mut fields = Fields::new();
-        fields.add("region", regions.first);
-        fields.add("regions", regions.count);
-        fields.add("operations", regions.operations);
-        if let Some(clock) = regions.clock {
-            fields.add("clock", clock);
-        }
-        if !roles.is_empty() {
-            fields.add("roles", Value::Map(&parts[..roles.len()]));
-        }
-        fields.add_amounts(amounts);
-        self.print(out, format, fields)
+    fn region_row(&self, out: &mut dyn Write) -> fmt::Result {
+        let role = |at: usize| self.roles.get(at).copied().unwrap_or(("", 0));
+        let shares: [_; ROLES] =
+            core::array::from_fn(|at| [("vcpu", Value::U64(role(at).1.into()))]);
+        let roles: [_; ROLES] = core::array::from_fn(|at| (role(at).0, Value::Map(&shares[at])));
+        let fields = [
+            ("experiment", self.experiment.into()),
+            ("params", Value::Map(self.params)),
+            ("region", self.samples.region.into()),
+            ("regions", self.samples.regions.into()),
+            ("operations", self.operations.into()),
+            ("clock", self.samples.clock.into()),
+            ("roles", Value::Map(&roles[..self.roles.len().min(ROLES)])),
+            ("messages", self.amounts.map(|amounts| amounts.0).into()),
+            ("bytes", self.amounts.map(|amounts| amounts.1).into()),
+        ];
+        record(out, Format::Json, &fields)
     }
 
-    /// Says why there are no rows.
-    ///
-    /// # Errors
-    ///
-    /// Those of `out`.
-    pub fn skipped(&self, out: &mut dyn Write, format: Format, why: &str) -> fmt::Result {
-        let mut fields = Fields::new();
-        fields.add("skipped", why);
-        self.print(out, format, fields)
+    fn sample_row(&self, out: &mut dyn Write, ticks: Ticks) -> fmt::Result {
+        let Summary { n, min, p50, p90, p99, max, mean_thousandths } = self.samples.summary;
+        let fields = [
+            ("experiment", self.experiment.into()),
+            ("params", Value::Map(self.params)),
+            ("metric", ticks.unit().into()),
+            ("unit", ticks.unit().into()),
+            ("n", n.into()),
+            ("min", min.into()),
+            ("p50", p50.into()),
+            ("p90", p90.into()),
+            ("p99", p99.into()),
+            ("max", max.into()),
+            ("mean", Value::Fixed { scaled: mean_thousandths.into(), decimals: 3 }),
+            ("operations", self.operations.into()),
+            ("messages", self.amounts.map(|amounts| amounts.0).into()),
+            ("bytes", self.amounts.map(|amounts| amounts.1).into()),
+            ("hz", self.amounts.map(|_| ticks.hz).into()),
+        ];
+        record(out, Format::Json, &fields)
     }
 
-    fn print(&self, out: &mut dyn Write, format: Format, fields: Fields<'_>) -> fmt::Result {
-        if format == Format::Text {
-            let (params, numbers) = (Value::Map(self.params), Value::Map(fields.as_slice()));
-            let blank = if self.params.is_empty() { "" } else { " " };
-            return writeln!(out, "{}{blank}{params}: {numbers}", self.experiment);
-        }
-        let mut row = Fields::new();
-        row.add("experiment", self.experiment);
-        row.add("params", Value::Map(self.params));
-        fields.as_slice().iter().for_each(|&(name, value)| row.add(name, value));
-        record(out, format, row.as_slice())
+    /// The costs of one operation.
+    fn text(&self, out: &mut dyn Write, ticks: Ticks) -> fmt::Result {
+        let Summary { n, min, p50, p99, max, .. } = self.samples.summary;
+        let each = |ticks: u64| {
+            let scaled = u128::from(ticks) * 10 / u128::from(self.operations.max(1));
+            Value::Fixed { scaled, decimals: 1 }
+        };
+        let numbers = [
+            ("min", each(min)),
+            ("p50", each(p50)),
+            ("p99", each(p99)),
+            ("max", each(max)),
+            ("n", n.into()),
+        ];
+        let blank = if self.params.is_empty() { "" } else { " " };
+        let (params, numbers) = (Value::Map(self.params), Value::Map(&numbers));
+        writeln!(out, "{}{blank}{params}: {} {numbers}", self.experiment, ticks.unit())
     }
 }
 
-/// Says how many steps of how many are done, for a progress bar.
+/// Says how many steps of how many are done, for the host tool's progress bar; people see the rows
+/// come.
 ///
 /// # Errors
 ///
 /// Those of `out`.
 pub fn progress(out: &mut dyn Write, format: Format, done: u64, of: u64) -> fmt::Result {
     match format {
-        Format::Text => writeln!(out, "{done} of {of}"),
+        Format::Text => Ok(()),
         Format::Json => {
-            let counts = [("done", Value::from(done)), ("of", Value::from(of))];
+            let counts = [("done", Value::U64(done)), ("of", Value::U64(of))];
             record(out, format, &[("progress", Value::Map(&counts))])
         }
     }
 }
 
-/// Makes the run fail, and says why.
+/// Says that this machine cannot run an experiment, and why.
 ///
 /// # Errors
 ///
 /// Those of `out`.
-pub fn failure(out: &mut dyn Write, format: Format, why: &str) -> fmt::Result {
-    record(out, format, &[("error", Value::Str(why))])
-}
-
-/// A list of fields of bounded length.
-struct Fields<'a> {
-    list: [(&'a str, Value<'a>); FIELDS],
-    len: usize,
-}
-
-impl<'a> Fields<'a> {
-    const fn new() -> Self {
-        Self { list: [("", Value::None); FIELDS], len: 0 }
-    }
-
-    fn add(&mut self, name: &'a str, value: impl Into<Value<'a>>) {
-        self.list[self.len] = (name, value.into());
-        self.len += 1;
-    }
-
-    fn add_amounts(&mut self, amounts: Amounts) {
-        let Amounts { messages, bytes, hz } = amounts;
-        for (name, amount) in [("messages", messages), ("bytes", bytes), ("hz", hz)] {
-            if let Some(amount) = amount {
-                self.add(name, amount);
-            }
+pub fn skipped(out: &mut dyn Write, format: Format, experiment: &str, why: &str) -> fmt::Result {
+    match format {
+        Format::Text => writeln!(out, "{experiment}: skipped, {why}"),
+        Format::Json => {
+            record(out, format, &[("experiment", experiment.into()), ("skipped", why.into())])
         }
     }
+}
 
-    fn as_slice(&self) -> &[(&'a str, Value<'a>)] {
-        &self.list[..self.len]
+/// Says that an experiment went wrong, which makes the host tool's run fail.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn failed(
+    out: &mut dyn Write,
+    format: Format,
+    experiment: &str,
+    why: &dyn fmt::Display,
+) -> fmt::Result {
+    match format {
+        Format::Text => writeln!(out, "{experiment}: {why}"),
+        Format::Json => {
+            let text = format_args!("{experiment}: {why}");
+            record(out, format, &[("error", Value::Args(text))])
+        }
     }
 }
