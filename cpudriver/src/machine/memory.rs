@@ -34,7 +34,7 @@ impl Range {
     /// The whole pages that it touches, rounded outwards to multiples of `page`, a power of two.
     #[must_use]
     pub fn pages_around(&self, page: u64) -> Self {
-        let end = self.end.checked_next_multiple_of(page).unwrap_or(u64::MAX & !(page - 1));
+        let end = self.end.checked_next_multiple_of(page).unwrap_or(!(page - 1));
         Self { start: self.start & !(page - 1), end }
     }
 }
