@@ -31,7 +31,7 @@ enum Command {
     /// Finds or installs what is needed, the Rust target and QEMU, and does nothing else
     Setup,
     /// Runs experiments, prints tables, writes results.json and results.csv
-    Bench(bench::Args),
+    Bench(Box<bench::Args>),
     /// Looks for locks and unpaused spins in the linked kernel, and fails if there are any
     CheckLocks(nolock::Args),
 }

@@ -1,6 +1,6 @@
 //! `atoll bench`: what the user asks for, and the order in which it happens.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -31,7 +31,7 @@ pub const EXPERIMENTS: [(&str, &str); 5] = [
 /// Those that two threads of the host can run.
 const ON_HOST: [&str; 2] = ["ring-latency", "ring-throughput"];
 
-/// The limits, from the workspace.
+/// The project's own limits, in the workspace.
 const LIMITS: &str = "tests/experiments/limits.toml";
 
 /// Options of `atoll bench`.
@@ -53,6 +53,9 @@ pub struct Args {
     /// Compares the results with the limits, and fails if one is broken
     #[arg(long)]
     check: bool,
+    /// A file of limits to check, instead of tests/experiments/limits.toml
+    #[arg(long, value_name = "PATH", requires = "check")]
+    limits: Option<PathBuf>,
     /// Prints the rows as JSON, one object a line, instead of tables
     #[arg(long)]
     json: bool,
@@ -79,7 +82,7 @@ pub fn run(args: &Args) -> Result<u8> {
         return Ok(0);
     }
     let names = names(&args.names, args.mode)?;
-    let limits = args.check.then(|| Limits::read(&image::workspace()?.join(LIMITS))).transpose()?;
+    let limits = args.check.then(|| limits(args.limits.as_deref())).transpose()?;
     args.out.as_deref().map_or(Ok(()), prepare)?;
     let results = match measure(args, &names) {
         Ok(results) => results,
@@ -91,6 +94,13 @@ pub fn run(args: &Args) -> Result<u8> {
         say(&format!("wrote results.json and results.csv to {}", dir.display()));
     }
     Ok(limits.map_or(0, |limits| check(&limits, &results.results, args.mode, &names)))
+}
+
+fn limits(explicit: Option<&Path>) -> Result<Limits> {
+    match explicit {
+        Some(path) => Limits::read(path),
+        None => Limits::read(&image::workspace()?.join(LIMITS)),
+    }
 }
 
 fn list() {

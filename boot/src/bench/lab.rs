@@ -4,12 +4,13 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::plugin;
 use super::region::{self, Region};
+use super::row::Stats;
 use super::runner::{Ended, Lab, Task};
 use crate::machine::{Machine, Topology};
 use crate::session::Session;
@@ -17,6 +18,9 @@ use crate::verdict::Verdict;
 
 /// Lines that are shown of a guest that didn't end well.
 const LAST_WORDS: usize = 20;
+
+/// Boots that the clock on the wall watches.
+const BOOTS: usize = 5;
 
 /// Boots a machine for each task.
 pub struct Machines {
@@ -52,22 +56,72 @@ impl Lab for Machines {
     fn run(&mut self, task: &Task, on_line: &mut dyn FnMut(&str)) -> Result<Vec<Region>> {
         let counts = self.scratch.path().join("counts");
         let machine = self.prepared(task, &counts);
+        if self.plugin.is_some() {
+            self.boot(&machine, on_line)?;
+            return region::read(&counts);
+        }
+        let first = self.boot(&machine, on_line)?;
+        if task.experiment == "bring-up" {
+            self.bring_up(&machine, first)?.iter().for_each(|row| on_line(row));
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// When a boot printed, from the start of QEMU, in milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Milestones {
+    first_line: f64,
+    first_row: f64,
+}
+
+impl Machines {
+    fn boot(&self, machine: &Machine, on_line: &mut dyn FnMut(&str)) -> Result<Milestones> {
         let mut last_words = VecDeque::new();
+        let (start, mut first_line, mut first_row) = (Instant::now(), None, None);
         let watched = |line: &str| {
+            let now = start.elapsed().as_secs_f64() * 1000.0;
+            first_line.get_or_insert(now);
+            if line.starts_with('{') {
+                first_row.get_or_insert(now);
+            }
             last_words.push_back(line.to_owned());
             if last_words.len() > LAST_WORDS {
                 last_words.pop_front();
             }
             on_line(line);
         };
-        let session = Session::new(&machine).timeout(Some(self.timeout)).forget_lines();
+        let session = Session::new(machine).timeout(Some(self.timeout)).forget_lines();
         let outcome = session.on_line(watched).run()?;
         if outcome.verdict != Verdict::Exited(0) {
             let lines = last_words.iter().map(String::as_str).chain(outcome.complaints.lines());
             let last_words = lines.collect::<Vec<_>>().join("\n");
             bail!(Ended { verdict: outcome.verdict, last_words });
         }
-        if self.plugin.is_some() { region::read(&counts) } else { Ok(Vec::new()) }
+        let first_line = first_line.unwrap_or_default();
+        Ok(Milestones { first_line, first_row: first_row.unwrap_or_default() })
+    }
+
+    /// Boots some more times, and gives rows of what the clock on the wall says.
+    fn bring_up(&self, machine: &Machine, first: Milestones) -> Result<Vec<String>> {
+        let mut boots = vec![first];
+        while boots.len() < BOOTS {
+            boots.push(self.boot(machine, &mut |_| ())?);
+        }
+        let row = |phase: &str, metric: &str, unit: &str, of: &dyn Fn(&Milestones) -> f64| {
+            let stats = Stats::of(&boots.iter().map(of).collect::<Vec<f64>>());
+            let mut row = serde_json::to_value(stats)?;
+            row["experiment"] = "bring-up".into();
+            row["params"] = serde_json::json!({ "phase": phase });
+            row["metric"] = metric.into();
+            row["unit"] = unit.into();
+            anyhow::Ok(row.to_string())
+        };
+        Ok(vec![
+            row("first line", "wall", "ms", &|boot| boot.first_line)?,
+            row("online", "wall", "ms", &|boot| boot.first_row)?,
+            row("online", "ratio", "first line", &|boot| boot.first_row / boot.first_line)?,
+        ])
     }
 }
 

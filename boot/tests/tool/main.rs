@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "all of this is tests, also what no #[test] stands before")]
 
+mod bench;
 mod install;
 mod leave;
 mod status;

@@ -107,3 +107,14 @@ fn broken_limits_are_refused() {
     assert!(error(&format!("{head}max = 3\nstatistic = \"p42\"")).contains("p42"));
     assert!(Limits::read(std::path::Path::new("/nonexistent.toml")).is_err());
 }
+
+#[test]
+fn the_projects_limits_are_well_formed() {
+    let path = crate::image::workspace().unwrap().join("tests/experiments/limits.toml");
+    let limits = Limits::read(&path).unwrap();
+    let known = crate::bench::EXPERIMENTS.map(|(name, _)| name);
+    for limit in &limits.limits {
+        assert!(known.contains(&limit.experiment.as_str()), "{}", limit.name());
+        assert!(!limit.note.is_empty(), "{} has no note", limit.name());
+    }
+}
