@@ -22,7 +22,7 @@ pub struct Args {
     /// Cores in sockets and threads, as in sockets=2,cores=2,threads=2 (QEMU's -smp)
     #[arg(long, value_name = "TOPOLOGY", conflicts_with = "cores")]
     smp: Option<Topology>,
-    /// Console commands to run after boot, separated by `;`; end with `exit` to leave
+    /// Console commands to run after boot, separated by `;`; the guest leaves after the last
     #[arg(long, value_name = "COMMANDS")]
     script: Option<String>,
     /// Ends the guest after this time, with exit status 124
@@ -104,13 +104,22 @@ fn boot(machine: &Machine, timeout: Option<Duration>) -> anyhow::Result<Outcome>
     if let Some(debugger) = &machine.debugger {
         let image = quoted(&machine.image.to_string_lossy());
         let remote = quoted(&format!("target remote {}", debugger.gdb()));
-        say(&format!("waiting for a debugger; type:\n\n    gdb {image} -ex {remote}\n"));
+        say(&format!(
+            "waiting for a debugger; type the following, and there `hbreak FUNCTION`, `continue` \
+             (a plain `break` writes to memory where the kernel is not mapped yet):\n\n    \
+             gdb {image} -ex {remote}\n"
+        ));
     }
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         say(HINT);
     }
     let session = Session::new(machine).timeout(timeout).input(Input::Standard);
-    session.echo(true).forget_lines().run()
+    let outcome = session.echo(true).forget_lines().run();
+    if let Some(Debugger::Socket(path)) = &machine.debugger {
+        // QEMU leaves it behind, unless it failed before it made it.
+        let _ = std::fs::remove_file(path);
+    }
+    outcome
 }
 
 /// Says how it ended and what it took.

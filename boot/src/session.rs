@@ -270,11 +270,9 @@ impl Run<'_> {
         pressed.leave.then_some(Ending::Interrupted)
     }
 
-    /// Hands the end of piped input on, unless the script sees to it that the guest leaves.
+    /// Hands the end of piped input on, which ends a console as Ctrl-D does. A script ends by itself.
     fn input_end(&mut self) {
-        let script = self.session.machine.script.as_deref().unwrap_or_default();
-        let last = script.rsplit(';').next().unwrap_or_default();
-        if last.split_whitespace().next() != Some("exit") {
+        if self.session.machine.script.is_none() {
             self.guest.type_in(vec![END_OF_INPUT]);
         }
     }
