@@ -143,7 +143,9 @@ fn measure_on_host(names: &[String]) -> Result<Results> {
         cores: vec![2],
         ..here
     };
-    let results = run_tasks(&mut Host { workspace }, &tasks(names, &[2]), Mode::Host)?;
+    let all = [Task { experiment: "rings".into(), cores: 2 }];
+    let mut results = run_tasks(&mut Host { workspace }, &all, Mode::Host)?;
+    results.retain(|row| names.contains(&row.experiment));
     Ok(Results { environment, results })
 }
 
