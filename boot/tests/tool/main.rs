@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "all of this is tests, also what no #[test] stands before")]
 
 mod bench;
+mod build;
 mod install;
 mod leave;
 mod status;
