@@ -37,32 +37,33 @@ impl Run {
     }
 }
 
-fn guest(dir: &tempfile::TempDir) -> PathBuf {
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/counting/guest.s");
+fn guest(dir: &tempfile::TempDir, source: &str) -> PathBuf {
+    let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/counting");
     let guest = dir.path().join("guest");
     let linker = ["-Ttext=0x100000", "-e,start", "-z,max-page-size=4096", "--build-id=none"];
     let mut cc = Command::new("cc");
-    cc.args(["-nostdlib", "-static", "-no-pie", source, "-o"]).arg(&guest);
+    cc.args(["-nostdlib", "-static", "-no-pie", source, "-o"]).arg(&guest).current_dir(sources);
     cc.args(linker.map(|option| format!("-Wl,{option}")));
     assert!(cc.status().unwrap().success());
     guest
 }
 
-fn run() -> Run {
+/// Runs the guest of this source on so many cores.
+fn run(source: &str, cores: u16) -> Run {
     let dir = tempfile::tempdir().unwrap();
     let qemu = tools::qemu(None).unwrap();
     let plugin = plugin::build(dir.path(), &QemuVersion::ask(&qemu).unwrap()).unwrap();
-    let machine = Machine { clock: Clock::Count, ..Machine::new(qemu, guest(&dir)) };
+    let machine = Machine { clock: Clock::Count, ..Machine::new(qemu, guest(&dir, source)) };
     let mut lab = Machines::new(machine, Duration::from_secs(60), Some(plugin)).unwrap();
     let mut lines = Vec::new();
-    let task = Task { experiment: "counting".into(), cores: 1 };
+    let task = Task { experiment: "counting".into(), cores };
     let regions = lab.run(&task, &mut |line| lines.extend(Line::parse(line).unwrap())).unwrap();
     Run { regions, lines }
 }
 
 #[test]
 fn counts_are_exact_and_agree_with_the_guests_clock() {
-    let run = run();
+    let run = run("one.s", 1);
     assert_eq!(run.mean("nothing", "total", "instructions"), 0.0);
     assert_eq!(run.mean("operations", "total", "instructions"), 8.0);
     assert_eq!(run.mean("operations", "total", "fences"), 1.0);
@@ -79,7 +80,7 @@ fn counts_are_exact_and_agree_with_the_guests_clock() {
 
 #[test]
 fn regions_that_do_not_end_are_marked() {
-    let run = run();
+    let run = run("one.s", 1);
     let ended: Vec<bool> = run.regions.iter().map(|region| region.ended).collect();
     assert_eq!(ended, [true, true, true, false, false]);
     let nop = Counts { instructions: 1, lines: Some(0), transfers: Some(0), ..Counts::default() };
@@ -87,6 +88,21 @@ fn regions_that_do_not_end_are_marked() {
 }
 
 #[test]
+fn cores_are_told_apart_and_lines_move_between_them() {
+    let run = run("two.s", 2);
+    // Four a round, but for the first touch.
+    assert_eq!(run.mean("bounce", "total", "transfers"), 199.0 / 50.0);
+    let other = run.mean("work", "other", "instructions");
+    // Between its last look and the first loop lie a few instructions, depending on where it was.
+    assert!((202.0..=212.0).contains(&other), "{other}");
+    assert_eq!(run.mean("work", "other", "fences"), 1.0);
+    assert_eq!(run.mean("work", "first", "fences"), 0.0);
+    let first = run.mean("work", "first", "instructions");
+    assert_eq!(run.mean("work", "total", "instructions"), first + other);
+}
+
+#[test]
 fn two_runs_count_the_same() {
-    assert_eq!(run(), run());
+    assert_eq!(run("one.s", 1), run("one.s", 1));
+    assert_eq!(run("two.s", 2), run("two.s", 2));
 }

@@ -1,16 +1,8 @@
-# A guest for the counting plugin: a PVH kernel in 32-bit mode that executes known numbers of
-# instructions between markers, and prints region rows with what its own clock says.
+# A guest for the counting plugin that executes known numbers of instructions between markers, and prints
+# region rows with what its own clock says.
 
-.section .note.pvh, "a", @note
-.balign 4
-.long 4, 8, 18
-.asciz "Xen"
-.quad start
+.include "common.s"
 
-.macro marker id
-    .byte 0x0f, 0x1f, 0x80
-    .long 0x41544c00 + \id
-.endm
 .macro clock into
     rdtsc
     movl %eax, \into
@@ -23,13 +15,8 @@
     subl $4, %eax
     movl %eax, clocks + 4 * (\number - 1)
 .endm
-.macro say text
-    movl $\text, %esi
-    call print
-.endm
 
 .text
-.code32
 .globl start
 start:
     movl $0x200000, %esp
@@ -89,31 +76,7 @@ start:
     movl clocks + 8, %eax
     call decimal
     say row_end
-    movb $16, %al
-    outb %al, $0xf4
-    hlt
-
-print:
-    movl $0x3f8, %edx
-2:  lodsb
-    testb %al, %al
-    jz 3f
-    outb %al, %dx
-    jmp 2b
-3:  ret
-
-# Prints EAX.
-decimal:
-    movl $digits_end, %esi
-    movl $10, %ecx
-4:  xorl %edx, %edx
-    divl %ecx
-    addb $'0', %dl
-    decl %esi
-    movb %dl, (%esi)
-    testl %eax, %eax
-    jnz 4b
-    jmp print
+    leave 0
 
 .section .rodata
 row_1: .asciz "{\"experiment\":\"nothing\",\"region\":1,\"operations\":1,\"clock\":"
@@ -125,5 +88,3 @@ row_end: .asciz "}\n"
 
 .data
 clocks: .skip 12
-digits: .skip 10
-digits_end: .byte 0
