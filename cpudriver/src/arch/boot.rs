@@ -1,19 +1,25 @@
 //! From the boot protocol to the image, on core 0.
 //!
 //! The order: memory that a core cannot do without (GS, descriptor tables), the serial line, the start
-//! information, the final page tables, the stack with a guard page, the heap.
+//! information, the final page tables, the stack with a guard page, the heap, the interrupt controllers,
+//! the clocks, the memory of the other cores, and the code that they start in.
 
+use super::acpi::{self, Topology};
 use super::cpu::{self, Features};
-use super::layout::{self, Stack};
-use super::paging::{self, Rights, Space};
-use super::{percpu, uart};
+use super::layout::{self, IMAGE_START, Stack};
+use super::once::BootOnce;
+use super::paging::{self, Space};
+use super::{apic, homes, io_apic, percpu, smp, time, trampoline, uart};
 use crate::image;
+use crate::machine::madt::CoreList;
 use crate::machine::memory::{PAGE, Range, Ranges};
 use crate::machine::start_info::{
     self, MAP_ENTRY_BYTES, MODULE_BYTES, START_INFO_BYTES, StartInfo,
 };
-use core::ptr::NonNull;
-use proto::id::CoreId;
+pub use ::acpi::AcpiError;
+use core::ffi::c_void;
+use proto::boot::key;
+use proto::id::{ApicId, CoreId};
 
 core::arch::global_asm!(include_str!("boot.s"), options(att_syntax));
 
@@ -22,6 +28,13 @@ core::arch::global_asm!(include_str!("boot.s"), options(att_syntax));
 pub struct BootInfo {
     /// The command line; see `proto::boot`. Cut off where it isn't UTF-8.
     pub cmdline: &'static str,
+    /// The cores, by their number: core 0 is the one that this runs on, the others wait to be
+    /// [started](super::smp::start).
+    pub cores: &'static [ApicId],
+    /// How many more cores there are, for which there is no room or to which no interrupt leads.
+    pub left_out: usize,
+    /// Whether there is ACPI; without it there is one core.
+    pub acpi: Acpi,
     /// Bytes of usable memory.
     pub memory_bytes: u64,
     /// The memory that boot has left.
@@ -30,16 +43,30 @@ pub struct BootInfo {
     pub features: Features,
 }
 
+/// What is known of ACPI.
+#[derive(Debug)]
+pub enum Acpi {
+    /// The cores are those that it lists.
+    Present,
+    /// The firmware offers none.
+    Absent,
+    /// It lists no cores that can be made sense of.
+    Unusable(AcpiError),
+}
+
+static CORES: BootOnce<CoreList> = BootOnce::new();
+
 /// The longest command line; what is beyond is ignored.
 const COMMAND_LINE_BYTES: usize = 16 * 1024;
 
 /// What core 0 carries from the boot stack to its own.
-#[repr(C)]
 struct Stage {
     info: StartInfo,
     usable: Ranges,
     features: Features,
     space: Space,
+    /// The page that other cores start in.
+    start_page: u64,
 }
 
 unsafe extern "C" {
@@ -47,8 +74,8 @@ unsafe extern "C" {
     fn atoll_move(
         root: u64,
         stack_end: u64,
-        next: extern "C" fn(&mut Stage) -> !,
-        stage: &mut Stage,
+        next: extern "C" fn(*mut c_void) -> !,
+        stage: *mut c_void,
     ) -> !;
 }
 
@@ -65,28 +92,79 @@ extern "C" fn atoll_boot(start_info: u64) -> ! {
     uart::init();
     let features = cpu::features();
     let info = read_start_info(start_info);
-    let (usable, free) = read_memory(start_info, &info);
+    let (usable, mut free) = read_memory(start_info, &info);
+    let start_page = take_start_page(&mut free);
     // SAFETY: the memory map says so, and the boot tables are in use.
     let mut space = unsafe { paging::build(&usable, free, features.no_execute) };
-    map_stacks(&mut space, 0);
-    let mut stage = Stage { info, usable, features, space };
+    homes::map_stacks(&mut space, 0);
+    let mut stage = Stage { info, usable, features, space, start_page };
     let root = stage.space.root();
     // SAFETY: the tables map the image and the stack; the boot stack, where `stage` is, lies in the image.
-    unsafe { atoll_move(root, Stack::Main.of(0).end, on_own_stack, &mut stage) }
+    unsafe { atoll_move(root, Stack::Main.of(0).end, on_own_stack, (&raw mut stage).cast()) }
 }
 
 /// On core 0's own stack, under the final tables.
-extern "C" fn on_own_stack(stage: &mut Stage) -> ! {
+extern "C" fn on_own_stack(stage: *mut c_void) -> ! {
+    // SAFETY: `atoll_boot` hands its own on, and does not come back to it.
+    let stage = unsafe { &mut *stage.cast::<Stage>() };
+    let Stage { info, usable, features, space, start_page } = stage;
     // SAFETY: the tables in use are the final ones.
-    unsafe { cpu::protect(&stage.features) };
-    let cmdline = command_line(stage.info.command_line, &mut stage.space);
-    give_heaps(&mut stage.space, stage.usable.bytes());
+    unsafe { cpu::protect(features) };
+    let cmdline = command_line(info.command_line, space);
+    homes::give_core_0(space, usable.bytes());
+    let registers = apic::registers(features).map(|physical| space.map_device(physical));
+    // SAFETY: this is core 0, alone, and the registers are mapped.
+    unsafe { apic::choose(registers) };
+    apic::init();
+    let (topology, acpi) = read_topology(info.acpi_root, space);
+    io_apic::route_serial(&topology, apic::id(), space);
+    // SAFETY: this is core 0, alone.
+    unsafe { time::calibrate(features) };
+    let silent = proto::boot::value(cmdline, key::SILENT_CORE).and_then(|id| id.parse().ok());
+    let mut cores = topology.cores;
+    // SAFETY: this is core 0, alone.
+    unsafe { homes::give_others(space, usable.bytes(), &mut cores, silent.map(CoreId)) };
+    // SAFETY: this is core 0, alone, and the page is free memory.
+    unsafe { prepare_start(space, *start_page, *features) };
+    let left_out = cores.left_out();
+    // SAFETY: this is core 0, alone.
+    let cores = unsafe { CORES.set(cores) }.as_slice();
+    let free = space.free.clone();
+    let memory_bytes = usable.bytes();
     image::main(BootInfo {
         cmdline,
-        memory_bytes: stage.usable.bytes(),
-        free: stage.space.free.clone(),
-        features: stage.features,
+        cores,
+        left_out,
+        acpi,
+        memory_bytes,
+        free,
+        features: *features,
     })
+}
+
+fn read_topology(root: u64, space: &mut Space) -> (Topology, Acpi) {
+    let unknown = || Topology::unknown(apic::id(), uart::ISA_LINE);
+    if root == 0 {
+        return (unknown(), Acpi::Absent);
+    }
+    match acpi::read(root, space, apic::id(), uart::ISA_LINE) {
+        Ok(topology) => (topology, Acpi::Present),
+        Err(error) => (unknown(), Acpi::Unusable(error)),
+    }
+}
+
+/// Makes the way for other cores: the trampoline, and tables that map its page where it is.
+///
+/// # Safety
+///
+/// Only core 0 may call this, before it starts another core; the page must be free memory below 1 MiB.
+unsafe fn prepare_start(space: &mut Space, page: u64, features: Features) {
+    let root = space.root_with_identity(page);
+    // SAFETY: the caller vouches for the page, and no core is starting.
+    unsafe { trampoline::install(page, root, space.root(), features.no_execute) };
+    let page = u8::try_from(page / PAGE).expect("the page is below 1 MiB");
+    // SAFETY: the caller is core 0, alone.
+    unsafe { smp::set_up(features, page) };
 }
 
 fn read_start_info(address: u64) -> StartInfo {
@@ -96,8 +174,19 @@ fn read_start_info(address: u64) -> StartInfo {
     info.unwrap_or_else(|error| panic!("the boot information is not usable: {error:?}"))
 }
 
-/// The usable memory, and the part of it that is free: not the first MiB (the firmware's, and the
-/// trampoline's), not the image, not what the boot protocol hands over.
+/// Takes a page below 1 MiB for the code that other cores start in, and gives the rest of that memory up:
+/// firmware is known to write where it says that it doesn't.
+fn take_start_page(free: &mut Ranges) -> u64 {
+    const FIRMWARE: Range = Range { start: 0, end: 0x8000 };
+    const LOW: Range = Range { start: 0, end: 0x10_0000 };
+    free.remove(FIRMWARE);
+    let page = free.take(PAGE, PAGE).filter(|page| LOW.end > *page);
+    free.remove(LOW);
+    page.expect("there is a free page below 1 MiB")
+}
+
+/// The usable memory, and the part of it that is free: neither the image nor what the boot protocol hands
+/// over.
 fn read_memory(start_info: u64, info: &StartInfo) -> (Ranges, Ranges) {
     let mut usable = Ranges::default();
     for index in 0..u64::from(info.memory_map_count) {
@@ -111,7 +200,7 @@ fn read_memory(start_info: u64, info: &StartInfo) -> (Ranges, Ranges) {
     let mut free = usable.clone();
     let around =
         |start: u64, bytes: usize| Range { start, end: start + bytes as u64 }.pages_around(PAGE);
-    free.remove(Range { start: 0, end: layout::image().variables.end - layout::IMAGE });
+    free.remove(Range { start: IMAGE_START, end: layout::image().variables.end - layout::IMAGE });
     free.remove(around(start_info, START_INFO_BYTES));
     free.remove(around(info.memory_map, info.memory_map_count as usize * MAP_ENTRY_BYTES));
     free.remove(around(info.command_line, COMMAND_LINE_BYTES));
@@ -141,28 +230,4 @@ fn command_line(address: u64, space: &mut Space) -> &'static str {
         Ok(text) => text,
         Err(error) => core::str::from_utf8(&bytes[..error.valid_up_to()]).unwrap_or(""),
     }
-}
-
-/// Maps the stacks of core `index`; the pages between them stay unmapped.
-fn map_stacks(space: &mut Space, index: usize) {
-    for stack in Stack::ALL {
-        let range = stack.of(index);
-        let memory = space.take(range.bytes()).expect("there is memory for a stack");
-        space.map(range, memory, Rights::ReadWrite);
-    }
-}
-
-/// Gives core 0 and the coordinator their arenas: each an eighth of the memory, 16 MiB at most.
-fn give_heaps(space: &mut Space, memory_bytes: u64) {
-    let bytes = (memory_bytes / 8).min(16 << 20);
-    let mut take = || {
-        let memory = space.take(bytes).expect("there is memory for core 0's heap");
-        let start =
-            NonNull::new(layout::direct(memory)).expect("the direct map does not begin at 0");
-        NonNull::slice_from_raw_parts(start, bytes as usize)
-    };
-    // SAFETY: this is core 0, and the memory was free.
-    unsafe { percpu::this().arena.init(take()) };
-    // SAFETY: this is core 0, and the memory was free.
-    unsafe { super::heap::init_coordinator(take()) };
 }

@@ -18,6 +18,9 @@ pub(super) const DEVICES: u64 = 0xffff_d000_0000_0000;
 /// Address of the image less its physical address.
 pub(super) const IMAGE: u64 = 0xffff_ffff_8000_0000;
 
+/// Physical address of the image.
+pub(super) const IMAGE_START: u64 = 0x10_0000;
+
 /// Address space between the stacks of two cores.
 const HOME_STRIDE: u64 = 0x4_0000;
 /// Bytes of the stack that a core runs on.

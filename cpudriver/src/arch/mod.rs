@@ -11,13 +11,17 @@
 //! Interrupts are off in the kernel, except at the halt of [`cpu::wait_for_interrupt`]. Boot aside, no
 //! two cores write the same memory but what ARCHITECTURE.md lists, and there is no locked instruction.
 
+mod acpi;
 pub mod apic;
 mod backtrace;
 mod boot;
 pub mod cpu;
 mod descriptors;
+pub mod handoff;
 pub mod heap;
+mod homes;
 pub mod interrupts;
+mod io_apic;
 mod layout;
 pub mod machine;
 pub mod marker;
@@ -25,7 +29,11 @@ mod once;
 mod paging;
 pub mod percpu;
 pub mod report;
+pub mod shared;
+pub mod smp;
+pub mod time;
+mod trampoline;
 mod trap;
 pub mod uart;
 
-pub use boot::BootInfo;
+pub use boot::{Acpi, AcpiError, BootInfo};

@@ -35,8 +35,7 @@ impl<T> BootOnce<T> {
     pub(super) unsafe fn set(&self, value: T) -> &T {
         assert!(!self.is_set.load(Ordering::Relaxed), "a boot value is set twice");
         // SAFETY: `is_set` is false, so there are no references, and the caller is alone.
-        let place = unsafe { &mut *self.value.get() };
-        let value = place.write(value);
+        let value = unsafe { &mut *self.value.get() }.write(value);
         self.is_set.store(true, Ordering::Release);
         value
     }
@@ -46,7 +45,8 @@ impl<T> BootOnce<T> {
         if !self.is_set.load(Ordering::Acquire) {
             return None;
         }
+        let value: *const T = self.value.get().cast_const().cast();
         // SAFETY: `is_set` says that the value was written, and it is never written again.
-        Some(unsafe { (*self.value.get()).assume_init_ref() })
+        Some(unsafe { &*value })
     }
 }

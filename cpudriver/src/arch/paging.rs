@@ -4,12 +4,12 @@
 //! share and nobody changes after boot. It has no identity map: a second root with one identity-mapped
 //! page serves the trampoline of starting cores.
 
-use super::layout::{self, DEVICES, DIRECT, IMAGE, Image};
+use super::layout::{self, DEVICES, DIRECT, IMAGE, IMAGE_START, Image};
 use crate::machine::memory::{PAGE, Range, Ranges};
 use x86_64::structures::paging::mapper::{MapToError, MapperFlush};
 use x86_64::structures::paging::{
     FrameAllocator, Mapper, OffsetPageTable, Page, PageSize, PageTable, PageTableFlags, PhysFrame,
-    Size2MiB, Size4KiB,
+    Size2MiB, Size4KiB, Translate,
 };
 use x86_64::{PhysAddr, VirtAddr};
 
@@ -43,17 +43,31 @@ unsafe impl FrameAllocator<Size4KiB> for Frames<'_> {
     }
 }
 
+/// An empty page table to be a root. It lies below 4 GiB, because starting cores load it in 16-bit code.
+fn new_root(free: &mut Ranges) -> u64 {
+    let frame = Frames(free).allocate_frame().expect("there is a page of free memory");
+    let root = frame.start_address().as_u64();
+    assert!(root < 1 << 32, "there is no free memory below 4 GiB");
+    root
+}
+
+/// The page tables below a root.
+fn tables(root: u64) -> OffsetPageTable<'static> {
+    // SAFETY: the root is a page table of a space under construction, which one core works on.
+    let root = unsafe { &mut *layout::direct(root).cast::<PageTable>() };
+    // SAFETY: the direct map of the tables in use has all page tables.
+    unsafe { OffsetPageTable::new(root, VirtAddr::new(DIRECT)) }
+}
+
 impl Space {
-    /// An empty address space. The root lies below 4 GiB, because starting cores load it in 32-bit mode.
+    /// An empty address space.
     ///
     /// # Safety
     ///
     /// `free` must be free, usable memory, and what is taken of it during boot must be mapped in the
     /// direct map of the tables in use.
     pub(super) unsafe fn new(mut free: Ranges, has_no_execute: bool) -> Self {
-        let frame = Frames(&mut free).allocate_frame().expect("there is a page of free memory");
-        let root = frame.start_address().as_u64();
-        assert!(root < 1 << 32, "there is no free memory below 4 GiB");
+        let root = new_root(&mut free);
         Self { root, has_no_execute, free }
     }
 
@@ -85,7 +99,7 @@ impl Space {
     /// Maps the image: each part in the high half with the rights it needs, and in the direct map, where
     /// code and constants are readable only.
     pub(super) fn map_image(&mut self, image: &Image) {
-        let boot_code = Range { start: IMAGE + 0x10_0000, end: image.text.start };
+        let boot_code = Range { start: IMAGE + IMAGE_START, end: image.text.start };
         let parts = [
             (boot_code, None, Rights::Read),
             (image.text, Some(Rights::ReadExecute), Rights::Read),
@@ -106,11 +120,12 @@ impl Space {
     /// are there already.
     pub(super) fn map_firmware(&mut self, physical: u64, bytes: u64) {
         let pages = Range { start: physical, end: physical + bytes }.pages_around(PAGE);
-        self.map(
-            Range { start: DIRECT + pages.start, end: DIRECT + pages.end },
-            pages.start,
-            Rights::Read,
-        );
+        for page in (pages.start..pages.end).step_by(PAGE as usize) {
+            let place = DIRECT + page;
+            if tables(self.root).translate_addr(VirtAddr::new(place)).is_none() {
+                self.map(Range { start: place, end: place + PAGE }, page, Rights::Read);
+            }
+        }
     }
 
     /// Maps the page of device registers at `physical` and returns their address.
@@ -118,6 +133,19 @@ impl Space {
         let page = physical & !(PAGE - 1);
         self.map(Range { start: DEVICES + page, end: DEVICES + page + PAGE }, page, Rights::Device);
         DEVICES + physical
+    }
+
+    /// Another root, with the kernel's half of this one and the page at physical address `page`, where it
+    /// is and executable.
+    pub(super) fn root_with_identity(&mut self, page: u64) -> u64 {
+        let root = new_root(&mut self.free);
+        let half = PAGE / 2;
+        let (from, to) = (layout::direct(self.root + half), layout::direct(root + half));
+        // SAFETY: both are page tables, and nobody uses the new one yet.
+        unsafe { to.copy_from_nonoverlapping(from, half as usize) };
+        let kernel = core::mem::replace(&mut self.root, root);
+        self.map(Range { start: page, end: page + PAGE }, page, Rights::ReadExecute);
+        core::mem::replace(&mut self.root, kernel)
     }
 
     /// Takes memory of whole pages from the free memory and returns its physical address.
@@ -145,14 +173,11 @@ impl Space {
 
     fn map_pages<S>(&mut self, range: Range, physical: u64, rights: Rights)
     where
-        S: PageSize,
+        S: PageSize + core::fmt::Debug,
         for<'a> OffsetPageTable<'a>: Mapper<S>,
     {
         let flags = self.flags(rights);
-        // SAFETY: the root is a page table that only this space refers to.
-        let root = unsafe { &mut *layout::direct(self.root).cast::<PageTable>() };
-        // SAFETY: the direct map of the tables in use has all page tables.
-        let mut tables = unsafe { OffsetPageTable::new(root, VirtAddr::new(DIRECT)) };
+        let mut tables = tables(self.root);
         let parents = PageTableFlags::PRESENT | PageTableFlags::WRITABLE | PageTableFlags::ACCESSED;
         let mut frames = Frames(&mut self.free);
         for offset in (0..range.bytes()).step_by(S::SIZE as usize) {
@@ -162,11 +187,11 @@ impl Space {
             let mapped =
                 unsafe { tables.map_to_with_table_flags(page, frame, flags, parents, &mut frames) };
             match mapped.map(MapperFlush::ignore) {
-                Ok(()) | Err(MapToError::PageAlreadyMapped(_)) => {}
-                Err(MapToError::ParentEntryHugePage) => {}
+                Ok(()) => {}
                 Err(MapToError::FrameAllocationFailed) => {
                     panic!("no memory is left for page tables")
                 }
+                Err(error) => panic!("{page:?} cannot be mapped: {error:?}"),
             }
         }
     }
@@ -184,7 +209,7 @@ pub(super) unsafe fn build(usable: &Ranges, free: Ranges, has_no_execute: bool) 
     let image = layout::image();
     space.map_image(&image);
     let mut rest = usable.clone();
-    rest.remove(Range { start: 0x10_0000, end: image.variables.end - IMAGE });
+    rest.remove(Range { start: IMAGE_START, end: image.variables.end - IMAGE });
     for memory in rest.iter() {
         space.map_direct(*memory);
     }

@@ -5,6 +5,7 @@
 //! buffer. Other cores look at nothing here but the atomics of the report and the arena's figures.
 
 use super::descriptors::Descriptors;
+use super::handoff::Handoff;
 use super::heap::Arena;
 use super::once::BootOnce;
 use super::report::Report;
@@ -33,6 +34,7 @@ pub(super) struct PerCore {
     pub(super) tables: UnsafeCell<Descriptors>,
     pub(super) arena: Arena,
     pub(super) report: Report,
+    pub(super) handoff: Handoff,
     cpu: UnsafeCell<MaybeUninit<Cpu>>,
 }
 
@@ -60,8 +62,13 @@ impl PerCore {
             tables: UnsafeCell::new(Descriptors::new()),
             arena: Arena::new(),
             report: Report::new(),
+            handoff: Handoff::new(),
             cpu: UnsafeCell::new(MaybeUninit::uninit()),
         }
+    }
+
+    fn place(&self) -> *mut Cpu {
+        self.cpu.get().cast()
     }
 
     /// The number of the core.
@@ -83,6 +90,7 @@ pub(super) unsafe fn become_core(id: CoreId) -> Option<&'static PerCore> {
     me.id.set(id);
     me.is_entered.set(false);
     me.has_cpu.set(false);
+    me.handoff.begin_life();
     for pending in &me.pending {
         pending.store(false, core::sync::atomic::Ordering::Relaxed);
     }
@@ -139,7 +147,7 @@ pub fn install(cpu: Cpu) {
     let me = this();
     assert!(!me.has_cpu.get(), "the core's state is installed twice");
     // SAFETY: `has_cpu` is false, so nobody has a reference to the place.
-    unsafe { (*me.cpu.get()).write(cpu) };
+    unsafe { me.place().write(cpu) };
     me.has_cpu.set(true);
 }
 
@@ -154,7 +162,7 @@ pub fn enter<R>(work: impl FnOnce(&mut Cpu) -> R) -> R {
     assert!(!me.is_entered.replace(true), "the core's state is entered twice");
     // SAFETY: 1. the value is there (`has_cpu`). 2. `is_entered` makes this the only reference: the
     // structure belongs to this core, and interrupt handlers don't enter.
-    let result = work(unsafe { (*me.cpu.get()).assume_init_mut() });
+    let result = work(unsafe { &mut *me.place() });
     me.is_entered.set(false);
     result
 }
@@ -169,6 +177,6 @@ pub(super) unsafe fn enter_at_the_end(work: impl FnOnce(&mut Cpu)) {
     let me = this();
     if me.has_cpu.get() {
         // SAFETY: the value is there, and the reference that `enter` gave out is not used any more.
-        work(unsafe { (*me.cpu.get()).assume_init_mut() });
+        work(unsafe { &mut *me.place() });
     }
 }

@@ -1,0 +1,137 @@
+//! Doorsteps: what a core shows to those who send to it.
+//!
+//! A doorstep has a state byte, written by its owner, and a flag byte per sender, set by that sender and
+//! cleared by the owner; each on lines of its own. [`ThisCore`] is the message path's view of it all.
+
+use super::{apic, cpu, percpu, smp};
+use crate::post::{Activity, Hardware, MAX_CORES};
+use core::sync::atomic::{AtomicU8, Ordering};
+use proto::id::CoreId;
+
+/// What one core shows.
+#[repr(C, align(64))]
+struct Doorstep {
+    flags: [AtomicU8; MAX_CORES],
+    state: Line,
+}
+
+/// The state byte, on a line of its own: senders read it, the flags are written.
+#[repr(C, align(64))]
+struct Line(AtomicU8);
+
+static DOORSTEPS: [Doorstep; MAX_CORES] = [const {
+    Doorstep {
+        flags: [const { AtomicU8::new(0) }; MAX_CORES],
+        state: Line(AtomicU8::new(Activity::Kernel as u8)),
+    }
+}; MAX_CORES];
+
+/// The machine as the message path of this core sees it.
+#[derive(Clone, Copy)]
+pub struct ThisCore {
+    id: CoreId,
+    doorstep: &'static Doorstep,
+    /// Whether there are more cores than flag bytes on one line.
+    is_large: bool,
+}
+
+impl core::fmt::Debug for ThisCore {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "ThisCore({})", self.id)
+    }
+}
+
+/// The message path's view of the core that this runs on. It must stay on this core.
+#[must_use]
+pub fn this_core() -> ThisCore {
+    let id = percpu::id();
+    ThisCore { id, doorstep: &DOORSTEPS[id.index()], is_large: smp::count() > LINE }
+}
+
+/// Flag bytes on one cache line.
+const LINE: usize = 64;
+
+/// Whether any flag byte is set: an instruction for each eight of them.
+#[inline(always)]
+fn is_any_set(flags: &[AtomicU8; MAX_CORES], is_large: bool) -> bool {
+    let any = or_line::<0>(flags, 0);
+    if !is_large {
+        return any != 0;
+    }
+    or_line::<3>(flags, or_line::<2>(flags, or_line::<1>(flags, any))) != 0
+}
+
+/// `any`, or'ed with the eight words of a line of the flags.
+#[inline(always)]
+fn or_line<const LINE_INDEX: usize>(flags: &[AtomicU8; MAX_CORES], any: u64) -> u64 {
+    const { assert!((LINE_INDEX + 1) * LINE <= MAX_CORES) };
+    let mut any = any;
+    // SAFETY: it reads 64 bytes within the array.
+    unsafe {
+        core::arch::asm!(
+            "or {any}, [{flags} + {at}]",
+            "or {any}, [{flags} + {at} + 8]",
+            "or {any}, [{flags} + {at} + 16]",
+            "or {any}, [{flags} + {at} + 24]",
+            "or {any}, [{flags} + {at} + 32]",
+            "or {any}, [{flags} + {at} + 40]",
+            "or {any}, [{flags} + {at} + 48]",
+            "or {any}, [{flags} + {at} + 56]",
+            any = inout(reg) any,
+            flags = in(reg) flags.as_ptr(),
+            at = const LINE_INDEX * LINE,
+            options(nostack, readonly)
+        );
+    }
+    any
+}
+
+impl Hardware for ThisCore {
+    #[inline]
+    fn fence(&self) {
+        cpu::fence();
+    }
+
+    #[inline]
+    fn raise(&self, receiver: CoreId) {
+        let flag = &DOORSTEPS[receiver.index()].flags[self.id.index()];
+        flag.store(1, Ordering::Release);
+    }
+
+    #[inline]
+    fn activity_of(&self, receiver: CoreId) -> Activity {
+        Activity::from_byte(DOORSTEPS[receiver.index()].state.0.load(Ordering::Acquire))
+    }
+
+    fn ring(&self, receiver: CoreId) {
+        apic::ring_doorbell(smp::apic_id(receiver));
+    }
+
+    #[inline]
+    fn next_raised(&self, from: usize) -> Option<CoreId> {
+        if from == 0 && !is_any_set(&self.doorstep.flags, self.is_large) {
+            return None;
+        }
+        first_set(&self.doorstep.flags, from)
+    }
+
+    #[inline]
+    fn lower(&self, sender: CoreId) {
+        self.doorstep.flags[sender.index()].store(0, Ordering::Release);
+    }
+
+    #[inline]
+    fn publish(&self, activity: Activity) {
+        self.doorstep.state.0.store(activity as u8, Ordering::Release);
+    }
+
+    fn halt(&self) {
+        cpu::wait_for_interrupt();
+    }
+}
+
+#[cold]
+fn first_set(flags: &[AtomicU8; MAX_CORES], from: usize) -> Option<CoreId> {
+    let found = flags.iter().skip(from).position(|flag| flag.load(Ordering::Acquire) != 0)?;
+    u16::try_from(from + found).ok().map(CoreId)
+}

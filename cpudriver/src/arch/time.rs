@@ -1,0 +1,173 @@
+//! Time: the rate of the time stamp counter, and the one-shot timer.
+//!
+//! Time is the time stamp counter, the same on all cores. Its rate is measured once, on core 0, against the
+//! local APIC's timer where that is known to run at 1 GHz (QEMU, KVM), else both are measured against the
+//! PC's interval timer, else CPUID is believed.
+
+use super::apic::timer;
+use super::cpu::{self, Features};
+use super::once::BootOnce;
+use raw_cpuid::CpuId;
+use x86_64::instructions::port::Port;
+use x86_64::registers::model_specific::Msr;
+
+const MICROSECONDS: u64 = 1_000_000;
+const GIGAHERTZ: u64 = 1_000_000_000;
+/// How long a measurement against the local APIC's timer lasts, in its ticks: half a millisecond.
+const MEASURE_TICKS: u64 = 500_000;
+/// How long a measurement against the interval timer lasts.
+const MEASURE_PIT_US: u64 = 10_000;
+const TSC_DEADLINE: u32 = 0x6e0;
+
+/// Rates of the clocks.
+#[derive(Clone, Copy, Debug)]
+struct Clocks {
+    tsc_hz: u64,
+    apic_hz: u64,
+    has_tsc_deadline: bool,
+}
+
+static CLOCKS: BootOnce<Clocks> = BootOnce::new();
+
+fn clocks() -> &'static Clocks {
+    CLOCKS.get().expect("boot measures the clocks before it starts anything")
+}
+
+/// Ticks of the time stamp counter ([`cpu::now`]) per second.
+#[must_use]
+pub fn tsc_hz() -> u64 {
+    clocks().tsc_hz
+}
+
+/// Interrupts this core when the time stamp counter reaches `deadline`, once; replaces an earlier call's
+/// deadline. A deadline that has passed interrupts at once, one that is more than some seconds away
+/// may do so too early: look at the time, and arm again.
+pub fn arm(deadline: u64) {
+    let clocks = clocks();
+    if clocks.has_tsc_deadline {
+        timer::use_tsc_deadline();
+        // The vector is written to memory, the deadline is not: order them (SDM vol. 3, 11.5.4.1).
+        cpu::fence();
+        // SAFETY: CPUID has the register; 0 would disarm, and a passed deadline fires at once.
+        unsafe { Msr::new(TSC_DEADLINE).write(deadline.max(1)) };
+        return;
+    }
+    let ahead = deadline.saturating_sub(cpu::now());
+    let ticks = u128::from(ahead) * u128::from(clocks.apic_hz) / u128::from(clocks.tsc_hz);
+    timer::start(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
+}
+
+/// Takes back what [`arm`] asked for. An interrupt that is on its way still arrives.
+pub fn disarm() {
+    if clocks().has_tsc_deadline {
+        // SAFETY: CPUID has the register; 0 disarms.
+        unsafe { Msr::new(TSC_DEADLINE).write(0) };
+    } else {
+        timer::stop();
+    }
+}
+
+/// Waits until `is_done`, for so many microseconds at most, without halting. For the short waits that
+/// hardware asks for.
+pub(super) fn wait_us(microseconds: u64, is_done: impl Fn() -> bool) {
+    let begin = cpu::now();
+    let ticks = tsc_hz() * microseconds / MICROSECONDS;
+    while !is_done() && cpu::now().wrapping_sub(begin) < ticks {
+        cpu::pause();
+    }
+}
+
+/// Waits so many microseconds without halting.
+pub(super) fn delay_us(microseconds: u64) {
+    wait_us(microseconds, || false);
+}
+
+/// Measures the clocks. The local APIC must be on.
+///
+/// # Safety
+///
+/// Only core 0 may call this, once, before it starts the others.
+pub(super) unsafe fn calibrate(features: &Features) {
+    let (tsc_hz, apic_hz) = if features.apic_timer_gigahertz {
+        (measure_by_apic(), GIGAHERTZ)
+    } else {
+        measure_by_pit().unwrap_or_else(believe_cpuid)
+    };
+    timer::stop();
+    let clocks = Clocks { tsc_hz, apic_hz, has_tsc_deadline: features.tsc_deadline };
+    // SAFETY: the caller is alone.
+    unsafe { CLOCKS.set(clocks) };
+}
+
+/// Both clocks at about the same moment: the pair, of several, whose reading took the shortest.
+fn read_both() -> (u64, u64) {
+    let read = |_| {
+        let before = cpu::now();
+        let left = timer::left();
+        let after = cpu::now();
+        (after - before, before + (after - before) / 2, u64::from(u32::MAX - left))
+    };
+    let shortest = (0..5).map(read).min_by_key(|(took, ..)| *took);
+    let (_, tsc, apic) = shortest.expect("the range is not empty");
+    (tsc, apic)
+}
+
+fn measure_by_apic() -> u64 {
+    timer::start_silently();
+    let (tsc_before, apic_before) = read_both();
+    while u64::from(u32::MAX - timer::left()) < apic_before + MEASURE_TICKS {
+        cpu::pause();
+    }
+    let (tsc_after, apic_after) = read_both();
+    (tsc_after - tsc_before) * GIGAHERTZ / (apic_after - apic_before)
+}
+
+/// The rates of both clocks by the interval timer's channel 2, or `None` when there is no such timer: its
+/// output is up before the time can be over, or does not come up in time.
+fn measure_by_pit() -> Option<(u64, u64)> {
+    const PIT_HZ: u64 = 1_193_182;
+    const OUTPUT: u8 = 1 << 5;
+    let (mut gate, mut command, mut count) =
+        (Port::<u8>::new(0x61), Port::<u8>::new(0x43), Port::<u8>::new(0x42));
+    let ticks = PIT_HZ * MEASURE_PIT_US / MICROSECONDS;
+    // SAFETY: port 0x61 is the timer's gate on a PC, or nothing.
+    let others = unsafe { gate.read() } & 0b1100;
+    // SAFETY: gate on, speaker off.
+    unsafe { gate.write(others | 1) };
+    timer::start_silently();
+    // SAFETY: channel 2, both bytes, one shot; nothing else uses that channel.
+    unsafe { command.write(0b1011_0000) };
+    // SAFETY: the count's low byte.
+    unsafe { count.write(ticks as u8) };
+    // SAFETY: the count's high byte.
+    unsafe { count.write((ticks >> 8) as u8) };
+    let (tsc_before, apic_before) = read_both();
+    // No processor's counter runs faster than 16 GHz.
+    let give_up = tsc_before + 16 * GIGAHERTZ * MEASURE_PIT_US / MICROSECONDS;
+    let mut polls = 0;
+    loop {
+        // SAFETY: as above.
+        if unsafe { gate.read() } & OUTPUT != 0 {
+            break;
+        }
+        if cpu::now() > give_up {
+            return None;
+        }
+        polls += 1;
+        cpu::pause();
+    }
+    let (tsc_after, apic_after) = read_both();
+    let rate = |ticks: u64| ticks * MICROSECONDS / MEASURE_PIT_US;
+    (polls > 2).then(|| (rate(tsc_after - tsc_before), rate(apic_after - apic_before)))
+}
+
+/// What CPUID says; 1 GHz for both where it says nothing, which keeps the kernel running at wrong times.
+fn believe_cpuid() -> (u64, u64) {
+    let cpuid = CpuId::new();
+    let crystal = cpuid.get_tsc_info();
+    let tsc = crystal.as_ref().and_then(raw_cpuid::TscInfo::tsc_frequency);
+    let base = cpuid.get_processor_frequency_info();
+    let base = base.map(|info| u64::from(info.processor_base_frequency()) * 1_000_000);
+    let apic = crystal.map(|info| u64::from(info.nominal_frequency()));
+    (tsc.or(base).unwrap_or(GIGAHERTZ), apic.filter(|hz| *hz > 0).unwrap_or(GIGAHERTZ))
+}
