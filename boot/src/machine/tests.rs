@@ -92,7 +92,7 @@ fn memory_has_units_and_grows_with_the_cores() {
     assert_eq!(mebibytes("64"), Ok(64));
     assert_eq!(mebibytes("64M"), Ok(64));
     assert_eq!(mebibytes("2g"), Ok(2048));
-    for wrong in ["", "M", "0", "12K3", "1T", "-1", "99999999999999999999"] {
+    for wrong in ["", "M", "0", "15M", "12K3", "1T", "-1", "99999999999999999999"] {
         assert!(mebibytes(wrong).is_err(), "{wrong}");
     }
     assert!(Memory::for_cores(255) > Memory::for_cores(4));

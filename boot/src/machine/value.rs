@@ -8,6 +8,8 @@ use std::str::FromStr;
 const BOARDS: [&str; 3] = ["microvm", "q35", "pc"];
 /// Under TCG, QEMU has no more: ids of cores have 8 bits.
 const MAX_CORES: u32 = 255;
+/// In less, QEMU's firmware and the image overwrite each other, and the machine hangs without a word.
+const MIN_MEBIBYTES: u64 = 16;
 
 /// QEMU's machine and its options, as in `microvm,acpi=off`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,9 +139,13 @@ impl FromStr for Memory {
             "G" | "GB" | "GIB" => Some(1024),
             _ => None,
         };
-        let number = text[..text.len() - unit.len()].parse::<u64>().ok().filter(|n| *n > 0);
+        let number = text[..text.len() - unit.len()].parse::<u64>().ok();
         let amount = number.zip(factor).and_then(|(number, factor)| number.checked_mul(factor));
-        amount.map(Self).ok_or_else(|| "a size as in 128M or 2G (MiB without a unit)".into())
+        let amount = amount.ok_or("a size as in 128M or 2G (MiB without a unit)")?;
+        if amount < MIN_MEBIBYTES {
+            return Err(format!("it must be {MIN_MEBIBYTES}M at least"));
+        }
+        Ok(Self(amount))
     }
 }
 
