@@ -99,6 +99,16 @@ impl Exceptions {
         self.allow.iter().any(|allowed| allowed.function == function)
     }
 
+    /// The functions and symbols that the list names.
+    fn entries(&self) -> impl Iterator<Item = &String> {
+        let decode = self.decode.iter().map(|entry| &entry.symbol);
+        self.allow.iter().map(|allowed| &allowed.function).chain(decode)
+    }
+
+    fn names(&self, symbol: &str) -> bool {
+        self.decode.iter().any(|entry| entry.symbol == symbol)
+    }
+
     fn kind(&self, symbol: &str) -> Kind {
         let entry = self.decode.iter().find(|entry| entry.symbol == symbol);
         entry.map_or(Kind::default(), |entry| entry.kind)
@@ -135,7 +145,8 @@ pub struct Report {
     pub functions: usize,
     /// Instructions that were decoded.
     pub instructions: usize,
-    /// Exceptions that allowed something.
+    /// Entries of the list that were of use: functions that were allowed something, symbols that were
+    /// decoded otherwise.
     pub used: BTreeSet<String>,
 }
 
@@ -154,6 +165,7 @@ pub fn check(path: &Path, exceptions: &Exceptions) -> Result<Report> {
     for function in &functions {
         report.functions += 1;
         report.instructions += function.instructions.len();
+        report.used.extend(exceptions.names(&function.name).then(|| function.name.clone()));
         report.add(function, exceptions);
     }
     report.locate(path);
@@ -216,9 +228,11 @@ pub fn run(args: &Args) -> Result<u8> {
     for finding in &report.findings {
         println!("{finding}");
     }
-    for allowed in &exceptions.allow {
-        let used = if report.used.contains(&allowed.function) { "allowed" } else { "not needed" };
-        println!("exception {used}: {} ({})", allowed.function, allowed.reason.trim());
+    for Allowed { function, reason } in &exceptions.allow {
+        println!("allowed: {function} ({})", reason.trim());
+    }
+    for unused in exceptions.entries().filter(|entry| !report.used.contains(*entry)) {
+        println!("not needed in the list of exceptions: {unused}");
     }
     println!("{}", report.summary(&path));
     Ok(u8::from(!report.passes()))

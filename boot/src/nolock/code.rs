@@ -58,26 +58,39 @@ fn verdict(insn: &Instruction) -> Option<&'static str> {
     }
 }
 
-/// Decodes all executable sections.
+/// Decodes all executable sections, and what the list names as code elsewhere.
 pub(super) fn functions(file: &object::File, exceptions: &Exceptions) -> Result<Vec<Function>> {
     let mut functions = Vec::new();
-    for section in file.sections().filter(|section| section.kind() == SectionKind::Text) {
-        let data = section.uncompressed_data()?;
-        let names = names(file, &section);
-        ensure!(data.is_empty() || !names.is_empty(), "{} has no symbols", section.name()?);
-        let (first, end) = (section.address(), section.address() + data.len() as u64);
-        let starts = names.keys().copied().filter(|&start| start > first);
-        let ends = starts.chain([end]);
-        let nameless = format!("(start of {})", section.name()?);
-        let mut from = first;
-        for to in ends {
-            let name = names.get(&from).map_or(&nameless, |(_, name)| name);
-            let bytes = &data[usize::try_from(from - first)?..usize::try_from(to - first)?];
-            functions.push(Function::decode(name.clone(), from, bytes, exceptions.kind(name)));
-            from = to;
+    for section in file.sections() {
+        let executable = section.kind() == SectionKind::Text;
+        if !executable && section.kind() != SectionKind::ReadOnlyData {
+            continue;
         }
+        let found = of_section(file, &section, exceptions)?;
+        functions.extend(found.into_iter().filter(|f| executable || exceptions.names(&f.name)));
     }
     ensure!(functions.iter().any(|f| !f.instructions.is_empty()), "there is no code");
+    Ok(functions)
+}
+
+/// The pieces of a section from one symbol of code to the next.
+fn of_section(
+    file: &object::File,
+    section: &object::Section,
+    exceptions: &Exceptions,
+) -> Result<Vec<Function>> {
+    let data = section.uncompressed_data()?;
+    let names = names(file, section);
+    let (first, end) = (section.address(), section.address() + data.len() as u64);
+    let nameless = format!("(start of {})", section.name()?);
+    let mut functions = Vec::new();
+    let mut from = first;
+    for to in names.keys().copied().filter(|&start| start > first).chain([end]) {
+        let name = names.get(&from).map_or(&nameless, |(_, name)| name);
+        let bytes = &data[usize::try_from(from - first)?..usize::try_from(to - first)?];
+        functions.push(Function::decode(name.clone(), from, bytes, exceptions.kind(name)));
+        from = to;
+    }
     Ok(functions)
 }
 
