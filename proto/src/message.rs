@@ -140,6 +140,10 @@ pub enum ToCore {
         /// What it came to.
         outcome: Outcome,
     },
+    /// Panic: to see that a core which fails takes no other with it. No answer but its last words.
+    Panic,
+    /// Spin with interrupts off for good: to see that a core which hangs is noticed. No answer.
+    Hang,
 }
 
 /// From a CPU driver to the coordinator.

@@ -68,6 +68,8 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
     sample("ToCore::Notify", ToCore::Notify { lease: LEASE, count: 0x100f_0e0d }),
     sample("ToCore::SetContext", ToCore::SetContext { lease: LEASE, notified: 0x100f_0e0d }),
     sample("ToCore::Done", ToCore::Done { lease: LEASE, outcome: Outcome(0x100f_0e0d) }),
+    sample("ToCore::Panic", ToCore::Panic),
+    sample("ToCore::Hang", ToCore::Hang),
 ];
 
 /// All kinds from a CPU driver to the coordinator, by tag.

@@ -24,6 +24,8 @@ impl ToCore {
             Self::Notify { .. } => 11,
             Self::SetContext { .. } => 12,
             Self::Done { .. } => 13,
+            Self::Panic => 14,
+            Self::Hang => 15,
         }
     }
 }

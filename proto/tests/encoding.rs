@@ -25,6 +25,8 @@ const GOLDEN: &[(&str, &str)] = &[
     ("ToCore::Notify", "0b0102030405060708090a0b0c0d0e0f10"),
     ("ToCore::SetContext", "0c0102030405060708090a0b0c0d0e0f10"),
     ("ToCore::Done", "0d0102030405060708090a0b0c0d0e0f10"),
+    ("ToCore::Panic", "0e"),
+    ("ToCore::Hang", "0f"),
     ("ToMonitor::Join", "0001020304"),
     ("ToMonitor::Pong", "0101020304"),
     ("ToMonitor::CoreFailed", "0201020304"),

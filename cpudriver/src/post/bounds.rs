@@ -71,7 +71,9 @@ pub const fn outstanding_to_core(message: &ToCore) -> usize {
         | ToCore::Death { .. }
         | ToCore::Notify { .. }
         | ToCore::SetContext { .. }
-        | ToCore::Done { .. } => 1,
+        | ToCore::Done { .. }
+        | ToCore::Panic
+        | ToCore::Hang => 1,
     }
 }
 

@@ -114,6 +114,13 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
         self.immediate.is_empty() && self.routine.is_empty()
     }
 
+    /// Throws away all that is there, uncounted: what an earlier life of a core has left.
+    pub fn discard(&mut self) {
+        for ring in [&mut self.immediate, &mut self.routine] {
+            while !matches!(ring.take::<M>(&mut Traffic::default()), Err(NoMessage::Empty)) {}
+        }
+    }
+
     /// What was taken so far; messages that did not decode count with no bytes.
     #[must_use]
     pub const fn traffic(&self) -> Traffic {

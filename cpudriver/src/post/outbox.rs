@@ -107,6 +107,12 @@ impl Outbox {
         self.step += 1;
     }
 
+    /// Doorbells rung for all receivers since boot, wrapping.
+    #[must_use]
+    pub fn rung(&self) -> u32 {
+        self.entries.iter().fold(0, |sum: u32, entry| sum.wrapping_add(entry.knocks.rung as u32))
+    }
+
     /// Doorbells to `receiver` since boot.
     #[must_use]
     pub fn knocks(&self, receiver: CoreId) -> Knocks {

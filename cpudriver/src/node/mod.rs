@@ -1,0 +1,302 @@
+//! A core as a node of the network: what it does about the messages that reach it.
+//!
+//! A [`Node`] owns the core's ends of its rings and handles what comes in: orders of the coordinator
+//! ([`ToCore`]) and messages of peers ([`Peer`]). It never waits inside a handler; work that takes
+//! long (a part in an experiment) is noted as a [`Job`] and done between two passes, see [`jobs`].
+//!
+//! All cores run the same node, core 0 too: there the coordinator is a local caller, and the star ring
+//! is missing. What a node needs of the machine is the trait [`Platform`], so that nodes run on
+//! the host as well.
+
+pub mod jobs;
+mod peers;
+
+pub use jobs::{Job, Part, Station};
+pub use peers::{PeerEnds, Peers, connect};
+
+use crate::post::{Hardware, Outbox, Receiver, Sender};
+use alloc::boxed::Box;
+use proto::id::{ApicId, CoreId};
+use proto::message::{Lane, ToCore, ToMonitor};
+use proto::slot::NoMessage;
+
+/// What a node needs of the machine beside the message path.
+pub trait Platform: Hardware + Copy {
+    /// The clock: cycles, or instructions of all cores under `-icount`.
+    fn now(&self) -> u64;
+
+    /// Waits a moment, to be called in every loop that polls.
+    fn pause(&self);
+
+    /// Marks the beginning of a measured region, for whoever counts instructions from outside.
+    fn mark_begin(&self);
+
+    /// Marks its end.
+    fn mark_end(&self);
+
+    /// Writes what this core is doing into its report buffer; gives the length in bytes.
+    fn report(&self) -> u32;
+
+    /// Takes the ends of rings that the coordinator has put into this core's handoff cell.
+    fn take_ends(&self) -> Option<Box<PeerEnds>>;
+
+    /// Puts ends of rings into this core's handoff cell, for the coordinator to take.
+    ///
+    /// # Errors
+    /// The ends, when the coordinator has not taken the last ones.
+    fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>>;
+}
+
+/// The node's ends of the rings to and from the coordinator.
+#[derive(Debug)]
+pub struct Star {
+    /// To the coordinator.
+    pub sender: Sender<ToMonitor>,
+    /// From the coordinator.
+    pub receiver: Receiver<ToCore>,
+}
+
+/// Counts that only the core itself knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Times that the core halted.
+    pub halts: u32,
+    /// Halts that a doorbell ended.
+    pub heard: u32,
+    /// Halts that the timer ended.
+    pub timers: u32,
+    /// Clock ticks that it was halted.
+    pub asleep: u64,
+    /// Messages that did not decode, or that nobody waited for.
+    pub stray: u64,
+}
+
+/// What an order of the coordinator makes the core's loop do once the pass is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Go on.
+    Serve,
+    /// Do this job, then go on.
+    Do(Job),
+    /// Send what is waiting, then park for good.
+    Park,
+}
+
+/// One core in the network.
+#[derive(Debug)]
+pub struct Node<P> {
+    core: CoreId,
+    platform: P,
+    outbox: Outbox,
+    star: Option<&'static mut Star>,
+    peers: Peers,
+    counts: Counts,
+    next: Next,
+    /// Poll instead of halting, see [`Part::Awake`].
+    awake: bool,
+    /// A part was ordered while another one is played: that one is to end.
+    called_off: bool,
+}
+
+impl<P: Platform> Node<P> {
+    /// Makes the node of one of `cores` cores; `star` is missing on core 0 alone. Allocates all that it
+    /// will ever need.
+    #[must_use]
+    pub fn new(core: CoreId, cores: usize, platform: P, star: Option<&'static mut Star>) -> Self {
+        Self {
+            core,
+            platform,
+            outbox: Outbox::new(cores),
+            star,
+            peers: Peers::new(cores),
+            counts: Counts::default(),
+            next: Next::Serve,
+            awake: false,
+            called_off: false,
+        }
+    }
+
+    /// Which core this is.
+    pub const fn core(&self) -> CoreId {
+        self.core
+    }
+
+    /// The machine.
+    pub const fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// What is to be made known to others at the end of the step.
+    pub const fn outbox(&mut self) -> &mut Outbox {
+        &mut self.outbox
+    }
+
+    /// The links to other cores.
+    pub const fn peers(&mut self) -> &mut Peers {
+        &mut self.peers
+    }
+
+    /// Tells the coordinator that the core is up. What an earlier life of the core has left unread is
+    /// thrown away: it was meant for that one.
+    pub fn join(&mut self, apic: ApicId) {
+        if let Some(star) = &mut self.star {
+            star.receiver.discard();
+        }
+        self.answer(ToMonitor::Join { apic });
+    }
+
+    /// Tells the coordinator that the core has panicked, with a report of so many bytes. The caller
+    /// flushes.
+    pub fn fail(&mut self, report: u32) {
+        self.answer(ToMonitor::CoreFailed { report });
+    }
+
+    /// Makes all that was sent in this step known to its receivers.
+    pub fn flush(&mut self) {
+        self.outbox.flush(&self.platform);
+    }
+
+    /// Handles one message from another core's lane; false if there was none. Peers have one lane.
+    pub fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
+        self.take_order(sender, lane) || (lane == Lane::Routine && self.take_peer(sender))
+    }
+
+    fn take_order(&mut self, sender: CoreId, lane: Lane) -> bool {
+        let star = self.star.as_mut().filter(|_| sender == CoreId::MANAGEMENT);
+        match star.map_or(Err(NoMessage::Empty), |star| star.receiver.take(lane)) {
+            Ok(order) => {
+                if let Some(answer) = self.obey(order) {
+                    self.answer(answer);
+                }
+            }
+            Err(NoMessage::Malformed) => self.counts.stray += 1,
+            Err(NoMessage::Empty) => return false,
+        }
+        true
+    }
+
+    /// Does what the coordinator asks, as far as it can be done at once, and gives the answer.
+    pub fn obey(&mut self, order: ToCore) -> Option<ToMonitor> {
+        match order {
+            ToCore::Ping { nonce } => Some(ToMonitor::Pong { nonce }),
+            ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report() }),
+            ToCore::Stop => {
+                self.next = Next::Park;
+                Some(ToMonitor::Stopped)
+            }
+            // No address space of a process is loaded on this core, so there is nothing to flush.
+            ToCore::TlbShootdown { ticket, .. } => Some(ToMonitor::ShootdownDone { ticket }),
+            ToCore::Link { peer } => self.link(peer),
+            ToCore::Unlink { peer } => self.unlink(peer),
+            ToCore::Experiment { .. } => self.take_part(&order),
+            ToCore::Count => Some(self.counters()),
+            ToCore::Panic => panic!("asked to by the console"),
+            ToCore::Hang => loop {
+                self.platform.pause();
+            },
+            ToCore::StartCore { lease, .. }
+            | ToCore::Preempt { lease, .. }
+            | ToCore::Death { lease }
+            | ToCore::Notify { lease, .. }
+            | ToCore::SetContext { lease, .. }
+            // This node holds no lease: it has no user mode to run a vcore in.
+            | ToCore::Done { lease, .. } => Some(ToMonitor::Stale { kind: order.tag(), lease }),
+        }
+    }
+
+    fn link(&mut self, peer: CoreId) -> Option<ToMonitor> {
+        let ends = self.platform.take_ends();
+        let taken = ends.is_some_and(|ends| self.peers.insert(peer, ends));
+        if !taken {
+            self.counts.stray += 1;
+        }
+        taken.then_some(ToMonitor::Linked { peer })
+    }
+
+    fn unlink(&mut self, peer: CoreId) -> Option<ToMonitor> {
+        let Some(ends) = self.peers.remove(peer) else {
+            self.counts.stray += 1;
+            return None;
+        };
+        match self.platform.give_ends(ends) {
+            Ok(()) => Some(ToMonitor::Unlinked { peer }),
+            Err(ends) => {
+                self.counts.stray += 1;
+                self.peers.insert(peer, ends);
+                None
+            }
+        }
+    }
+
+    fn take_part(&mut self, order: &ToCore) -> Option<ToMonitor> {
+        self.called_off = true;
+        match Job::read(order) {
+            Some(Job { part: Part::Awake, .. }) => self.awake = true,
+            Some(Job { part: Part::Asleep, .. }) => self.awake = false,
+            Some(job) => {
+                self.next = Next::Do(job);
+                return None;
+            }
+            None => self.counts.stray += 1,
+        }
+        let now = self.platform.now();
+        Some(ToMonitor::ExperimentDone { begin: now, end: now, operations: 0 })
+    }
+
+    fn counters(&self) -> ToMonitor {
+        let Counts { halts, heard, timers, asleep, .. } = self.counts;
+        let (peer_sent, peer_received) = self.peers.traffic();
+        ToMonitor::Counters {
+            doorbells: self.outbox.rung(),
+            halts,
+            heard,
+            timers,
+            peer_sent,
+            peer_received,
+            asleep,
+        }
+    }
+
+    /// Sends an answer, for which a slot is always kept.
+    fn answer(&mut self, answer: ToMonitor) {
+        let Some(star) = &mut self.star else { return };
+        self.outbox
+            .send(CoreId::MANAGEMENT, &mut star.sender, &answer)
+            .expect("a slot is reserved for every answer that can be under way");
+    }
+
+    /// What is to be done between two passes; asking forgets it.
+    pub fn take_next(&mut self) -> Next {
+        core::mem::replace(&mut self.next, Next::Serve)
+    }
+
+    /// Whether the core is to poll rather than halt.
+    pub const fn stays_awake(&self) -> bool {
+        self.awake
+    }
+
+    /// Notes that the core halted for so many clock ticks, and what ended it.
+    pub fn slept(&mut self, ticks: u64, heard: bool, timer: bool) {
+        self.counts.halts = self.counts.halts.wrapping_add(1);
+        self.counts.heard = self.counts.heard.wrapping_add(heard.into());
+        self.counts.timers = self.counts.timers.wrapping_add(timer.into());
+        self.counts.asleep = self.counts.asleep.wrapping_add(ticks);
+    }
+
+    /// Counts that only the core itself knows.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+}
+
+impl<P: Platform> crate::post::Handler for Node<P> {
+    #[inline]
+    fn immediate(&mut self, sender: CoreId) -> bool {
+        self.take(sender, Lane::Immediate)
+    }
+
+    #[inline]
+    fn routine(&mut self, sender: CoreId) -> bool {
+        self.take(sender, Lane::Routine)
+    }
+}

@@ -1,0 +1,160 @@
+//! Links to other cores, made when somebody asks for them, and what comes in through them.
+
+use super::{Node, Platform};
+use crate::post::{Receiver, Sender, link};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use proto::id::CoreId;
+use proto::message::{Lane, Peer};
+use proto::slot::NoMessage;
+
+/// One core's ends of a link to another core.
+#[derive(Debug)]
+pub struct PeerEnds {
+    /// To the other core.
+    pub sender: Sender<Peer>,
+    /// From the other core.
+    pub receiver: Receiver<Peer>,
+}
+
+/// Makes a link between two cores with `slots` slots in each ring, and gives both cores' ends.
+#[must_use]
+pub fn connect(slots: usize) -> (Box<PeerEnds>, Box<PeerEnds>) {
+    let (to_second, from_first) = link(slots);
+    let (to_first, from_second) = link(slots);
+    (
+        Box::new(PeerEnds { sender: to_second, receiver: from_second }),
+        Box::new(PeerEnds { sender: to_first, receiver: from_first }),
+    )
+}
+
+/// What a stream from one peer has brought so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stream {
+    sum: u64,
+}
+
+#[derive(Debug)]
+struct Link {
+    ends: Box<PeerEnds>,
+    incoming: Stream,
+}
+
+/// All links of a core, and what was last heard through them.
+#[derive(Debug)]
+pub struct Peers {
+    links: Vec<Option<Link>>,
+    /// The cores that there are links to, in the order in which they were made.
+    linked: Vec<CoreId>,
+    /// The number of the last [`Peer::Pong`].
+    pub(super) pong: Option<u32>,
+    /// Streams of ours that were summed up by their receivers since the count was last reset.
+    pub(super) sums: u32,
+    /// The sum of all these sums.
+    pub(super) total: u64,
+    /// Messages through links that are gone, sent and received.
+    past: (u64, u64),
+}
+
+impl Peers {
+    /// Room for links to `cores` cores.
+    pub(super) fn new(cores: usize) -> Self {
+        let links = (0..cores).map(|_| None).collect();
+        Self {
+            links,
+            linked: Vec::with_capacity(cores),
+            pong: None,
+            sums: 0,
+            total: 0,
+            past: (0, 0),
+        }
+    }
+
+    /// Takes ends of a link to `peer`; false, and the ends are forgotten, if there is one already or no
+    /// such core.
+    pub fn insert(&mut self, peer: CoreId, ends: Box<PeerEnds>) -> bool {
+        match self.links.get_mut(peer.index()) {
+            Some(place @ None) => {
+                *place = Some(Link { ends, incoming: Stream::default() });
+                self.linked.push(peer);
+                true
+            }
+            _ => {
+                // Dropping them here would free another core's memory.
+                core::mem::forget(ends);
+                false
+            }
+        }
+    }
+
+    /// Gives the ends of the link to `peer` back.
+    pub fn remove(&mut self, peer: CoreId) -> Option<Box<PeerEnds>> {
+        let link = self.links.get_mut(peer.index())?.take()?;
+        self.linked.retain(|&linked| linked != peer);
+        self.past.0 += link.ends.sender.traffic().messages;
+        self.past.1 += link.ends.receiver.traffic().messages;
+        Some(link.ends)
+    }
+
+    /// The cores that there are links to.
+    #[must_use]
+    pub fn linked(&self) -> &[CoreId] {
+        &self.linked
+    }
+
+    /// Messages sent to and received from peers so far.
+    #[must_use]
+    pub fn traffic(&self) -> (u64, u64) {
+        self.links.iter().flatten().fold(self.past, |(sent, received), link| {
+            (
+                sent + link.ends.sender.traffic().messages,
+                received + link.ends.receiver.traffic().messages,
+            )
+        })
+    }
+}
+
+impl<P: Platform> Node<P> {
+    /// Sends to a peer; false if there is no link to it or its ring is full.
+    #[inline]
+    pub(super) fn tell(&mut self, peer: CoreId, message: &Peer) -> bool {
+        let Some(Some(link)) = self.peers.links.get_mut(peer.index()) else { return false };
+        self.outbox.send(peer, &mut link.ends.sender, message).is_ok()
+    }
+
+    /// Handles one message from a peer; false if there was none.
+    #[inline]
+    pub(super) fn take_peer(&mut self, sender: CoreId) -> bool {
+        let Some(Some(link)) = self.peers.links.get_mut(sender.index()) else { return false };
+        match link.ends.receiver.take(Lane::Routine) {
+            Ok(Peer::Data { value }) => link.incoming.sum = link.incoming.sum.wrapping_add(value),
+            Ok(message) => self.hear(sender, message),
+            Err(NoMessage::Malformed) => self.counts.stray += 1,
+            Err(NoMessage::Empty) => return false,
+        }
+        true
+    }
+
+    fn hear(&mut self, sender: CoreId, message: Peer) {
+        let answered = match message {
+            Peer::Ping { nonce, value } => self.tell(sender, &Peer::Pong { nonce, value }),
+            Peer::Pong { nonce, .. } => {
+                self.peers.pong = Some(nonce);
+                true
+            }
+            Peer::Data { .. } => true,
+            Peer::End => {
+                let link = self.peers.links[sender.index()].as_mut();
+                let stream = link.map(|link| core::mem::take(&mut link.incoming));
+                self.tell(sender, &Peer::Sum { value: stream.unwrap_or_default().sum })
+            }
+            Peer::Sum { value } => {
+                self.peers.sums += 1;
+                self.peers.total = self.peers.total.wrapping_add(value);
+                true
+            }
+        };
+        // An answer that finds its ring full was not asked for one at a time: our own sender's bug.
+        self.counts.stray += u64::from(!answered);
+    }
+}
