@@ -48,6 +48,17 @@ pub struct Region {
 }
 
 impl Regions {
+    /// How many regions have begun.
+    #[must_use]
+    pub const fn begun(&self) -> u32 {
+        self.begun
+    }
+
+    /// Counts regions that another core is about to begin.
+    pub const fn leave_to_another(&mut self, regions: u32) {
+        self.begun += regions;
+    }
+
     /// Begins a region, in phase 0 on every core. Of this function itself, at most the move that saves
     /// the clock for the end lies in the region.
     #[inline(always)]
@@ -99,5 +110,24 @@ pub fn phase<const N: u32>() {
     unsafe {
         asm!("nop dword ptr [rax + {phase}]", phase = const PHASE + N,
             options(nostack, preserves_flags));
+    }
+}
+
+/// Begins a region from another core than the one that counts along; it says so with
+/// [`Regions::leave_to_another`].
+#[inline(always)]
+pub fn begin() {
+    // SAFETY: a NOP; as in `Regions::begin`.
+    unsafe {
+        asm!("nop dword ptr [rax + {begin}]", begin = const BEGIN, options(nostack, preserves_flags));
+    }
+}
+
+/// Ends a region that [`begin`] began.
+#[inline(always)]
+pub fn end() {
+    // SAFETY: a NOP; as in `Regions::begin`.
+    unsafe {
+        asm!("nop dword ptr [rax + {end}]", end = const END, options(nostack, preserves_flags));
     }
 }

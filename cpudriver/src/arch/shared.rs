@@ -86,6 +86,14 @@ fn or_line<const LINE_INDEX: usize>(flags: &[AtomicU8; MAX_CORES], any: u64) -> 
     any
 }
 
+impl ThisCore {
+    /// The same core, as if the machine had so many cores: it looks at as many flag bytes.
+    #[must_use]
+    pub const fn as_if_of(self, cores: usize) -> Self {
+        Self { is_large: cores > LINE, ..self }
+    }
+}
+
 impl Hardware for ThisCore {
     #[inline]
     fn fence(&self) {

@@ -84,8 +84,9 @@ pub enum Command<'a> {
     Reboot,
     /// Switch the machine off.
     Exit {
-        /// The status for the host, at most [`proto::exit::MAX_USER_CODE`].
-        code: u8,
+        /// The status for the host, at most [`proto::exit::MAX_USER_CODE`]; without it, 0 if every
+        /// command of the script has succeeded, else 1.
+        code: Option<u8>,
     },
     /// Print a text.
     Echo(&'a str),

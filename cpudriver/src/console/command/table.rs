@@ -150,10 +150,10 @@ the phases of its start, its lease and what it still has to answer.",
         name: "exit",
         arguments: "[CODE]",
         summary: "switches the machine off; CODE (0 to 99) is the host tool's status",
-        details: "",
+        details: "Without CODE: 0 if every command of the script so far has succeeded, else 1.",
         prints: Prints::Nothing,
         parse: |args| {
-            let code = args.optional_number("CODE", 0..=MAX_USER_CODE)?.unwrap_or(0);
+            let code = args.optional_number("CODE", 0..=MAX_USER_CODE)?;
             Ok(Command::Exit { code })
         },
     },

@@ -43,8 +43,8 @@ fn arguments_are_read() {
     assert_eq!(command("ping\t3  1_000"), Command::Ping { core: CoreId(3), count: 1000 });
     assert_eq!(command("log 10"), Command::Log { lines: Some(10) });
     assert_eq!(command("panic 0"), Command::Panic { core: CoreId(0) });
-    assert_eq!(command("exit"), Command::Exit { code: 0 });
-    assert_eq!(command("exit 99"), Command::Exit { code: 99 });
+    assert_eq!(command("exit"), Command::Exit { code: None });
+    assert_eq!(command("exit 99"), Command::Exit { code: Some(99) });
     assert_eq!(command("echo  a --json  b"), Command::Echo("a --json  b"));
 }
 

@@ -1,0 +1,71 @@
+//! `poll-cost`: one look at an empty inbox, by number of senders.
+//!
+//! The inbox is the kernel's own, and so is what it looks at: the flag bytes of this core's doorstep.
+
+use super::{Measured, Plan, Result, Samples};
+use crate::arch::shared::{self, ThisCore};
+use crate::image::shell::Shell;
+use crate::post::{Handler, Inbox};
+use crate::stats::Summary;
+use alloc::vec::Vec;
+use core::hint::black_box;
+use proto::id::CoreId;
+
+/// Looks in each sample.
+const LOOKS: u64 = 64;
+/// Samples, unless told otherwise.
+const ROUNDS: u32 = 16;
+
+impl Shell<'_> {
+    pub(super) fn poll_cost(&mut self, plan: Plan<'_>) -> Result {
+        for rings in [1, 8, 64, 255] {
+            let samples = self.look(rings, plan.rounds(ROUNDS));
+            Measured {
+                experiment: "poll-cost",
+                params: &[("rings", u64::from(rings).into())],
+                operations: LOOKS,
+                samples,
+                amounts: None,
+                roles: &[],
+            }
+            .print(plan);
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, senders: u16, rounds: u32) -> Samples {
+        let machine = shared::this_core().as_if_of(usize::from(senders) + 1);
+        let mut inbox = Inbox::new(usize::from(senders));
+        let mut samples = Vec::with_capacity(rounds as usize);
+        let region = self.bench.regions.begun() + 1;
+        for _ in 0..rounds {
+            let open = self.bench.regions.begin();
+            for _ in 0..LOOKS {
+                look_once(&mut inbox, &machine);
+            }
+            samples.push(open.end().clock);
+        }
+        let clock = Some(samples.iter().sum());
+        let summary = Summary::of(&mut samples).expect("at least one round is asked for");
+        Samples { region, regions: rounds, clock, summary }
+    }
+}
+
+/// As in the loop of a core: a call, a pass, a result that decides what comes next.
+#[inline(never)]
+fn look_once(inbox: &mut Inbox, machine: &ThisCore) -> bool {
+    black_box(inbox.serve(machine, &mut Nobody))
+}
+
+/// Nothing ever comes.
+struct Nobody;
+
+impl Handler for Nobody {
+    fn immediate(&mut self, _: CoreId) -> bool {
+        false
+    }
+
+    fn routine(&mut self, _: CoreId) -> bool {
+        false
+    }
+}

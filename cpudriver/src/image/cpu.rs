@@ -1,0 +1,97 @@
+//! What each core owns, and the loop that it runs.
+
+use super::platform::Kernel;
+use crate::arch::interrupts::{self, Source};
+use crate::arch::{apic, cpu, percpu};
+use crate::node::jobs::{self, MAX_SAMPLES};
+use crate::node::{Next, Node, Star, Station};
+use crate::post::Inbox;
+use alloc::vec::Vec;
+use proto::id::CoreId;
+
+/// All that a core owns beside its stacks and arena. Reached by `arch::percpu::enter` alone.
+#[derive(Debug)]
+pub struct Cpu {
+    /// The core as a node of the network.
+    pub node: Node<Kernel>,
+    /// Which senders have something.
+    pub inbox: Inbox,
+    /// Where a part of an experiment puts its samples.
+    pub samples: Vec<u32>,
+}
+
+impl Cpu {
+    /// Allocates what a core of a machine with `cores` cores needs, from its own arena.
+    pub fn new(core: CoreId, cores: usize, star: Option<&'static mut Star>) -> Self {
+        Self {
+            node: Node::new(core, cores, Kernel::here(), star),
+            inbox: Inbox::new(cores),
+            samples: Vec::with_capacity(MAX_SAMPLES),
+        }
+    }
+
+    /// Serves for ever: handles what is there, lets others know, halts until there is more.
+    pub fn serve(&mut self) -> ! {
+        self.node.join(apic::id());
+        self.node.flush();
+        loop {
+            if self.pass() {
+                continue;
+            }
+            match self.node.take_next() {
+                Next::Park => {
+                    self.node.flush();
+                    cpu::park();
+                }
+                Next::Do(job) => self.play(&job),
+                Next::Serve if self.node.stays_awake() => cpu::pause(),
+                Next::Serve => self.sleep(),
+            }
+        }
+    }
+
+    fn play(&mut self, job: &jobs::Job) {
+        let mut samples = core::mem::take(&mut self.samples);
+        let outcome = jobs::play(job, self, &mut samples);
+        self.samples = samples;
+        jobs::report(&mut self.node, &outcome);
+        self.node.flush();
+    }
+
+    /// Halts, unless there is something to do, and counts what ended the halt.
+    pub fn sleep(&mut self) {
+        let before = cpu::now();
+        if self.inbox.sleep(self.node.platform()) {
+            let ticks = cpu::now().wrapping_sub(before);
+            let (heard, timer) =
+                (interrupts::take(Source::Doorbell), interrupts::take(Source::Timer));
+            self.node.slept(ticks, heard, timer);
+        }
+    }
+}
+
+impl Station for Cpu {
+    type Platform = Kernel;
+
+    #[inline(always)]
+    fn node(&mut self) -> &mut Node<Kernel> {
+        &mut self.node
+    }
+
+    #[inline]
+    fn pass(&mut self) -> bool {
+        let platform = *self.node.platform();
+        let served = self.inbox.serve(&platform, &mut self.node);
+        self.node.flush();
+        served
+    }
+}
+
+/// The last words of a core that panics: lets the coordinator know that its report is complete. What
+/// the core was doing is never resumed, so nobody sees the state that it leaves behind.
+pub fn last_words(cpu: &mut Cpu, report: u32) {
+    if percpu::id() != CoreId::MANAGEMENT {
+        cpu.node.fail(report);
+        cpu.node.flush();
+    }
+}

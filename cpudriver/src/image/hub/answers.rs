@@ -1,0 +1,67 @@
+//! What cores answer to orders that the console gives them past the coordinator.
+//!
+//! Links, experiments and counters are instruments, not state of the system: the hub orders them and
+//! waits for their answers itself.
+
+use alloc::collections::VecDeque;
+use proto::id::CoreId;
+use proto::message::ToMonitor;
+
+/// Answers that wait to be looked at, at most: two from each core.
+const ROOM: usize = 512;
+
+/// The core was lost while its answer was awaited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lost(pub CoreId);
+
+/// Answers in the order in which they came, and cores that will not answer any more.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    kept: VecDeque<(CoreId, ToMonitor)>,
+    lost: Option<CoreId>,
+}
+
+impl Answers {
+    /// Makes room for all answers that can be awaited at once.
+    pub(crate) fn new() -> Self {
+        Self { kept: VecDeque::with_capacity(ROOM), lost: None }
+    }
+
+    /// Keeps a message if it is such an answer; false if it is the coordinator's.
+    pub(crate) fn keep(&mut self, core: CoreId, message: &ToMonitor) -> bool {
+        let ours = matches!(
+            message,
+            ToMonitor::Linked { .. }
+                | ToMonitor::Unlinked { .. }
+                | ToMonitor::ExperimentDone { .. }
+                | ToMonitor::Samples { .. }
+                | ToMonitor::Counters { .. }
+        );
+        if ours && self.kept.len() < ROOM {
+            self.kept.push_back((core, *message));
+        }
+        ours
+    }
+
+    /// Notes that a core is lost.
+    pub(crate) const fn lose(&mut self, core: CoreId) {
+        self.lost = Some(core);
+    }
+
+    /// Forgets all, before something new is ordered.
+    pub(crate) fn clear(&mut self) {
+        self.kept.clear();
+        self.lost = None;
+    }
+
+    /// The oldest answer.
+    ///
+    /// # Errors
+    /// [`Lost`] if there is none and a core was lost since the last [`Answers::clear`].
+    pub(crate) fn next(&mut self) -> Result<Option<(CoreId, ToMonitor)>, Lost> {
+        match (self.kept.pop_front(), self.lost) {
+            (None, Some(core)) => Err(Lost(core)),
+            (answer, _) => Ok(answer),
+        }
+    }
+}

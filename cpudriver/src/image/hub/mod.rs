@@ -1,0 +1,296 @@
+//! Core 0: the coordinator's messages, actions and time, and the core's own node.
+//!
+//! The [`Coordinator`] is a function; the hub gives it what comes in and does what comes out. Core 0's
+//! node and the coordinator exchange messages as values: [`Hub::deliver`] hands an order straight to
+//! the node, and its answer comes back as an input.
+//!
+//! The console runs commands one at a time and to their end. While one waits, [`Hub::wait`] makes passes,
+//! so cores are served, deadlines kept and keys read at all times.
+
+mod answers;
+mod links;
+mod stars;
+
+use answers::{Answers, Lost};
+pub(crate) use links::{LinkError, Played};
+pub(crate) use stars::Stars;
+
+use super::cpu::Cpu;
+use super::platform::Kernel;
+use crate::arch::interrupts::{self, Source};
+use crate::arch::{apic, cpu, heap, smp, time, uart};
+use crate::node::Station;
+use crate::post::Handler;
+use alloc::collections::VecDeque;
+use monitor::{Config, Coordinator, Event, Input, Outbox, Output};
+use proto::id::CoreId;
+use proto::message::{Lane, ToCore, ToMonitor};
+use proto::slot::NoMessage;
+
+/// Events that wait for the command that asked for them, at most.
+const EVENTS: usize = 64;
+/// Keys that were typed while a command ran, at most.
+const TYPED_AHEAD: usize = 256;
+/// Ctrl-C.
+const INTERRUPT: u8 = 3;
+
+/// All that core 0 owns beside its own [`Cpu`].
+#[derive(Debug)]
+pub(crate) struct Hub {
+    coordinator: Coordinator,
+    outputs: Outbox,
+    stars: Stars,
+    answers: Answers,
+    /// Orders for core 0's own node.
+    local: VecDeque<ToCore>,
+    events: VecDeque<Event>,
+    notices: VecDeque<Event>,
+    typed: VecDeque<u8>,
+    interrupted: bool,
+    /// When the coordinator wants its next tick.
+    deadline: Option<u64>,
+    /// Poll instead of halting, for experiments.
+    awake: bool,
+}
+
+/// The hub as the handler of core 0's inbox: messages wait in `outputs` and `local` until the pass is over.
+struct Desk<'a> {
+    hub: &'a mut Hub,
+    cpu_node: &'a mut Node,
+}
+
+impl Handler for Desk<'_> {
+    fn immediate(&mut self, sender: CoreId) -> bool {
+        self.hub.take(sender, Lane::Immediate, self.cpu_node)
+    }
+
+    fn routine(&mut self, sender: CoreId) -> bool {
+        self.hub.take(sender, Lane::Routine, self.cpu_node)
+            || self.cpu_node.take(sender, Lane::Routine)
+    }
+}
+
+type Node = crate::node::Node<Kernel>;
+
+/// Core 0 playing a part: all of the hub goes on meanwhile.
+#[derive(Debug)]
+pub(crate) struct HubStation<'a> {
+    /// The hub.
+    pub(crate) hub: &'a mut Hub,
+    /// Core 0's own.
+    pub(crate) cpu: &'a mut Cpu,
+}
+
+impl Station for HubStation<'_> {
+    type Platform = Kernel;
+
+    #[inline(always)]
+    fn node(&mut self) -> &mut Node {
+        &mut self.cpu.node
+    }
+
+    #[inline]
+    fn pass(&mut self) -> bool {
+        self.hub.pass(self.cpu)
+    }
+}
+
+impl Hub {
+    /// Makes the coordinator and room for its rings, from the coordinator's arena. `usable` has an entry
+    /// per core that the firmware lists.
+    pub(crate) fn new(usable: &[bool]) -> Self {
+        let config = Config::with_ticks_per_second(time::tsc_hz());
+        Self {
+            coordinator: Coordinator::new(config, cpu::now(), usable),
+            outputs: Outbox::new(),
+            stars: Stars::new(usable.len()),
+            answers: Answers::new(),
+            local: VecDeque::with_capacity(8),
+            events: VecDeque::with_capacity(EVENTS),
+            notices: VecDeque::with_capacity(EVENTS),
+            typed: VecDeque::with_capacity(TYPED_AHEAD),
+            interrupted: false,
+            deadline: None,
+            awake: false,
+        }
+    }
+
+    /// Has core 0 poll instead of halting while it waits, or halt again.
+    pub(crate) const fn stay_awake(&mut self, awake: bool) {
+        self.awake = awake;
+    }
+
+    /// The coordinator, to look at.
+    pub(crate) const fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
+    }
+
+    /// The coordinator's ends of the star rings.
+    pub(crate) const fn stars(&mut self) -> &mut Stars {
+        &mut self.stars
+    }
+
+    /// Tells the coordinator something.
+    pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
+        let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
+        heap::with_coordinator_arena(|| coordinator.step(cpu::now(), input, outputs));
+        self.apply(node);
+    }
+
+    /// Does what the last step asked for, in order.
+    fn apply(&mut self, node: &mut Node) {
+        let mut outputs = core::mem::take(&mut self.outputs);
+        for output in outputs.drain() {
+            match output {
+                Output::Send { core, message } => self.deliver(core, message, node),
+                Output::Restart { core } => self.restart(core),
+                Output::Nmi { core } => apic::nmi(smp::apic_id(core)),
+                Output::Arm { deadline } => self.deadline = deadline,
+                Output::Tell(event) => self.note(event),
+            }
+        }
+        self.outputs = outputs;
+    }
+
+    /// Sends an order; core 0's own waits in the local queue.
+    pub(crate) fn deliver(&mut self, core: CoreId, message: ToCore, node: &mut Node) {
+        if core == CoreId::MANAGEMENT {
+            self.local.push_back(message);
+        } else {
+            self.stars.send(core, &message, node.outbox());
+        }
+    }
+
+    fn restart(&mut self, core: CoreId) {
+        smp::stop(core);
+        self.stars.empty(core);
+        smp::start(&[core]);
+    }
+
+    fn note(&mut self, event: Event) {
+        let notice =
+            matches!(event, Event::Joined { .. } | Event::CoreLost { .. } | Event::CoreBack { .. });
+        if let Event::CoreLost { core, .. } = event {
+            self.answers.lose(core);
+        }
+        let queue = if notice { &mut self.notices } else { &mut self.events };
+        if queue.len() == EVENTS {
+            queue.pop_front();
+        }
+        queue.push_back(event);
+    }
+
+    /// Handles one message of a core to the coordinator; false if there was none.
+    fn take(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
+        match self.stars.take(sender, lane) {
+            Ok(message) => self.hear(sender, message, node),
+            Err(NoMessage::Malformed) => {}
+            Err(NoMessage::Empty) => return false,
+        }
+        true
+    }
+
+    fn hear(&mut self, core: CoreId, message: ToMonitor, node: &mut Node) {
+        if !self.answers.keep(core, &message) {
+            self.tell(Input::Message { core, message }, node);
+        }
+    }
+
+    /// One pass over messages, time and keys; whether there was anything.
+    pub(crate) fn pass(&mut self, cpu: &mut Cpu) -> bool {
+        let Cpu { node, inbox, .. } = cpu;
+        let platform = *node.platform();
+        let mut any = inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
+        while let Some(order) = self.local.pop_front() {
+            if let Some(answer) = node.obey(order) {
+                self.hear(CoreId::MANAGEMENT, answer, node);
+            }
+            any = true;
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= cpu::now()) {
+            self.deadline = None;
+            self.tell(Input::Tick, node);
+            any = true;
+        }
+        node.flush();
+        any | self.read_keys()
+    }
+
+    /// Keys come with an interrupt, which comes while the core halts.
+    fn read_keys(&mut self) -> bool {
+        if !interrupts::take(Source::Serial) {
+            return false;
+        }
+        let mut any = false;
+        while let Some(byte) = uart::read() {
+            any = true;
+            self.interrupted |= byte == INTERRUPT;
+            if self.typed.len() < TYPED_AHEAD {
+                self.typed.push_back(byte);
+            }
+        }
+        any
+    }
+
+    /// Makes passes until `ready` gives something, or `until` has come. Halts while there is nothing to do.
+    pub(crate) fn wait<T>(
+        &mut self,
+        cpu: &mut Cpu,
+        until: Option<u64>,
+        mut ready: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        loop {
+            let busy = self.pass(cpu);
+            if let Some(value) = ready(self) {
+                return Some(value);
+            }
+            if until.is_some_and(|until| until <= cpu::now()) {
+                return None;
+            }
+            match (busy, self.awake) {
+                (true, _) => {}
+                (false, true) => cpu::pause(),
+                (false, false) => self.sleep(cpu, until),
+            }
+        }
+    }
+
+    fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        match self.deadline.into_iter().chain(until).min() {
+            Some(deadline) => time::arm(deadline),
+            None => time::disarm(),
+        }
+        cpu.sleep();
+    }
+
+    /// The next event that a command asked for.
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The next thing that the person at the console should know though nobody asked.
+    pub(crate) fn next_notice(&mut self) -> Option<Event> {
+        self.notices.pop_front()
+    }
+
+    /// Whether there is such a thing.
+    pub(crate) fn has_notices(&self) -> bool {
+        !self.notices.is_empty()
+    }
+
+    /// Forgets events that nobody waits for any more, and an old Ctrl-C.
+    pub(crate) fn begin_command(&mut self) {
+        self.events.clear();
+        self.interrupted = false;
+    }
+
+    /// Whether Ctrl-C was typed since the command began.
+    pub(crate) const fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    /// The next key that was typed.
+    pub(crate) fn next_key(&mut self) -> Option<u8> {
+        self.typed.pop_front()
+    }
+}

@@ -1,0 +1,76 @@
+//! The coordinator's ends of the rings to and from every core.
+
+use crate::arch::handoff;
+use crate::node::Star;
+use crate::post::{Outbox, Receiver, Sender, Traffic, lanes::SLOTS, link};
+use alloc::vec::Vec;
+use proto::id::CoreId;
+use proto::message::{Lane, ToCore, ToMonitor};
+use proto::slot::NoMessage;
+
+#[derive(Debug)]
+struct Ends {
+    sender: Sender<ToCore>,
+    receiver: Receiver<ToMonitor>,
+}
+
+/// One pair of ends per core; none for core 0, and none for a core that was never started.
+#[derive(Debug)]
+pub(crate) struct Stars {
+    ends: Vec<Option<Ends>>,
+    malformed: u64,
+}
+
+impl Stars {
+    /// Room for `cores` cores.
+    pub(crate) fn new(cores: usize) -> Self {
+        Self { ends: (0..cores).map(|_| None).collect(), malformed: 0 }
+    }
+
+    /// Makes rings to a core that has never run, and gives the core its ends as its estate.
+    pub(crate) fn make(&mut self, core: CoreId) {
+        let Some(place) = self.ends.get_mut(core.index()) else { return };
+        let (sender, from_monitor) = link(SLOTS);
+        let (to_monitor, receiver) = link(SLOTS);
+        handoff::endow(core, Star { sender: to_monitor, receiver: from_monitor });
+        *place = Some(Ends { sender, receiver });
+    }
+
+    /// Throws away what a core that has been stopped has left unread by core 0. What core 0 has left
+    /// unread by it, the core throws away itself when it joins.
+    pub(crate) fn empty(&mut self, core: CoreId) {
+        if let Some(Some(ends)) = self.ends.get_mut(core.index()) {
+            ends.receiver.discard();
+        }
+    }
+
+    /// Sends an order.
+    ///
+    /// # Panics
+    /// When the ring is full: the coordinator keeps the bounds of what is outstanding on a core, and
+    /// they fit.
+    pub(crate) fn send(&mut self, core: CoreId, order: &ToCore, outbox: &mut Outbox) {
+        if let Some(Some(ends)) = self.ends.get_mut(core.index()) {
+            outbox
+                .send(core, &mut ends.sender, order)
+                .expect("all that may be outstanding on a core fits its ring");
+        }
+    }
+
+    /// The oldest message in a lane from a core.
+    ///
+    /// # Errors
+    /// [`NoMessage`]; a malformed one is counted.
+    pub(crate) fn take(&mut self, core: CoreId, lane: Lane) -> Result<ToMonitor, NoMessage> {
+        let ends = self.ends.get_mut(core.index()).and_then(Option::as_mut);
+        let message = ends.ok_or(NoMessage::Empty)?.receiver.take(lane);
+        self.malformed += u64::from(message == Err(NoMessage::Malformed));
+        message
+    }
+
+    /// What was sent to a core and received from it since the machine started.
+    pub(crate) fn traffic(&self, core: CoreId) -> (Traffic, Traffic) {
+        let ends = self.ends.get(core.index()).and_then(Option::as_ref);
+        ends.map(|ends| (ends.sender.traffic(), ends.receiver.traffic())).unwrap_or_default()
+    }
+}

@@ -1,0 +1,98 @@
+//! The machine as a node sees it: `arch`, behind the traits of the pure code.
+
+use crate::arch::shared::{self, ThisCore};
+use crate::arch::{cpu, handoff, marker, percpu, report};
+use crate::node::{PeerEnds, Platform};
+use crate::post::{Activity, Hardware};
+use alloc::boxed::Box;
+use proto::id::CoreId;
+
+/// The core that this runs on, and must stay on.
+#[derive(Clone, Copy, Debug)]
+pub struct Kernel(ThisCore);
+
+impl Kernel {
+    /// The core that this runs on.
+    pub fn here() -> Self {
+        Self(shared::this_core())
+    }
+}
+
+impl Hardware for Kernel {
+    #[inline(always)]
+    fn fence(&self) {
+        self.0.fence();
+    }
+
+    #[inline(always)]
+    fn raise(&self, receiver: CoreId) {
+        self.0.raise(receiver);
+    }
+
+    #[inline(always)]
+    fn activity_of(&self, receiver: CoreId) -> Activity {
+        self.0.activity_of(receiver)
+    }
+
+    #[inline(always)]
+    fn ring(&self, receiver: CoreId) {
+        self.0.ring(receiver);
+    }
+
+    #[inline(always)]
+    fn next_raised(&self, from: usize) -> Option<CoreId> {
+        self.0.next_raised(from)
+    }
+
+    #[inline(always)]
+    fn lower(&self, sender: CoreId) {
+        self.0.lower(sender);
+    }
+
+    #[inline(always)]
+    fn publish(&self, activity: Activity) {
+        self.0.publish(activity);
+    }
+
+    #[inline(always)]
+    fn halt(&self) {
+        self.0.halt();
+    }
+}
+
+impl Platform for Kernel {
+    #[inline(always)]
+    fn now(&self) -> u64 {
+        cpu::now()
+    }
+
+    #[inline(always)]
+    fn pause(&self) {
+        cpu::pause();
+    }
+
+    #[inline(always)]
+    fn mark_begin(&self) {
+        marker::begin();
+    }
+
+    #[inline(always)]
+    fn mark_end(&self) {
+        marker::end();
+    }
+
+    fn report(&self) -> u32 {
+        report::write(|out| {
+            writeln!(out, "core {} between two messages", percpu::id())?;
+            report::backtrace(out)
+        })
+    }
+
+    fn take_ends(&self) -> Option<Box<PeerEnds>> {
+        handoff::take()
+    }
+
+    fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>> {
+        handoff::put(ends)
+    }
+}
