@@ -101,15 +101,19 @@ pub(super) unsafe fn calibrate(features: &Features) {
 
 /// Both clocks at about the same moment: the pair, of several, whose reading took the shortest.
 fn read_both() -> (u64, u64) {
-    let read = |_| {
-        let before = cpu::now();
-        let left = timer::left();
-        let after = cpu::now();
-        (after - before, before + (after - before) / 2, u64::from(u32::MAX - left))
-    };
-    let shortest = (0..5).map(read).min_by_key(|(took, ..)| *took);
+    let shortest = (0..5).map(|_| read_pair()).min_by_key(|(took, ..)| *took);
     let (_, tsc, apic) = shortest.expect("the range is not empty");
     (tsc, apic)
+}
+
+/// How long the reading took, and both clocks. Never inlined: an emulator takes longer over code that it has
+/// not seen, so the readings must be made by the same code.
+#[inline(never)]
+fn read_pair() -> (u64, u64, u64) {
+    let before = cpu::now();
+    let left = timer::left();
+    let after = cpu::now();
+    (after - before, before + (after - before) / 2, u64::from(u32::MAX - left))
 }
 
 fn measure_by_apic() -> u64 {
