@@ -83,6 +83,12 @@ pub fn count(core: CoreId) -> u32 {
     percpu::of(core).map_or(0, |core| core.report.count.load(Ordering::Acquire))
 }
 
+/// Bytes of a core's last report.
+#[must_use]
+pub fn length(core: CoreId) -> u32 {
+    percpu::of(core).map_or(0, |core| core.report.length.load(Ordering::Acquire))
+}
+
 /// Copies a core's last report and returns it; empty if there is none. Call it after the core has said
 /// that the report is complete, else the text may be a mixture of two.
 pub fn read(core: CoreId, buffer: &mut [u8; REPORT_BYTES]) -> &str {

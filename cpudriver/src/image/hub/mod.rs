@@ -18,7 +18,7 @@ pub(crate) use stars::Stars;
 use super::cpu::Cpu;
 use super::platform::Kernel;
 use crate::arch::interrupts::{self, Source};
-use crate::arch::{apic, cpu, heap, smp, time, uart};
+use crate::arch::{apic, cpu, heap, report, smp, time, uart};
 use crate::node::Station;
 use crate::post::Handler;
 use alloc::collections::VecDeque;
@@ -31,6 +31,8 @@ use proto::slot::NoMessage;
 const EVENTS: usize = 64;
 /// Keys that were typed while a command ran, at most.
 const TYPED_AHEAD: usize = 256;
+/// How often core 0 looks whether an NMI has brought a report.
+const LOOKS_PER_SECOND: u64 = 1000;
 /// Ctrl-C.
 const INTERRUPT: u8 = 3;
 
@@ -51,6 +53,8 @@ pub(crate) struct Hub {
     deadline: Option<u64>,
     /// Poll instead of halting, for experiments.
     awake: bool,
+    /// A core that was sent an NMI, and how many reports it had completed before.
+    interrupted_core: Option<(CoreId, u32)>,
 }
 
 /// The hub as the handler of core 0's inbox: messages wait in `outputs` and `local` until the pass is over.
@@ -112,6 +116,7 @@ impl Hub {
             interrupted: false,
             deadline: None,
             awake: false,
+            interrupted_core: None,
         }
     }
 
@@ -144,7 +149,10 @@ impl Hub {
             match output {
                 Output::Send { core, message } => self.deliver(core, message, node),
                 Output::Restart { core } => self.restart(core),
-                Output::Nmi { core } => apic::nmi(smp::apic_id(core)),
+                Output::Nmi { core } => {
+                    self.interrupted_core = Some((core, report::count(core)));
+                    apic::nmi(smp::apic_id(core));
+                }
                 Output::Arm { deadline } => self.deadline = deadline,
                 Output::Tell(event) => self.note(event),
             }
@@ -170,8 +178,10 @@ impl Hub {
     fn note(&mut self, event: Event) {
         let notice =
             matches!(event, Event::Joined { .. } | Event::CoreLost { .. } | Event::CoreBack { .. });
-        if let Event::CoreLost { core, .. } = event {
-            self.answers.lose(core);
+        match event {
+            Event::CoreLost { core, .. } => self.answers.lose(core),
+            Event::DumpUnanswered { .. } => self.interrupted_core = None,
+            _ => {}
         }
         let queue = if notice { &mut self.notices } else { &mut self.events };
         if queue.len() == EVENTS {
@@ -207,6 +217,7 @@ impl Hub {
             }
             any = true;
         }
+        any |= self.look_for_report(node);
         if self.deadline.is_some_and(|deadline| deadline <= cpu::now()) {
             self.deadline = None;
             self.tell(Input::Tick, node);
@@ -214,6 +225,19 @@ impl Hub {
         }
         node.flush();
         any | self.read_keys()
+    }
+
+    /// A core that answers an NMI cannot send messages: that its report is there shows in its count. The
+    /// coordinator hears of it as if the core had said so, and gives up when its own deadline passes.
+    fn look_for_report(&mut self, node: &mut Node) -> bool {
+        let Some((core, before)) = self.interrupted_core else { return false };
+        if report::count(core) == before {
+            return false;
+        }
+        self.interrupted_core = None;
+        let message = ToMonitor::Dumped { report: report::length(core) };
+        self.tell(Input::Message { core, message }, node);
+        true
     }
 
     /// Keys come with an interrupt, which comes while the core halts.
@@ -256,7 +280,9 @@ impl Hub {
     }
 
     fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
-        match self.deadline.into_iter().chain(until).min() {
+        // Nobody rings when the answer to an NMI is there.
+        let look = self.interrupted_core.map(|_| cpu::now() + time::tsc_hz() / LOOKS_PER_SECOND);
+        match self.deadline.into_iter().chain(until).chain(look).min() {
             Some(deadline) => time::arm(deadline),
             None => time::disarm(),
         }
