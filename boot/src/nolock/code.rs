@@ -14,7 +14,7 @@ pub(super) struct Function {
     pub(super) name: String,
     /// Where it begins.
     pub(super) address: u64,
-    /// All of it, padding included.
+    /// All of it, but for zeros behind it.
     pub(super) instructions: Vec<Instruction>,
     bytes: Vec<u8>,
 }
@@ -28,7 +28,11 @@ impl Function {
             Kind::Data => (64, &[][..]),
         };
         let mut decoder = Decoder::with_ip(bits, bytes, address, DecoderOptions::NONE);
-        let instructions = decoder.iter().collect();
+        let padding = |at: u64| {
+            let at = usize::try_from(at - address).unwrap_or(0);
+            bytes[at..].iter().all(|&byte| byte == 0)
+        };
+        let instructions = decoder.iter().take_while(|insn| !padding(insn.ip())).collect();
         Self { name, address, instructions, bytes: bytes.to_vec() }
     }
 
@@ -62,10 +66,11 @@ fn verdict(insn: &Instruction) -> Option<&'static str> {
 pub(super) fn functions(file: &object::File, exceptions: &Exceptions) -> Result<Vec<Function>> {
     let mut functions = Vec::new();
     for section in file.sections() {
-        let executable = section.kind() == SectionKind::Text;
-        if !executable && section.kind() != SectionKind::ReadOnlyData {
+        use SectionKind::{ReadOnlyData, ReadOnlyString, Text};
+        if !matches!(section.kind(), Text | ReadOnlyData | ReadOnlyString) {
             continue;
         }
+        let executable = section.kind() == Text;
         let found = of_section(file, &section, exceptions)?;
         functions.extend(found.into_iter().filter(|f| executable || exceptions.names(&f.name)));
     }

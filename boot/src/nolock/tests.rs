@@ -55,6 +55,11 @@ fn a_spin_needs_a_pause() {
     assert_eq!(found(&spin.replace("PAUSE", "pause")), [""; 0]);
     assert_eq!(found("2: cmp dword ptr [rip], 0\njne 2b"), ["a spin without pause"]);
     assert_eq!(found("2: mov rax, [rdi]\ncmp rax, rsi\nje 3f\njmp 2b\n3: ret").len(), 1);
+    let two_ways =
+        "2: cmp dword ptr [rdi], 1\nje 3f\ncmp dword ptr [rdi], 2\njne 2b\nret\n3: jmp 2b";
+    assert_eq!(found(two_ways).len(), 2, "both ways back");
+    let outer = "2: mov al, [rdi]\ntest al, al\nje 2b\nmov [rsi], al\njmp 2b";
+    assert_eq!(found(outer).len(), 1, "it gets on outside the loop");
 }
 
 #[test]
@@ -66,6 +71,10 @@ fn loops_that_get_on_by_themselves_are_no_spins() {
     assert_eq!(found("2: mov al, [rdi]\nmov [rsi], al\njmp 2b"), [""; 0], "it writes");
     assert_eq!(found("2: call f\nmov al, [rdi]\njmp 2b"), [""; 0], "it calls");
     assert_eq!(found("2: hlt\njmp 2b"), [""; 0]);
+    let mostly = "2: mov al, [rdi]\ntest al, al\nje 3f\ninc rdi\n3: cmp rdi, rsi\njne 2b";
+    assert_eq!(found(mostly), [""; 0], "one way round gets on");
+    let not_back = "2: mov al, [rdi]\nret\nmov al, [rsi]\nje 2b\nret";
+    assert_eq!(found(not_back), [""; 0], "a jump back is not always a loop");
 }
 
 #[test]
