@@ -160,8 +160,8 @@ pub fn ring_doorbell(to: ApicId) {
     send(to, Command::Fixed as u32 | LEVEL_ASSERT | u32::from(Source::Doorbell.vector()));
 }
 
-/// Makes another core write a report of what it is doing, whatever that is; see [`super::report::count`].
-pub fn nmi(to: ApicId) {
+/// Sends another core an interrupt that nothing masks. It must have its interrupt table.
+pub(super) fn nmi(to: ApicId) {
     send(to, Command::Nmi as u32 | LEVEL_ASSERT);
 }
 

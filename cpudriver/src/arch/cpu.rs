@@ -57,6 +57,8 @@ pub struct Features {
     pub smap: bool,
     /// User mode instruction prevention.
     pub umip: bool,
+    /// Broken hardware is reported as an exception.
+    pub machine_check: bool,
     /// The local APIC has the x2APIC interface.
     pub x2apic: bool,
     /// The local APIC's timer has the TSC deadline mode.
@@ -81,6 +83,7 @@ pub fn features() -> Features {
         smep: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_smep)),
         smap: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_smap)),
         umip: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_umip)),
+        machine_check: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_mce)),
         x2apic: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_x2apic)),
         tsc_deadline: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_tsc_deadline)),
         hypervisor: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_hypervisor)),
@@ -90,7 +93,8 @@ pub fn features() -> Features {
     }
 }
 
-/// Turns on what protects the kernel: write protection, and no-execute, SMEP, SMAP and UMIP where there are.
+/// Turns on what protects the kernel: write protection, and no-execute, SMEP, SMAP, UMIP and the machine check
+/// where there are.
 /// Turns the caches on, which INIT leaves off.
 ///
 /// # Safety
@@ -107,6 +111,7 @@ pub(super) unsafe fn protect(features: &Features) {
     unsafe { Cr0::write_raw(cr0.bits()) };
     let wanted = [
         (true, Cr4Flags::PHYSICAL_ADDRESS_EXTENSION),
+        (features.machine_check, Cr4Flags::MACHINE_CHECK_EXCEPTION),
         (features.smep, Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
         (features.smap, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
         (features.umip, Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),

@@ -84,6 +84,13 @@ impl Slot {
         self.stamps[phase as usize].store(cpu::now(), Ordering::Relaxed);
     }
 
+    /// Forgets the stamps of a life that INIT has ended.
+    fn forget_life(&self) {
+        for stamp in &self.stamps[Phase::StartUp as usize..] {
+            stamp.store(0, Ordering::Relaxed);
+        }
+    }
+
     fn has_reached(&self, phase: Phase) -> bool {
         self.stamps[phase as usize].load(Ordering::Relaxed) != 0
     }
@@ -161,6 +168,18 @@ fn slot(core: CoreId) -> &'static Slot {
 pub fn stop(core: CoreId) {
     assert!(core != CoreId::MANAGEMENT, "core 0 cannot stop itself");
     apic::init_other(apic_id(core));
+    slot(core).forget_life();
+}
+
+/// Makes a core write a report of what it is doing, whatever that is (by NMI; see
+/// [`super::report::count`]). Returns false, and does nothing, when the core is not in the kernel: before it
+/// has its interrupt table, or after it has been stopped, an NMI would reset the machine.
+pub fn ask_for_report(core: CoreId) -> bool {
+    let is_in_kernel = core == CoreId::MANAGEMENT || slot(core).has_reached(Phase::Online);
+    if is_in_kernel {
+        apic::nmi(apic_id(core));
+    }
+    is_in_kernel
 }
 
 /// Starts cores, all at the same time; running ones are stopped first. Returns when the interrupts have
@@ -172,20 +191,15 @@ pub fn stop(core: CoreId) {
 pub fn start(cores: &[CoreId]) {
     let &Start { features, page } = START.get().expect("boot prepares the start of cores");
     for &core in cores {
-        for stamp in &slot(core).stamps {
-            stamp.store(0, Ordering::Relaxed);
-        }
-        stop(core);
         slot(core).stamp(Phase::Init);
+        stop(core);
     }
     if !features.hypervisor {
         time::delay_us(AFTER_INIT_US);
     }
     for &core in cores {
-        // A life that was ending may have stamped on; the core has stopped by now.
-        for phase in &PHASES[Phase::Trampoline as usize..] {
-            slot(core).stamps[*phase as usize].store(0, Ordering::Relaxed);
-        }
+        // A life that was beginning may have left stamps until INIT arrived.
+        slot(core).forget_life();
         slot(core).stamp(Phase::StartUp);
         apic::start_up(apic_id(core), page);
     }

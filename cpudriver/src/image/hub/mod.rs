@@ -18,7 +18,7 @@ pub(crate) use stars::Stars;
 use super::cpu::Cpu;
 use super::platform::Kernel;
 use crate::arch::interrupts::{self, Source};
-use crate::arch::{apic, cpu, heap, report, smp, time, uart};
+use crate::arch::{cpu, heap, report, smp, time, uart};
 use crate::node::Station;
 use crate::post::Handler;
 use alloc::collections::VecDeque;
@@ -151,7 +151,8 @@ impl Hub {
                 Output::Restart { core } => self.restart(core),
                 Output::Nmi { core } => {
                     self.interrupted_core = Some((core, report::count(core)));
-                    apic::nmi(smp::apic_id(core));
+                    // A core that is not in the kernel is silent; the coordinator waits for it in vain.
+                    smp::ask_for_report(core);
                 }
                 Output::Arm { deadline } => self.deadline = deadline,
                 Output::Tell(event) => self.note(event),
