@@ -115,7 +115,7 @@ impl Hardware for ThisCore {
         apic::ring_doorbell(smp::apic_id(receiver));
     }
 
-    #[inline]
+    #[inline(always)]
     fn next_raised(&self, from: usize) -> Option<CoreId> {
         if from == 0 && !is_any_set(&self.doorstep.flags, self.is_large) {
             return None;

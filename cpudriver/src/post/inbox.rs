@@ -40,12 +40,24 @@ impl Inbox {
     /// before each. Returns whether any sender had something, so that there may be more.
     ///
     /// An empty inbox costs the scan of the flag bytes and nothing else.
-    #[inline]
+    #[inline(always)]
     pub fn serve(&mut self, hardware: &impl Hardware, handler: &mut impl Handler) -> bool {
-        self.collect(hardware);
-        if self.waiting.is_empty() {
+        // The look is all that an idle core does, so it is inlined without the rest.
+        let first = hardware.next_raised(0);
+        if first.is_none() && self.waiting.is_empty() {
             return false;
         }
+        self.serve_waiting(first, hardware, handler)
+    }
+
+    #[inline(never)]
+    fn serve_waiting(
+        &mut self,
+        first: Option<CoreId>,
+        hardware: &impl Hardware,
+        handler: &mut impl Handler,
+    ) -> bool {
+        self.collect(first, hardware);
         for &sender in &self.waiting {
             while handler.immediate(sender) {}
         }
@@ -61,8 +73,8 @@ impl Inbox {
     /// Moves all senders whose flag is set to those waiting. The flags are cleared before the rings are
     /// read, with one fence for all: a message put after its sender's ring was read sets the flag anew.
     #[inline]
-    fn collect(&mut self, hardware: &impl Hardware) {
-        let mut next = hardware.next_raised(0);
+    fn collect(&mut self, first: Option<CoreId>, hardware: &impl Hardware) {
+        let mut next = first;
         if next.is_none() {
             return;
         }
