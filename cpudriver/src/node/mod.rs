@@ -12,7 +12,7 @@ pub mod jobs;
 mod peers;
 
 pub use jobs::{Job, Part, Station};
-pub use peers::{PeerEnds, Peers, connect};
+pub use peers::{PeerEnds, Peers, connect, take_apart};
 
 use crate::post::{Hardware, Outbox, Receiver, Sender};
 use alloc::boxed::Box;

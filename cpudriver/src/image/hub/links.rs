@@ -5,7 +5,7 @@ use crate::arch::{handoff, heap};
 use crate::image::clock;
 use crate::image::cpu::Cpu;
 use crate::node::jobs::{Job, Part};
-use crate::node::{PeerEnds, connect};
+use crate::node::{PeerEnds, connect, take_apart};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
@@ -115,7 +115,7 @@ impl Hub {
             return Ok(());
         }
         if let Err(ends) = handoff::put_for(core, ends) {
-            heap::with_coordinator_arena(|| drop(ends));
+            heap::with_coordinator_arena(|| take_apart(*ends));
             return Err(LinkError::NoAnswer);
         }
         self.order(cpu, core, ToCore::Link { peer }).map(|_| ())
@@ -132,9 +132,9 @@ impl Hub {
     ) -> Result<(), LinkError> {
         let one = self.take_back(cpu, first, second);
         let other = self.take_back(cpu, second, first);
-        let ends = (one?, other?);
-        heap::with_coordinator_arena(|| drop(ends));
-        Ok(())
+        let free = |ends: Box<PeerEnds>| heap::with_coordinator_arena(|| take_apart(*ends));
+        let freed = |ends: Option<Box<PeerEnds>>| ends.map_or((), free);
+        one.map(freed).and(other.map(freed))
     }
 
     fn take_back(
