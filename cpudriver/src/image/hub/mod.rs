@@ -48,6 +48,8 @@ pub(crate) struct Hub {
     events: VecDeque<Event>,
     notices: VecDeque<Event>,
     typed: VecDeque<u8>,
+    /// The serial device may hold more keys.
+    keys_wait: bool,
     interrupted: bool,
     /// When the coordinator wants its next tick.
     deadline: Option<u64>,
@@ -113,6 +115,7 @@ impl Hub {
             events: VecDeque::with_capacity(EVENTS),
             notices: VecDeque::with_capacity(EVENTS),
             typed: VecDeque::with_capacity(TYPED_AHEAD),
+            keys_wait: false,
             interrupted: false,
             deadline: None,
             awake: false,
@@ -241,18 +244,19 @@ impl Hub {
         true
     }
 
-    /// Keys come with an interrupt, which comes while the core halts.
+    /// Keys come with an interrupt, which comes while the core halts. What there is no room for waits in
+    /// the serial device, which then holds the sender back: nothing that is piped in gets lost.
     fn read_keys(&mut self) -> bool {
-        if !interrupts::take(Source::Serial) {
-            return false;
-        }
+        self.keys_wait |= interrupts::take(Source::Serial);
         let mut any = false;
-        while let Some(byte) = uart::read() {
+        while self.keys_wait && self.typed.len() < TYPED_AHEAD {
+            let Some(byte) = uart::read() else {
+                self.keys_wait = false;
+                break;
+            };
             any = true;
             self.interrupted |= byte == INTERRUPT;
-            if self.typed.len() < TYPED_AHEAD {
-                self.typed.push_back(byte);
-            }
+            self.typed.push_back(byte);
         }
         any
     }
