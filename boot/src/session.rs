@@ -173,6 +173,7 @@ impl<'a> Session<'a> {
             lines: Vec::new(),
             complaints: Vec::new(),
             seen: String::new(),
+            early: Some(Vec::new()),
             guest,
             session: self,
         };
@@ -197,6 +198,9 @@ struct Run<'a> {
     complaints: Vec<u8>,
     /// Output that no reply has matched yet.
     seen: String,
+    /// Input that came before the guest has printed anything. The serial line loses what arrives before
+    /// the guest has set it up.
+    early: Option<Vec<u8>>,
 }
 
 impl Run<'_> {
@@ -233,6 +237,9 @@ impl Run<'_> {
     }
 
     fn output(&mut self, bytes: &[u8]) -> Option<Ending> {
+        if let Some(early) = self.early.take() {
+            self.guest.type_in(early);
+        }
         let Self { session, lines, .. } = self;
         let shown = self.console.feed(bytes, |line| {
             (session.on_line)(line);
@@ -260,20 +267,27 @@ impl Run<'_> {
         }
     }
 
+    fn type_in(&mut self, bytes: Vec<u8>) {
+        match &mut self.early {
+            Some(early) => early.extend(bytes),
+            None => self.guest.type_in(bytes),
+        }
+    }
+
     fn typed(&mut self, bytes: Vec<u8>) -> Option<Ending> {
         if !self.translate {
-            self.guest.type_in(bytes);
+            self.type_in(bytes);
             return None;
         }
         let pressed = self.keys.press(&bytes);
-        self.guest.type_in(pressed.send);
+        self.type_in(pressed.send);
         pressed.leave.then_some(Ending::Interrupted)
     }
 
     /// Hands the end of piped input on, which ends a console as Ctrl-D does. A script ends by itself.
     fn input_end(&mut self) {
         if self.session.machine.script.is_none() {
-            self.guest.type_in(vec![END_OF_INPUT]);
+            self.type_in(vec![END_OF_INPUT]);
         }
     }
 

@@ -47,13 +47,17 @@ fn a_tool_that_is_killed_takes_the_guest_along() {
 }
 
 #[test]
-fn piped_input_reaches_the_guest_and_then_its_end() {
+fn piped_input_reaches_the_guest_once_it_is_up_and_then_its_end() {
     let scene = Scene::new();
-    scene.qemu("IFS= read -r a; IFS= read -r b; echo \"$a,$b\"; /bin/head -c1 | /usr/bin/od -An -c; exit 33");
+    // What comes before the guest has set its serial line up would be lost.
+    scene.qemu(
+        "/usr/bin/timeout 0.3 /bin/head -c1; echo up; IFS= read -r a; IFS= read -r b; echo \"$a,$b\"\n\
+         /bin/head -c1 | /usr/bin/od -An -c; exit 33",
+    );
     let mut child = scene.boot().stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"cores\nping 1\n").unwrap();
     let left = child.wait_with_output().unwrap();
-    assert_eq!(stdout(&left), "cores,ping 1\n 004\n");
+    assert_eq!(stdout(&left), "up\ncores,ping 1\n 004\n");
     assert_eq!(left.status.code(), Some(0));
 }
 
@@ -61,7 +65,7 @@ fn piped_input_reaches_the_guest_and_then_its_end() {
 fn a_script_is_not_cut_short_by_the_end_of_input() {
     let scene = Scene::new();
     let timed_read = "exec /usr/bin/timeout 0.3 /bin/head -c1";
-    scene.qemu(&format!("{timed_read} > \"$0.read\""));
+    scene.qemu(&format!("echo up; {timed_read} > \"$0.read\""));
     let left = scene.boot().args(["--script", "sleep 1"]).output().unwrap();
     assert_eq!(left.status.code(), Some(125), "the stand-in leaves with 124: {}", stderr(&left));
     assert_eq!(scene.read("qemu-system-x86_64.read"), "");
