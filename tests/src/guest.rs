@@ -98,7 +98,7 @@ impl Guest {
     }
 
     /// Types `text` when the guest has printed `after`; see [`Session::reply`].
-    pub fn reply(mut self, after: &str, text: &str) -> Self {
+    pub fn reply(mut self, after: &str, text: impl Into<String>) -> Self {
         self.replies.push((after.into(), text.into()));
         self
     }
