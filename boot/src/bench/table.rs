@@ -5,10 +5,13 @@ use std::fmt::Write as _;
 
 use super::environment::Environment;
 use super::output::plain;
-use super::row::Row;
+use super::row::{Row, Stats};
 
 /// More lines than this are left to the files.
-const MOST_LINES: usize = 60;
+const MOST_LINES: usize = 100;
+
+/// Samples that differ by less than this factor are about the same.
+const SAME: f64 = 1.01;
 
 /// The tables of all experiments, each headed by what it was measured with.
 #[must_use]
@@ -37,6 +40,17 @@ struct Line<'a> {
     rows: Vec<&'a Row>,
 }
 
+impl Line<'_> {
+    fn cells(&self, params: &[&str], columns: &[Column]) -> Vec<String> {
+        let first = self.rows[0];
+        let value = |name: &&str| first.params.get(*name).map_or(String::new(), plain);
+        let mut cells = vec![first.cores.to_string()];
+        cells.extend(params.iter().map(value));
+        cells.extend(columns.iter().map(|column| column.cell(&self.rows)));
+        cells
+    }
+}
+
 fn table(rows: &[&Row]) -> String {
     let mut lines = lines(rows);
     let all = lines.len();
@@ -45,8 +59,10 @@ fn table(rows: &[&Row]) -> String {
         lines.truncate(MOST_LINES);
     }
     let shown: Vec<&Row> = lines.iter().flat_map(|line| line.rows.iter().copied()).collect();
-    let mut cells = vec![head(&shown)];
-    cells.extend(lines.iter().map(|line| line.cells(&shown)));
+    let (params, columns) = (params(&shown), columns(&shown));
+    let names = std::iter::once("cores").chain(params.iter().copied()).map(str::to_owned);
+    let mut cells = vec![names.chain(columns.iter().map(Column::head)).collect()];
+    cells.extend(lines.iter().map(|line| line.cells(&params, &columns)));
     let mut text = aligned(&cells);
     if lines.len() < all {
         let _ = writeln!(text, "  … and {} more in the files of --out", all - lines.len());
@@ -70,48 +86,59 @@ fn lines<'a>(rows: &[&'a Row]) -> Vec<Line<'a>> {
     lines
 }
 
-fn params<'a>(rows: &[&'a Row]) -> BTreeSet<&'a str> {
-    rows.iter().flat_map(|row| row.params.keys().map(String::as_str)).collect()
+/// A column: a metric, and which of its numbers.
+#[derive(Clone, Copy, Debug)]
+struct Column<'a> {
+    metric: &'a str,
+    unit: &'a str,
+    /// How the number is called, if there is more than one.
+    name: &'static str,
+    of: fn(&Stats) -> f64,
 }
 
-/// The metrics, and whether more than the mean is worth a column.
-fn metrics<'a>(rows: &[&'a Row]) -> Vec<(&'a str, &'a str, bool)> {
-    let names = in_order(rows.iter().map(|row| (row.metric.as_str(), row.unit.as_str())));
-    let spread = |(metric, unit)| {
-        let of = |row: &&&Row| row.metric == metric && row.unit == unit;
-        let spread = rows.iter().filter(of).any(|row| row.stats.min < row.stats.max);
-        (metric, unit, spread)
-    };
-    names.into_iter().map(spread).collect()
-}
-
-fn head(rows: &[&Row]) -> Vec<String> {
-    let mut cells = vec!["cores".to_owned()];
-    cells.extend(params(rows).into_iter().map(str::to_owned));
-    for (metric, unit, spread) in metrics(rows) {
-        let unit = if unit == metric { String::new() } else { format!(" {unit}") };
-        let statistics: &[&str] = if spread { &[" p50", " p99", " max"] } else { &[""] };
-        cells.extend(statistics.iter().map(|statistic| format!("{metric}{unit}{statistic}")));
-    }
-    cells
-}
-
-impl Line<'_> {
-    fn cells(&self, shown: &[&Row]) -> Vec<String> {
-        let first = self.rows[0];
-        let mut cells = vec![first.cores.to_string()];
-        let value = |name| first.params.get(name).map_or(String::new(), plain);
-        cells.extend(params(shown).into_iter().map(value));
-        for (metric, unit, spread) in metrics(shown) {
-            let of = |row: &&&Row| row.metric == metric && row.unit == unit;
-            let stats = self.rows.iter().find(of).map(|row| row.stats);
-            let numbers =
-                stats.map(|s| if spread { vec![s.p50, s.p99, s.max] } else { vec![s.mean] });
-            let empty = vec![String::new(); if spread { 3 } else { 1 }];
-            cells.extend(numbers.map_or(empty, |n| n.into_iter().map(number).collect()));
+impl Column<'_> {
+    fn head(&self) -> String {
+        let Self { metric, unit, name, .. } = self;
+        match *unit {
+            "per kiloinstruction" => format!("{metric}/kinsn{name}"),
+            "per second" => format!("{metric}/s{name}"),
+            "lines" => format!("{metric}{name}"),
+            unit if unit == *metric => format!("{metric}{name}"),
+            unit => format!("{metric}, {unit}{name}"),
         }
-        cells
     }
+
+    fn cell(&self, rows: &[&Row]) -> String {
+        let here = |row: &&&Row| row.metric == self.metric && row.unit == self.unit;
+        rows.iter().find(here).map_or(String::new(), |row| number((self.of)(&row.stats)))
+    }
+}
+
+/// Of each metric the mean where samples are about the same, else more.
+fn columns<'a>(rows: &[&'a Row]) -> Vec<Column<'a>> {
+    let metrics = in_order(rows.iter().map(|row| (row.metric.as_str(), row.unit.as_str())));
+    let mut columns = Vec::new();
+    for (metric, unit) in metrics {
+        let here = rows.iter().filter(|row| row.metric == metric && row.unit == unit);
+        let spread = here.map(|row| row.stats).any(|s| s.max > s.min * SAME);
+        let column = |name, of| Column { metric, unit, name, of };
+        if spread {
+            columns.push(column(" p50", |stats| stats.p50));
+            columns.push(column(" p99", |stats| stats.p99));
+            columns.push(column(" max", |stats| stats.max));
+        } else {
+            columns.push(column("", |stats| stats.mean));
+        }
+    }
+    columns
+}
+
+/// The names of all parameters, the role behind the others.
+fn params<'a>(rows: &[&'a Row]) -> Vec<&'a str> {
+    let names: BTreeSet<&str> =
+        rows.iter().flat_map(|row| row.params.keys().map(String::as_str)).collect();
+    let role = names.contains("role").then_some("role");
+    names.into_iter().filter(|name| *name != "role").chain(role).collect()
 }
 
 /// As many digits as say something.
