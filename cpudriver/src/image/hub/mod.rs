@@ -101,13 +101,21 @@ impl Station for HubStation<'_> {
     }
 }
 
+/// Two seconds, and some more for each core: all are started at once, and a virtual machine may have many
+/// more cores than its host, which runs them in turn.
+fn config(cores: usize) -> Config {
+    let second = time::tsc_hz();
+    let defaults = Config::with_ticks_per_second(second);
+    let start_timeout = defaults.start_timeout + second / 40 * cores as u64;
+    Config { start_timeout, ..defaults }
+}
+
 impl Hub {
     /// Makes the coordinator and room for its rings, from the coordinator's arena. `usable` has an entry
     /// per core that the firmware lists.
     pub(crate) fn new(usable: &[bool]) -> Self {
-        let config = Config::with_ticks_per_second(time::tsc_hz());
         Self {
-            coordinator: Coordinator::new(config, cpu::now(), usable),
+            coordinator: Coordinator::new(config(usable.len()), cpu::now(), usable),
             outputs: Outbox::new(),
             stars: Stars::new(usable.len()),
             answers: Answers::new(),
