@@ -21,7 +21,10 @@ fn assert_states(run: &Run, expected: &[&str]) {
         if ["online", "halted"].contains(&state) { "serves" } else { state }
     });
     let states: Vec<_> = states.collect();
-    run.check(states == expected, &format!("the cores are {expected:?}, not {states:?}"));
+    let differ = states.iter().zip(expected).enumerate().filter(|(_, (a, b))| a != b);
+    let differ: Vec<_> = differ.map(|(core, (state, _))| format!("core {core} {state}")).collect();
+    let numbers = format!("{} cores of {}; {}", states.len(), expected.len(), differ.join(", "));
+    run.check(states == expected, &numbers);
 }
 
 #[test]
