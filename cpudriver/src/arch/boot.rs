@@ -162,6 +162,7 @@ unsafe fn prepare_start(space: &mut Space, page: u64, features: Features) {
     let root = space.root_with_identity(page);
     // SAFETY: the caller vouches for the page, and no core is starting.
     unsafe { trampoline::install(page, root, space.root(), features.no_execute) };
+    space.make_read_only(page);
     let page = u8::try_from(page / PAGE).expect("the page is below 1 MiB");
     // SAFETY: the caller is core 0, alone.
     unsafe { smp::set_up(features, page) };

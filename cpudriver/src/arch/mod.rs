@@ -1,12 +1,12 @@
 //! The hardware: everything that needs unsafe code, behind an interface that does not.
 //!
-//! [`boot`] goes from the PVH entry to `image::main` on core 0, and from a start-up interrupt to
+//! `boot` goes from the PVH entry to `image::main` on core 0, and from a start-up interrupt to
 //! `image::core_main` on the others. After that a core meets this module as follows:
 //!
 //! - its state through [`percpu`], its memory through [`heap`];
-//! - the others through [`apic`] (doorbells) and the start of cores;
-//! - time and sleep through [`cpu`] and [`interrupts`];
-//! - people through [`uart`] and [`report`].
+//! - the others through [`shared`] (doorsteps, doorbells), [`handoff`] and, on core 0, [`smp`];
+//! - time and sleep through [`time`], [`cpu`] and [`interrupts`];
+//! - people through [`uart`] (core 0) and [`report`]; the end of it all through [`machine`].
 //!
 //! Interrupts are off in the kernel, except at the halt of [`cpu::wait_for_interrupt`]. Boot aside, no
 //! two cores write the same memory but what ARCHITECTURE.md lists, and there is no locked instruction.

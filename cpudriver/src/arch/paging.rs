@@ -128,6 +128,16 @@ impl Space {
         }
     }
 
+    /// Takes the right to write the page at physical address `page` out of the direct map. The page must be
+    /// mapped there with 4 KiB, as all memory below 1 MiB is.
+    pub(super) fn make_read_only(&mut self, page: u64) {
+        let flags = self.flags(Rights::Read);
+        let page = Page::<Size4KiB>::containing_address(VirtAddr::new(DIRECT + page));
+        // SAFETY: nothing writes the page any more; the caller has no reference to it.
+        let updated = unsafe { tables(self.root).update_flags(page, flags) };
+        updated.expect("the page is in the direct map").flush();
+    }
+
     /// Maps the page of device registers at `physical` and returns their address.
     pub(super) fn map_device(&mut self, physical: u64) -> u64 {
         let page = physical & !(PAGE - 1);

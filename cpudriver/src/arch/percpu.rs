@@ -1,7 +1,7 @@
 //! What a core owns, reached through GS.
 //!
 //! [`enter`] is the only way to the image's per-core state, `&mut image::Cpu`; it panics when it is entered
-//! again. The rest of [`PerCore`] belongs to `arch`: descriptor tables, the heap arena, the report
+//! again. The rest of what GS leads to belongs to `arch`: descriptor tables, the heap arena, the report
 //! buffer. Other cores look at nothing here but the atomics of the report and the arena's figures.
 
 use super::descriptors::Descriptors;
