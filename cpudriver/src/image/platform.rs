@@ -1,11 +1,16 @@
 //! The machine as a node sees it: `arch`, behind the traits of the pure code.
 
+use super::clock::Span;
 use crate::arch::shared::{self, ThisCore};
 use crate::arch::{cpu, handoff, marker, percpu, report};
 use crate::node::{PeerEnds, Platform};
 use crate::post::{Activity, Hardware};
+use crate::trace::Trace;
 use alloc::boxed::Box;
 use proto::id::CoreId;
+
+/// Events of a core's trace that its report shows.
+const SHOWN_EVENTS: usize = 8;
 
 /// The core that this runs on, and must stay on.
 #[derive(Clone, Copy, Debug)]
@@ -81,9 +86,13 @@ impl Platform for Kernel {
         marker::end();
     }
 
-    fn report(&self) -> u32 {
+    fn report(&self, trace: &Trace<'_>) -> u32 {
         report::write(|out| {
-            writeln!(out, "core {} between two messages", percpu::id())?;
+            writeln!(out, "core {} between two messages; the last events:", percpu::id())?;
+            let now = cpu::now();
+            for event in trace.last(SHOWN_EVENTS) {
+                writeln!(out, "  {} ago: {}", Span(now.saturating_sub(event.stamp)), event.what)?;
+            }
             report::backtrace(out)
         })
     }

@@ -15,6 +15,7 @@ pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
 
 use crate::post::{Hardware, Outbox, Receiver, Sender};
+use crate::trace::{Event, Kind, Trace, What};
 use alloc::boxed::Box;
 use proto::id::{ApicId, CoreId};
 use proto::message::{Lane, ToCore, ToMonitor};
@@ -34,8 +35,9 @@ pub trait Platform: Hardware + Copy {
     /// Marks its end.
     fn mark_end(&self);
 
-    /// Writes what this core is doing into its report buffer; gives the length in bytes.
-    fn report(&self) -> u32;
+    /// Writes what this core is doing, and what it did last, into its report buffer; gives the length
+    /// in bytes.
+    fn report(&self, trace: &Trace<'_>) -> u32;
 
     /// Takes the ends of rings that the coordinator has put into this core's handoff cell.
     fn take_ends(&self) -> Option<Box<PeerEnds>>;
@@ -71,6 +73,9 @@ pub struct Counts {
     pub stray: u64,
 }
 
+/// Events that a core's trace keeps.
+const TRACED: usize = 128;
+
 /// What an order of the coordinator makes the core's loop do once the pass is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -91,6 +96,7 @@ pub struct Node<P> {
     star: Option<&'static mut Star>,
     peers: Peers,
     counts: Counts,
+    trace: Trace<'static>,
     next: Next,
     /// Poll instead of halting, see [`Part::Awake`].
     awake: bool,
@@ -110,6 +116,7 @@ impl<P: Platform> Node<P> {
             star,
             peers: Peers::new(cores),
             counts: Counts::default(),
+            trace: Trace::new(alloc::vec![Event::EMPTY; TRACED].leak()),
             next: Next::Serve,
             awake: false,
             called_off: false,
@@ -165,6 +172,8 @@ impl<P: Platform> Node<P> {
         let star = self.star.as_mut().filter(|_| sender == CoreId::MANAGEMENT);
         match star.map_or(Err(NoMessage::Empty), |star| star.receiver.take(lane)) {
             Ok(order) => {
+                let kind = Kind::from(&order);
+                self.note(What::Received { kind, lane, from: sender });
                 if let Some(answer) = self.obey(order) {
                     self.answer(answer);
                 }
@@ -179,7 +188,7 @@ impl<P: Platform> Node<P> {
     pub fn obey(&mut self, order: ToCore) -> Option<ToMonitor> {
         match order {
             ToCore::Ping { nonce } => Some(ToMonitor::Pong { nonce }),
-            ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report() }),
+            ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report(&self.trace) }),
             ToCore::Stop => {
                 self.next = Next::Park;
                 Some(ToMonitor::Stopped)
@@ -259,6 +268,8 @@ impl<P: Platform> Node<P> {
 
     /// Sends an answer, for which a slot is always kept.
     fn answer(&mut self, answer: ToMonitor) {
+        let (kind, lane) = (Kind::from(&answer), answer.lane());
+        self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
         let Some(star) = &mut self.star else { return };
         self.outbox
             .send(CoreId::MANAGEMENT, &mut star.sender, &answer)
@@ -275,12 +286,24 @@ impl<P: Platform> Node<P> {
         self.awake
     }
 
+    /// Keeps an event in the core's trace. Messages of peers are not kept: a stream would leave nothing
+    /// else in it.
+    #[inline]
+    fn note(&mut self, what: What) {
+        self.trace.record(self.platform.now(), what);
+    }
+
     /// Notes that the core halted for so many clock ticks, and what ended it.
     pub fn slept(&mut self, ticks: u64, heard: bool, timer: bool) {
         self.counts.halts = self.counts.halts.wrapping_add(1);
         self.counts.heard = self.counts.heard.wrapping_add(heard.into());
         self.counts.timers = self.counts.timers.wrapping_add(timer.into());
         self.counts.asleep = self.counts.asleep.wrapping_add(ticks);
+        self.note(match (heard, timer) {
+            (true, _) => What::Heard,
+            (false, true) => What::Timer,
+            (false, false) => What::Wake,
+        });
     }
 
     /// Counts that only the core itself knows.
