@@ -1,0 +1,110 @@
+//! Experiments in count mode: the same numbers in every run, on which clock and plugin agree.
+
+use boot::bench::lab::Machines;
+use boot::bench::plugin::{self, QemuVersion};
+use boot::bench::row::{Line, Mode, Row};
+use boot::bench::runner::{Lab as _, Task, Watcher, run_all};
+use boot::machine::Machine;
+use boot::{image, tools};
+use proto::boot::Clock;
+use std::path::Path;
+use std::time::Duration;
+
+struct Nobody;
+
+impl Watcher for Nobody {
+    fn begin(&mut self, _: usize, _: &Task) {}
+
+    fn step(&mut self, _: u64, _: u64) {}
+
+    fn skipped(&mut self, task: &Task, why: &str) {
+        panic!("{task} was skipped: {why}");
+    }
+}
+
+fn task(experiment: &str, cores: u16) -> Task {
+    Task { experiment: experiment.into(), cores }
+}
+
+fn lab() -> Machines {
+    let qemu = tools::qemu(None).expect("QEMU is there or can be installed");
+    let version = QemuVersion::ask(&qemu).expect("QEMU says its version");
+    let plugin =
+        plugin::build(Path::new(env!("CARGO_TARGET_TMPDIR")), &version).expect("the plugin builds");
+    let image = image::build().expect("the image builds");
+    let machine = Machine { clock: Clock::Count, ..Machine::new(qemu, image) };
+    Machines::new(machine, Duration::from_secs(120), Some(plugin)).expect("a temporary folder")
+}
+
+/// Runs one in a machine of its own. That the plugin agrees with the guest's clock wherever no core has
+/// halted is part of it.
+fn rows(task: &Task) -> Vec<Row> {
+    let tasks = std::slice::from_ref(task);
+    let rows = run_all(&mut lab(), tasks, Mode::Count, &mut Nobody);
+    rows.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+/// Runs one twice, and returns its rows.
+fn repeated(experiment: &str, cores: u16) -> Vec<Row> {
+    let task = task(experiment, cores);
+    let (first, second) = (rows(&task), rows(&task));
+    assert_eq!(first, second, "{task}");
+    first
+}
+
+fn has(rows: &[Row], metric: &str) -> bool {
+    rows.iter().any(|row| row.metric == metric && row.stats.max > 0.0)
+}
+
+#[test]
+fn ring_latency_is_the_same_in_every_run() {
+    let rows = repeated("ring-latency", 3);
+    assert!(["instructions", "fences", "lines", "transfers"].iter().all(|m| has(&rows, m)));
+    let totals = |row: &&Row| row.metric == "instructions" && row.params["role"] == "total";
+    let pairs = rows.iter().filter(totals).filter(|row| row.params["via"] == "peer").count();
+    assert_eq!(pairs, 6, "all ordered pairs of three cores");
+}
+
+#[test]
+fn ring_throughput_is_the_same_in_every_run() {
+    let rows = repeated("ring-throughput", 2);
+    assert!(["instructions", "messages", "bytes"].iter().all(|metric| has(&rows, metric)));
+}
+
+#[test]
+fn poll_cost_is_the_same_in_every_run() {
+    let rows = repeated("poll-cost", 1);
+    let rings = rows.iter().filter(|row| row.metric == "instructions");
+    let rings: Vec<u64> = rings.filter_map(|row| row.params["rings"].as_u64()).collect();
+    assert_eq!(rings, [1, 8, 64, 255]);
+}
+
+#[test]
+fn bring_up_is_the_same_in_every_run() {
+    assert!(has(&repeated("bring-up", 4), "instructions"));
+}
+
+/// The guest's clock, if no core halts, and the plugin count the same instructions.
+fn assert_agreement(experiment: &str) {
+    let mut rows = Vec::new();
+    let mut keep = |text: &str| match Line::parse(text) {
+        Ok(Some(Line::Counted(row))) => rows.push(row),
+        Ok(_) => {}
+        Err(error) => panic!("{error:#}"),
+    };
+    let regions = lab().run(&task(experiment, 1), &mut keep);
+    let regions = regions.unwrap_or_else(|error| panic!("{error:#}"));
+    assert!(!rows.is_empty(), "{experiment} has no rows");
+    for row in rows {
+        let first = usize::try_from(row.region - 1).expect("few regions");
+        let last = first + usize::try_from(row.regions).expect("few regions");
+        let samples = &regions[first..last];
+        let counted: u64 = samples.iter().map(|s| s.total.instructions + s.markers).sum();
+        assert_eq!(row.clock, Some(counted), "{row:?}");
+    }
+}
+
+#[test]
+fn clock_and_plugin_agree_on_poll_cost() {
+    assert_agreement("poll-cost");
+}
