@@ -31,16 +31,6 @@ pub(super) fn write(out: &mut dyn Write, rip: u64, rbp: u64) -> fmt::Result {
     Ok(())
 }
 
-/// Writes the calls that led here.
-pub(super) fn write_here(out: &mut dyn Write) -> fmt::Result {
-    let (rip, rbp): (u64, u64);
-    // SAFETY: it reads two registers.
-    unsafe {
-        core::arch::asm!("lea {}, [rip]", "mov {}, rbp", out(reg) rip, out(reg) rbp, options(nomem, nostack, preserves_flags));
-    }
-    write(out, rip, rbp)
-}
-
 /// The saved frame pointer and the return address above it.
 fn read_frame(frame: u64) -> Option<(u64, u64)> {
     let stack = stack_of(frame)?;

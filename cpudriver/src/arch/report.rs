@@ -74,7 +74,8 @@ pub fn write(fill: impl FnOnce(&mut dyn Write) -> fmt::Result) -> u32 {
 
 /// Writes the calls that led here, a line each.
 pub fn backtrace(out: &mut dyn Write) -> fmt::Result {
-    backtrace::write_here(out)
+    let frame = Frame::here();
+    backtrace::write(out, frame.rip, frame.rbp)
 }
 
 /// How many reports a core has completed (it wraps). A change says that there is a new one to [`read`].
@@ -131,13 +132,15 @@ pub(super) fn exception(frame: &Frame) -> ! {
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    let frame = Frame::here();
     fail(|out| {
         write!(out, "core {} panicked", percpu::id())?;
         if let Some(place) = info.location() {
             write!(out, " at {place}")?;
         }
         writeln!(out, ":\n  {}", info.message())?;
-        backtrace::write_here(out)
+        write!(out, "{frame}")?;
+        backtrace::write(out, frame.rip, frame.rbp)
     })
 }
 

@@ -24,7 +24,7 @@ const EXCEPTIONS: usize = 32;
 
 /// What the CPU and `trap.s` push, lowest address first.
 #[repr(C)]
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Frame {
     r15: u64,
     r14: u64,
@@ -55,6 +55,7 @@ const _: () = assert!(size_of::<Frame>() == 22 * 8);
 unsafe extern "C" {
     safe static atoll_trap_stubs: [u64; EXCEPTIONS + 16];
     safe static atoll_halt_hlt: u8;
+    safe fn atoll_registers(frame: &mut Frame);
 }
 
 /// The vectors that have a stub, with its address.
@@ -83,6 +84,14 @@ fn step_over_halt(frame: &mut Frame) {
 }
 
 impl Frame {
+    /// The registers where this is called.
+    #[inline(always)]
+    pub(super) fn here() -> Self {
+        let mut frame = Self::default();
+        atoll_registers(&mut frame);
+        frame
+    }
+
     /// What happened, in words.
     pub(super) fn name(&self) -> &'static str {
         NAMES.get(self.vector as usize).copied().unwrap_or("interrupt")

@@ -76,6 +76,35 @@ trap_common:
     iretq
 .size trap_common, . - trap_common
 
+# atoll_registers(frame): the registers as the caller has them, as a trap would save them; the frame is zero before.
+.type atoll_registers, @function
+.globl atoll_registers
+atoll_registers:
+    movq %r15, (%rdi)
+    movq %r14, 8(%rdi)
+    movq %r13, 16(%rdi)
+    movq %r12, 24(%rdi)
+    movq %r11, 32(%rdi)
+    movq %r10, 40(%rdi)
+    movq %r9, 48(%rdi)
+    movq %r8, 56(%rdi)
+    movq %rbp, 64(%rdi)
+    movq %rdi, 72(%rdi)
+    movq %rsi, 80(%rdi)
+    movq %rdx, 88(%rdi)
+    movq %rcx, 96(%rdi)
+    movq %rbx, 104(%rdi)
+    movq %rax, 112(%rdi)
+    popq %rax                   # the return address; RSP is the caller's
+    movq %rax, 136(%rdi)
+    movw %cs, 144(%rdi)
+    pushfq
+    popq 152(%rdi)
+    movq %rsp, 160(%rdi)
+    movw %ss, 168(%rdi)
+    jmp *%rax
+.size atoll_registers, . - atoll_registers
+
 # sti takes effect after the next instruction, so an interrupt that is pending ends the hlt. An NMI in
 # between would end that grace: the trap handler steps over the hlt for whoever comes back to it.
 .balign 16
