@@ -1,7 +1,7 @@
 //! One core: the logic of a CPU driver that needs no hardware, and so runs in host tests.
 //!
 //! [`console`] is what the person at the serial line talks to, [`post`] the path that messages take from
-//! core to core. [`trace`] and [`log`] keep what happened, [`stats`] sums up what was
+//! core to core, [`driver`] what a core does about its leases. [`trace`] and [`log`] keep what happened, [`stats`] sums up what was
 //! measured and [`results`] prints it; [`options`] are what the command line asks for.
 //! [`node`] is what a core does about messages. [`machine`] reads what the firmware says about the machine.
 //!
@@ -15,6 +15,7 @@ extern crate alloc;
 #[expect(unsafe_code, reason = "the only module that touches the hardware")]
 pub mod arch;
 pub mod console;
+pub mod driver;
 #[cfg(target_os = "none")]
 pub mod image;
 pub mod log;

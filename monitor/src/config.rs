@@ -9,13 +9,41 @@ pub struct Config {
     pub answer_timeout: u64,
     /// Time between two heartbeat pings; each goes to the next core in turn.
     pub heartbeat_interval: u64,
+    /// How long a single-core process runs before others that are runnable.
+    pub slice: u64,
+    /// How often a core changes hands while a many-core process waits for one.
+    pub share: u64,
+    /// How many processes there may be at once; at most 32,767, the number of pids.
+    pub max_processes: u16,
+    /// How many children a process may have that it has not reaped.
+    pub max_children: u16,
+    /// Who may control whom.
+    pub policy: Policy,
+}
+
+/// Who may control whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// A process controls itself and its descendants.
+    Descendants,
+    /// No process controls any, itself included: for tests.
+    DenyAll,
 }
 
 impl Config {
     /// The defaults for a clock of so many ticks a second: 2 s to start, 1 s to answer, ten pings a
-    /// second.
+    /// second, slices of 10 ms, a core shared every 100 ms; 1,024 processes with 256 children each.
     #[must_use]
     pub const fn with_ticks_per_second(ticks: u64) -> Self {
-        Self { start_timeout: 2 * ticks, answer_timeout: ticks, heartbeat_interval: ticks / 10 }
+        Self {
+            start_timeout: 2 * ticks,
+            answer_timeout: ticks,
+            heartbeat_interval: ticks / 10,
+            slice: ticks / 100,
+            share: ticks / 10,
+            max_processes: 1_024,
+            max_children: 256,
+            policy: Policy::Descendants,
+        }
     }
 }

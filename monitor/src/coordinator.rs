@@ -2,20 +2,29 @@
 
 use crate::config::Config;
 use crate::core_set::{CoreSet, MAX_CORES};
-use crate::cores::{Core, CoreState, CoreView, TIMERS_PER_CORE, Timer};
+use crate::cores::{Core, CoreState, CoreView, OTHER_TIMERS, TIMERS_PER_CORE, Timer};
 use crate::input::{Command, Input};
 use crate::output::{Outbox, Output};
+use crate::seat::Rotation;
+use crate::table::{Chain, List, Table};
 use crate::timers::{TimerId, Timers};
 use alloc::vec::Vec;
-use proto::id::CoreId;
+use proto::id::{CoreId, Pid};
 use proto::message::ToMonitor;
+
+/// The greatest pid.
+const MAX_PID: u16 = 32_767;
 
 /// Timers handled in one step; more wait for the next, which the armed deadline brings at once.
 const TIMERS_PER_STEP: usize = 16;
 
-/// The owner of the machine's cores.
+/// List entries that one step touches where there may be many; the rest waits for another step.
+const ENTRIES_PER_STEP: u32 = 64;
+
+/// The owner of the machine's cores and of all processes.
 ///
-/// Allocates when it is made and never in [`Coordinator::step`].
+/// Allocates when it is made, when a process is made and when one becomes a many-core process; no other
+/// [`Coordinator::step`] does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinator {
     pub(crate) config: Config,
@@ -28,6 +37,26 @@ pub struct Coordinator {
     /// The core after the one that was pinged last.
     pub(crate) heartbeat_next: CoreId,
     pub(crate) counters: Counters,
+    pub(crate) table: Table,
+    /// Single-core processes that are runnable, in turn.
+    pub(crate) run: List,
+    /// When the running single-core process's slice is over.
+    pub(crate) slice_end: u64,
+    /// Many-core processes that want a core, in turn.
+    pub(crate) wanting: List,
+    /// The timer that shares cores is set.
+    pub(crate) sharing: bool,
+    /// Processes whose work one step could not finish.
+    pub(crate) work: List,
+    /// Entries that this step may still touch.
+    pub(crate) budget: u32,
+    /// Cores that can be leased, those of them that are not, and those told to let go.
+    pub(crate) leasable: CoreSet,
+    pub(crate) idle: CoreSet,
+    pub(crate) leaving: CoreSet,
+    /// Cores that somebody has a right to.
+    pub(crate) provisioned: CoreSet,
+    pub(crate) rotation: Rotation,
 }
 
 /// What the coordinator has counted since it was made.
@@ -41,6 +70,10 @@ pub struct Counters {
     pub unexpected: u64,
     /// Cores lost.
     pub lost: u64,
+    /// Messages that named a lease or a process that had ended.
+    pub stale: u64,
+    /// Transitions refused because they are not in the table: mistakes of the coordinator.
+    pub illegal: u64,
 }
 
 impl Coordinator {
@@ -56,11 +89,23 @@ impl Coordinator {
             now,
             cores: Vec::with_capacity(count),
             online: CoreSet::EMPTY,
-            timers: Timers::new(1 + count * TIMERS_PER_CORE as usize),
+            timers: Timers::new(OTHER_TIMERS as usize + count * TIMERS_PER_CORE as usize),
             armed: None,
             heartbeat_paused: false,
             heartbeat_next: CoreId(1),
             counters: Counters::default(),
+            table: Table::new(config.max_processes.min(MAX_PID)),
+            run: List::default(),
+            slice_end: 0,
+            wanting: List::default(),
+            sharing: false,
+            work: List::default(),
+            budget: 0,
+            leasable: CoreSet::EMPTY,
+            idle: CoreSet::EMPTY,
+            leaving: CoreSet::EMPTY,
+            provisioned: CoreSet::EMPTY,
+            rotation: Rotation::default(),
         };
         new.cores.push(Core::new(CoreState::Online, now));
         new.online.insert(CoreId::MANAGEMENT);
@@ -84,6 +129,7 @@ impl Coordinator {
     pub fn step(&mut self, now: u64, input: Input, out: &mut Outbox) {
         self.now = self.now.max(now);
         self.counters.steps += 1;
+        self.budget = ENTRIES_PER_STEP;
         let before = out.outputs().len();
         match input {
             Input::Message { core, message } => self.on_message(core, message, out),
@@ -92,9 +138,15 @@ impl Coordinator {
             Input::StartFailed { core } => self.on_start_failed(core, out),
             Input::PauseHeartbeat => self.heartbeat_paused = true,
             Input::ResumeHeartbeat => self.heartbeat_paused = false,
+            Input::Continue => self.on_continue(out),
+            Input::Spawn { caller, name, root } => self.on_spawn(caller, name, root, out),
+            Input::Control(control) => self.on_control(control, out),
         }
         let sends = out.outputs()[before..].iter().filter(|it| matches!(it, Output::Send { .. }));
         self.counters.sent += sends.count() as u64;
+        if !self.work.is_empty() {
+            out.push(Output::Again);
+        }
         self.arm(out);
     }
 
@@ -133,9 +185,7 @@ impl Coordinator {
             ToMonitor::Dumped { report } => self.on_dumped(core, report, out),
             ToMonitor::Stopped => self.on_stopped(core, out),
             ToMonitor::CoreFailed { report } => self.on_core_failed(core, report, out),
-            // Links, experiments and what they measure answer whoever started them; nothing else has
-            // been asked for.
-            _ => self.count_unexpected(core),
+            _ => self.on_process_message(core, message, out),
         }
     }
 
@@ -159,8 +209,38 @@ impl Coordinator {
                 Timer::Ping(core) => self.on_ping_overdue(core, out),
                 Timer::Dump(core) => self.on_dump_overdue(core, out),
                 Timer::Change(core) => self.on_change_overdue(core, out),
+                Timer::LetGo(core) => self.on_let_go_overdue(core, out),
+                Timer::Warning(core) => self.on_warning_over(core, out),
+                Timer::Slice => self.on_slice_over(out),
+                Timer::Share => self.on_share(out),
             }
         }
+    }
+
+    /// Goes on with the work of one process.
+    fn on_continue(&mut self, out: &mut Outbox) {
+        let Some(pid) = self.table.pop_front(&mut self.work, Chain::Work) else { return };
+        let process = self.table.at_mut(pid);
+        process.working = false;
+        if process.is_dying() {
+            self.continue_demise(pid, out);
+        } else {
+            self.consider(pid, out);
+        }
+    }
+
+    /// Puts a process behind the others whose work is to be continued.
+    pub(crate) fn queue_work(&mut self, pid: Pid) {
+        if !core::mem::replace(&mut self.table.at_mut(pid).working, true) {
+            self.table.push_back(&mut self.work, Chain::Work, pid);
+        }
+    }
+
+    /// May this step touch one more entry of a list?
+    pub(crate) fn spend(&mut self) -> bool {
+        let may = self.budget > 0;
+        self.budget = self.budget.saturating_sub(1);
+        may
     }
 
     fn arm(&mut self, out: &mut Outbox) {

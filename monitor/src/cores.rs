@@ -1,5 +1,6 @@
 //! What the coordinator knows about each core as a member of the machine.
 
+use crate::seat::{Held, Seat};
 use proto::id::CoreId;
 
 /// Whether a core serves, and if not, why.
@@ -47,6 +48,8 @@ pub struct CoreView {
     pub stop_outstanding: bool,
     /// Messages from the core that nothing had asked for or that came too late.
     pub unexpected: u32,
+    /// The lease that it has.
+    pub held: Option<Held>,
 }
 
 /// A ping that has been sent and not been answered.
@@ -81,6 +84,8 @@ pub(crate) struct Core {
     pub(crate) start_for_console: bool,
     pub(crate) stopping: bool,
     pub(crate) unexpected: u32,
+    /// What runs on it.
+    pub(crate) seat: Seat,
 }
 
 impl Core {
@@ -95,6 +100,7 @@ impl Core {
             start_for_console: false,
             stopping: false,
             unexpected: 0,
+            seat: Seat::default(),
         }
     }
 
@@ -105,6 +111,7 @@ impl Core {
             dump_outstanding: self.dump != Dump::None,
             stop_outstanding: self.stopping,
             unexpected: self.unexpected,
+            held: self.seat.held,
         }
     }
 }
@@ -120,31 +127,50 @@ pub(crate) enum Timer {
     Dump(CoreId),
     /// The core's `Join` or `Stopped` is overdue.
     Change(CoreId),
+    /// The core's `Preempted` or `Released` is overdue.
+    LetGo(CoreId),
+    /// The process on the core was warned, and its time is up.
+    Warning(CoreId),
+    /// The slice of the single-core process that runs is over.
+    Slice,
+    /// A core changes hands if somebody waits for one.
+    Share,
 }
 
 /// Timers of a core.
-pub(crate) const TIMERS_PER_CORE: u32 = 3;
+pub(crate) const TIMERS_PER_CORE: u32 = 5;
+/// Timers that are no core's.
+pub(crate) const OTHER_TIMERS: u32 = 3;
 
 impl Timer {
-    /// The timer's number: 0 for the heartbeat, then the cores' in turn.
+    /// The timer's number: those that are no core's, then the cores' in turn.
     pub(crate) fn number(self) -> u32 {
-        let of = |core: CoreId, which: u32| 1 + u32::from(core.0) * TIMERS_PER_CORE + which;
+        let of = |core: CoreId, which| OTHER_TIMERS + u32::from(core.0) * TIMERS_PER_CORE + which;
         match self {
             Self::Heartbeat => 0,
+            Self::Slice => 1,
+            Self::Share => 2,
             Self::Ping(core) => of(core, 0),
             Self::Dump(core) => of(core, 1),
             Self::Change(core) => of(core, 2),
+            Self::LetGo(core) => of(core, 3),
+            Self::Warning(core) => of(core, 4),
         }
     }
 
     /// The timer of that number.
     pub(crate) fn from_number(number: u32) -> Self {
-        let Some(number) = number.checked_sub(1) else { return Self::Heartbeat };
-        let core = u16::try_from(number / TIMERS_PER_CORE).expect("numbers are made from 16 bits");
-        match number % TIMERS_PER_CORE {
-            0 => Self::Ping(CoreId(core)),
-            1 => Self::Dump(CoreId(core)),
-            _ => Self::Change(CoreId(core)),
+        let Some(of_cores) = number.checked_sub(OTHER_TIMERS) else {
+            return [Self::Heartbeat, Self::Slice, Self::Share][number as usize];
+        };
+        let core = u16::try_from(of_cores / TIMERS_PER_CORE).expect("made from 16 bits");
+        let core = CoreId(core);
+        match of_cores % TIMERS_PER_CORE {
+            0 => Self::Ping(core),
+            1 => Self::Dump(core),
+            2 => Self::Change(core),
+            3 => Self::LetGo(core),
+            _ => Self::Warning(core),
         }
     }
 }

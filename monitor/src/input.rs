@@ -1,6 +1,9 @@
 //! What the coordinator can be told.
 
-use proto::id::CoreId;
+use crate::process::Name;
+use proto::call::{Call, Outcome};
+use proto::event::Event;
+use proto::id::{CoreId, Pid};
 use proto::message::ToMonitor;
 
 /// One thing that happened.
@@ -28,6 +31,58 @@ pub enum Input {
     PauseHeartbeat,
     /// Send them again.
     ResumeHeartbeat,
+    /// Go on with work that one step must not do all at once ([`crate::Output::Again`]).
+    Continue,
+    /// Make a process whose address space lies ready. Answered by the call's outcome (the pid), or for
+    /// the console by `Spawned` or `SpawnRefused`.
+    Spawn {
+        /// The parent's call; `None` for the console, whose processes have no parent.
+        caller: Option<Call>,
+        /// The program's name.
+        name: Name,
+        /// Physical address of the address space's top page table.
+        root: u64,
+    },
+    /// The console asks for something about processes; answered by `Controlled`.
+    Control(Control),
+}
+
+/// A request of the console about processes. It may control them all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Control {
+    /// Let a process run that was created.
+    Run {
+        /// Which.
+        pid: Pid,
+    },
+    /// End a process.
+    Kill {
+        /// Which.
+        pid: Pid,
+        /// Its exit code.
+        code: Outcome,
+    },
+    /// Post an event to a process.
+    Notify {
+        /// To which.
+        pid: Pid,
+        /// What happened.
+        event: Event,
+    },
+    /// Give a process the right to a core.
+    Provision {
+        /// Which core.
+        core: CoreId,
+        /// To which, or to nobody.
+        to: Option<Pid>,
+    },
+    /// Take a core from a many-core process.
+    Preempt {
+        /// Which core.
+        core: CoreId,
+        /// How many ticks after having told the process; 0 for at once and untold.
+        warning: u64,
+    },
 }
 
 /// A request of the console about one core.

@@ -14,18 +14,40 @@
 
 extern crate alloc;
 
+mod allocation;
+mod audit;
+mod calls;
+mod children;
 mod config;
 mod coordinator;
 mod core_set;
 mod cores;
+mod death;
+mod events;
+mod gang;
 mod input;
+mod lease;
+mod lifecycle;
+mod many;
 mod membership;
 mod output;
+mod process;
+mod seat;
+mod single;
+mod table;
 mod timers;
+mod view;
 
-pub use config::Config;
+pub use audit::Broken;
+pub use config::{Config, Policy};
 pub use coordinator::{Coordinator, Counters};
 pub use core_set::{CoreSet, MAX_CORES};
 pub use cores::{CoreState, CoreView};
-pub use input::{Command, Input};
+pub use death::{FAULTED, LOST_CORE};
+pub use gang::Place;
+pub use input::{Command, Control, Input};
+pub use lifecycle::State;
 pub use output::{Event, LossCause, Outbox, Output, Refusal};
+pub use process::{MAX_WAITS, Name, ProcessId};
+pub use seat::{Held, Leaving};
+pub use view::{ProcessView, VcoreView};

@@ -2,7 +2,9 @@
 
 use crate::coordinator::Coordinator;
 use crate::cores::{Core, CoreState, Dump, Ping, Timer};
+use crate::death::LOST_CORE;
 use crate::output::{Event, LossCause, Outbox, Output, Refusal};
+use crate::seat::Leaving;
 use proto::id::{ApicId, CoreId};
 use proto::message::ToCore;
 
@@ -28,6 +30,7 @@ impl Coordinator {
         self.online.insert(core);
         self.cancel_timer(Timer::Change(core));
         out.tell(event);
+        self.open_for_lease(core, out);
     }
 
     pub(crate) fn on_pong(&mut self, core: CoreId, nonce: u32, out: &mut Outbox) {
@@ -44,16 +47,20 @@ impl Coordinator {
                 self.cancel_timer(Timer::Ping(core));
                 self.send_waiting_ping(core, out);
             }
-            None if it.state == CoreState::Silent => self.bring_back(core, out),
+            None if it.state == CoreState::Silent && it.seat.is_free() => {
+                self.bring_back(core, out);
+            }
             None => self.count_unexpected(core),
         }
     }
 
-    /// A silent core answered the ping that it had missed: it was late, not dead.
+    /// A silent core answered the ping that it had missed: it was late, not dead. It had no lease, or has
+    /// said since that it is free.
     fn bring_back(&mut self, core: CoreId, out: &mut Outbox) {
         self.cores[core.index()].state = CoreState::Online;
         self.online.insert(core);
         out.tell(Event::CoreBack { core });
+        self.open_for_lease(core, out);
     }
 
     pub(crate) fn on_dumped(&mut self, core: CoreId, report: u32, out: &mut Outbox) {
@@ -179,7 +186,13 @@ impl Coordinator {
         }
         self.cores[core.index()].stopping = true;
         self.set_timer(Timer::Change(core), self.now.saturating_add(self.config.answer_timeout));
-        out.send(core, ToCore::Stop);
+        self.close_for_lease(core);
+        if self.cores[core.index()].seat.is_free() {
+            out.send(core, ToCore::Stop);
+        } else {
+            // `Stop` follows when it is free.
+            self.let_go(core, Leaving::Preempt, out);
+        }
         Ok(())
     }
 
@@ -191,13 +204,16 @@ impl Coordinator {
             CoreState::Silent | CoreState::Failed | CoreState::Stopped => {}
         }
         self.end_waits(core, out);
-        let unexpected = self.cores[core.index()].unexpected;
+        let it = &mut self.cores[core.index()];
         let mut fresh = Core::new(CoreState::Starting, self.now);
         fresh.start_for_console = true;
-        fresh.unexpected = unexpected;
-        self.cores[core.index()] = fresh;
+        fresh.unexpected = it.unexpected;
+        fresh.seat = core::mem::take(&mut it.seat);
+        *it = fresh;
         self.set_timer(Timer::Change(core), self.now.saturating_add(self.config.start_timeout));
         out.push(Output::Restart { core });
+        // INIT stopped it for certain, whatever it was doing.
+        self.core_is_stopped(core, out);
         Ok(())
     }
 
@@ -222,7 +238,7 @@ impl Coordinator {
     }
 
     /// Takes a core out of service and says so.
-    fn lose(&mut self, core: CoreId, why: LossCause, out: &mut Outbox) {
+    pub(crate) fn lose(&mut self, core: CoreId, why: LossCause, out: &mut Outbox) {
         let panicked = matches!(why, LossCause::Panicked { .. } | LossCause::StartFailed);
         let state = if panicked { CoreState::Failed } else { CoreState::Silent };
         self.counters.lost += 1;
@@ -232,6 +248,7 @@ impl Coordinator {
 
     fn take_out_of_service(&mut self, core: CoreId, state: CoreState, out: &mut Outbox) {
         let stopped = state == CoreState::Stopped;
+        self.close_for_lease(core);
         let it = &mut self.cores[core.index()];
         it.state = state;
         self.online.remove(core);
@@ -244,9 +261,30 @@ impl Coordinator {
             out.tell(Event::StartUnanswered { core });
         }
         self.end_ping(core, out);
-        if state != CoreState::Silent {
+        if state == CoreState::Silent {
+            self.core_is_silent(core, out);
+        } else {
             self.end_dump(core, out);
+            self.core_is_stopped(core, out);
         }
+    }
+
+    /// A core does not answer. What ran there may still run: its memory stays as it is until the core is
+    /// known to have stopped, but nobody waits for it.
+    fn core_is_silent(&mut self, core: CoreId, out: &mut Outbox) {
+        let Some(held) = self.cores[core.index()].seat.held else { return };
+        self.table.at_mut(held.lease.pid).lost.insert(core);
+        self.destroy(held.lease.pid, LOST_CORE, out);
+        self.continue_demise(held.lease.pid, out);
+    }
+
+    /// A core is known to have stopped: what ran there is gone.
+    fn core_is_stopped(&mut self, core: CoreId, out: &mut Outbox) {
+        self.cores[core.index()].seat.shootdown = false;
+        let Some(held) = self.cores[core.index()].seat.held else { return };
+        self.vacate(core, out);
+        self.destroy(held.lease.pid, LOST_CORE, out);
+        self.continue_demise(held.lease.pid, out);
     }
 
     /// Answers what the console still waits for from this core.

@@ -1,9 +1,12 @@
 //! What the coordinator wants done.
 
-use crate::input::Command;
+use crate::input::{Command, Control};
+use crate::process::ProcessId;
 use alloc::vec::Vec;
 use core::fmt;
-use proto::id::{ApicId, CoreId};
+use proto::call::Outcome;
+use proto::event;
+use proto::id::{ApicId, CoreId, VcoreId};
 use proto::message::ToCore;
 
 /// One thing to do. The outputs of a step are applied in order.
@@ -33,6 +36,56 @@ pub enum Output {
     },
     /// Tell the console.
     Tell(Event),
+    /// Call `step` with [`crate::Input::Continue`] when no other input waits.
+    Again,
+    /// Put an event into the mailbox of a vcore.
+    Post {
+        /// Whose.
+        process: ProcessId,
+        /// Which vcore's.
+        vcore: VcoreId,
+        /// What happened.
+        event: event::Event,
+    },
+    /// Set a vcore's flag that says that there is something to look for.
+    SetPending {
+        /// Whose.
+        process: ProcessId,
+        /// Which vcore's.
+        vcore: VcoreId,
+    },
+    /// Write a call's outcome into its structure and mark it as done.
+    Complete {
+        /// Whose call.
+        process: ProcessId,
+        /// Address of the structure, an allegation.
+        call: u64,
+        /// What came of it.
+        outcome: Outcome,
+        /// A second result: the exit code of the child that was waited for.
+        value: u64,
+    },
+    /// Change the map from vcores to cores that the process can read.
+    Map {
+        /// Whose.
+        process: ProcessId,
+        /// Which vcore's entry.
+        vcore: VcoreId,
+        /// Where it is, or `None`: nowhere.
+        core: Option<CoreId>,
+    },
+    /// Free an address space: its process is gone, and no core can have it loaded.
+    FreeSpace {
+        /// Whose it was.
+        process: ProcessId,
+        /// Physical address of its top page table.
+        root: u64,
+    },
+    /// Free an address space that no process was made for.
+    Discard {
+        /// Physical address of its top page table.
+        root: u64,
+    },
 }
 
 /// What the console is told. Every [`Command`] gets exactly one of those that its variant names, or
@@ -113,6 +166,20 @@ pub enum Event {
         /// Which one.
         core: CoreId,
     },
+    /// A process was made for the console; it does not run yet.
+    Spawned {
+        /// Its name for ever.
+        process: ProcessId,
+    },
+    /// There are as many processes as there can be.
+    SpawnRefused,
+    /// Answers a [`Control`].
+    Controlled {
+        /// What was asked.
+        control: Control,
+        /// What came of it.
+        outcome: Outcome,
+    },
 }
 
 /// Why a core is out of service.
@@ -169,7 +236,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// More than the outputs of any one step.
-    pub const CAPACITY: usize = 256;
+    pub const CAPACITY: usize = 512;
 
     /// Makes an empty outbox with room for the outputs of a step.
     #[must_use]

@@ -10,6 +10,7 @@
 
 pub mod boot;
 pub mod call;
+pub mod event;
 pub mod exit;
 pub mod id;
 pub mod message;

@@ -422,6 +422,22 @@ pub enum ToMonitor {
     },
 }
 
+/// Tags of the messages that name a lease: the `kind` of [`ToMonitor::Stale`].
+pub mod tag {
+    /// [`super::ToCore::StartCore`]
+    pub const START_CORE: u8 = 8;
+    /// [`super::ToCore::Preempt`]
+    pub const PREEMPT: u8 = 9;
+    /// [`super::ToCore::Death`]
+    pub const DEATH: u8 = 10;
+    /// [`super::ToCore::Notify`]
+    pub const NOTIFY: u8 = 11;
+    /// [`super::ToCore::SetContext`]
+    pub const SET_CONTEXT: u8 = 12;
+    /// [`super::ToCore::Done`]
+    pub const DONE: u8 = 13;
+}
+
 /// Between two CPU drivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 pub enum Peer {

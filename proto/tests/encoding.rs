@@ -126,6 +126,22 @@ fn every_variant_has_a_sample_with_golden_bytes_that_any_postcard_codec_agrees_o
 }
 
 #[test]
+fn the_tags_by_name_are_those_in_the_slot() {
+    use proto::message::tag;
+    let tags = [
+        (tag::START_CORE, "ToCore::StartCore"),
+        (tag::PREEMPT, "ToCore::Preempt"),
+        (tag::DEATH, "ToCore::Death"),
+        (tag::NOTIFY, "ToCore::Notify"),
+        (tag::SET_CONTEXT, "ToCore::SetContext"),
+        (tag::DONE, "ToCore::Done"),
+    ];
+    for (tag, name) in tags {
+        assert_eq!(TO_CORE[usize::from(tag)].name, name);
+    }
+}
+
+#[test]
 fn unknown_variants_are_errors() {
     for tag in [TO_CORE.len() as u8, 0x7f, 0xff] {
         assert_eq!(

@@ -7,7 +7,12 @@ use alloc::vec::Vec;
 use proto::id::{ApicId, CoreId};
 use proto::message::{ToCore, ToMonitor};
 
-const CONFIG: Config = Config { start_timeout: 100, answer_timeout: 50, heartbeat_interval: 1_000 };
+const CONFIG: Config = Config {
+    start_timeout: 100,
+    answer_timeout: 50,
+    heartbeat_interval: 1_000,
+    ..Config::with_ticks_per_second(1_000)
+};
 const ONE: CoreId = CoreId(1);
 const TWO: CoreId = CoreId(2);
 

@@ -1,0 +1,279 @@
+//! What one core does about leases: a state machine from messages and traps to effects.
+//!
+//! The core is free, or it has one lease and runs that vcore, which may stand still because it has asked
+//! for something. [`Driver::message`] takes what the coordinator says, [`Driver::trap`] what the running
+//! vcore asks for; both answer with [`Effects`], which the image carries out in order. Nothing here
+//! touches a register, a page table or a process's memory, and nothing panics: a message about a lease
+//! that the core does not have is answered as stale.
+
+mod effect;
+#[cfg(test)]
+mod tests;
+
+pub use effect::{Effect, Effects, Fate};
+
+use proto::call::{Call, KEEP, Outcome};
+use proto::id::{Epoch, Lease, VcoreId};
+use proto::message::{ToCore, ToMonitor, tag};
+
+/// A request for which the vcore stands still until it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Request {
+    /// Nothing to do, or give way.
+    Yield,
+    /// Continue as another vcore.
+    ChangeVcore {
+        /// As which.
+        to: VcoreId,
+        /// The context is kept as if it had been preempted.
+        keep: bool,
+    },
+    /// Become a many-core process.
+    ChangeToM,
+    /// The instruction cannot go on; it is executed again.
+    Fault,
+    /// The process ends itself.
+    Exit,
+}
+
+/// What a running vcore asks for that it stands still for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Trap {
+    /// It yields.
+    Yield {
+        /// Its flag says that there is something to look for (read just now from its memory).
+        pending: bool,
+        /// How many cores the process wants, read once from its memory.
+        wanted: u16,
+        /// See [`ToMonitor::Yield`].
+        flags: u8,
+    },
+    /// It goes on as another vcore.
+    ChangeVcore {
+        /// As which, an allegation.
+        to: VcoreId,
+        /// See [`ToMonitor::ChangeVcore`].
+        flags: u8,
+    },
+    /// Its process becomes a many-core one.
+    ChangeToM,
+    /// It raised an exception.
+    Fault {
+        /// See [`ToMonitor::Fault`].
+        address: u64,
+        /// See [`ToMonitor::Fault`].
+        vector: u8,
+        /// See [`ToMonitor::Fault`].
+        code: u32,
+    },
+    /// It ends its process.
+    Exit {
+        /// The exit code.
+        code: i32,
+    },
+}
+
+/// The lease that the core has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Held {
+    lease: Lease,
+    request: Option<Request>,
+    /// The last count of notifies that this core has seen for the vcore.
+    seen: u32,
+    /// A notify came while the vcore stood still.
+    notified: bool,
+}
+
+/// One core's view of its lease.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Driver {
+    held: Option<Held>,
+    /// The epoch of the last lease.
+    epoch: Epoch,
+    stale: u32,
+}
+
+impl Driver {
+    /// A core that is free and has never had a lease.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The lease that the core has.
+    #[must_use]
+    pub fn lease(&self) -> Option<Lease> {
+        self.held.map(|held| held.lease)
+    }
+
+    /// What the vcore stands still for.
+    #[must_use]
+    pub fn request(&self) -> Option<Request> {
+        self.held.and_then(|held| held.request)
+    }
+
+    /// How many messages were stale.
+    #[must_use]
+    pub fn stale(&self) -> u32 {
+        self.stale
+    }
+
+    /// Stamps a call of the running vcore that it doesn't stand still for; `None` when nothing runs.
+    #[must_use]
+    pub fn call(&self, at: u64) -> Option<Call> {
+        let held = self.held.filter(|held| held.request.is_none())?;
+        Some(Call { lease: held.lease, at })
+    }
+
+    /// Takes a message about leases or translations; others are not for this part and have no effect.
+    pub fn message(&mut self, message: ToCore) -> Effects {
+        match message {
+            ToCore::StartCore { lease, root, notified } => self.start(lease, root, notified),
+            ToCore::Preempt { lease, outcome } => self.preempt(lease, outcome),
+            ToCore::Death { lease } => self.die(lease),
+            ToCore::Notify { lease, count } => self.notify(lease, count),
+            ToCore::SetContext { lease, notified } => self.set_context(lease, notified),
+            ToCore::Done { lease, outcome } => self.done(lease, outcome),
+            ToCore::TlbShootdown { pid, generation, range, ticket } => {
+                let loaded = |held: Held| (held.lease.pid, held.lease.generation);
+                let mut effects = Effects::none();
+                if self.held.map(loaded) == Some((pid, generation)) {
+                    effects.add(Effect::Flush { range });
+                }
+                effects.and_send(ToMonitor::ShootdownDone { ticket })
+            }
+            _ => Effects::none(),
+        }
+    }
+
+    /// Takes a request of the running vcore, which stands still until it is answered. A core that runs
+    /// nothing, or whose vcore stands still already, has no vcore to ask, and nothing happens.
+    pub fn trap(&mut self, trap: Trap) -> Effects {
+        let Some(held) = self.held.as_mut().filter(|held| held.request.is_none()) else {
+            return Effects::none();
+        };
+        let lease = held.lease;
+        let (request, message) = match trap {
+            // It need not go to the coordinator to be refused.
+            Trap::Yield { pending: true, .. } => {
+                return Effects::none().and(Effect::Resume { outcome: Outcome::AGAIN });
+            }
+            Trap::Yield { wanted, flags, .. } => {
+                (Request::Yield, ToMonitor::Yield { lease, seen: held.seen, wanted, flags })
+            }
+            Trap::ChangeVcore { to, flags } => {
+                let keep = flags & KEEP != 0;
+                (Request::ChangeVcore { to, keep }, ToMonitor::ChangeVcore { lease, to, flags })
+            }
+            Trap::ChangeToM => (Request::ChangeToM, ToMonitor::ChangeToM { lease }),
+            Trap::Fault { address, vector, code } => {
+                (Request::Fault, ToMonitor::Fault { lease, address, vector, code })
+            }
+            Trap::Exit { code } => (Request::Exit, ToMonitor::Exit { lease, code }),
+        };
+        held.request = Some(request);
+        Effects::none().and_send(message)
+    }
+
+    fn start(&mut self, lease: Lease, root: u64, notified: u32) -> Effects {
+        if self.held.is_some() || lease.epoch <= self.epoch {
+            return self.stale_message(tag::START_CORE, lease);
+        }
+        self.take(lease, notified);
+        Effects::none()
+            .and(Effect::Load { root })
+            .and(Effect::Start { lease })
+            .and_send(ToMonitor::Started { lease })
+    }
+
+    fn take(&mut self, lease: Lease, seen: u32) {
+        self.epoch = lease.epoch;
+        self.held = Some(Held { lease, request: None, seen, notified: false });
+    }
+
+    fn preempt(&mut self, lease: Lease, outcome: Outcome) -> Effects {
+        let Some(held) = self.held.take_if(|held| held.lease == lease) else {
+            return self.stale_message(tag::PREEMPT, lease);
+        };
+        let fate = match held.request {
+            None => Fate::Goes,
+            Some(Request::Fault) => Fate::Repeats,
+            Some(Request::ChangeToM) if outcome == Outcome::OK => Fate::FirstThread,
+            Some(_) => Fate::Returns(outcome),
+        };
+        Effects::none()
+            .and(Effect::Save { vcore: lease.vcore, fate })
+            .and(Effect::Unload)
+            .and_send(ToMonitor::Preempted { lease })
+    }
+
+    fn die(&mut self, lease: Lease) -> Effects {
+        if self.held.take_if(|held| held.lease == lease).is_none() {
+            return self.stale_message(tag::DEATH, lease);
+        }
+        Effects::none()
+            .and(Effect::Drop { vcore: lease.vcore })
+            .and(Effect::Unload)
+            .and_send(ToMonitor::Released { lease })
+    }
+
+    fn notify(&mut self, lease: Lease, count: u32) -> Effects {
+        let Some(held) = self.held.as_mut().filter(|held| held.lease == lease) else {
+            return self.stale_message(tag::NOTIFY, lease);
+        };
+        held.seen = count;
+        let mut effects = Effects::none();
+        if held.request.is_none() {
+            effects.add(Effect::EnterVcoreContext { vcore: lease.vcore });
+        } else {
+            held.notified = true;
+        }
+        effects.and_send(ToMonitor::Notified { lease, count })
+    }
+
+    fn set_context(&mut self, lease: Lease, notified: u32) -> Effects {
+        let asked = self.held.and_then(|held| match held.request {
+            Some(Request::ChangeVcore { to, keep }) => {
+                let epoch = Epoch(held.lease.epoch.0.wrapping_add(1));
+                (lease == Lease { vcore: to, epoch, ..held.lease }).then_some((held.lease, keep))
+            }
+            _ => None,
+        });
+        let Some((from, keep)) = asked else {
+            return self.stale_message(tag::SET_CONTEXT, lease);
+        };
+        self.take(lease, notified);
+        let leave = if keep {
+            Effect::Save { vcore: from.vcore, fate: Fate::Returns(Outcome::OK) }
+        } else {
+            Effect::Drop { vcore: from.vcore }
+        };
+        Effects::none()
+            .and(leave)
+            .and(Effect::Start { lease })
+            .and_send(ToMonitor::Started { lease })
+    }
+
+    fn done(&mut self, lease: Lease, outcome: Outcome) -> Effects {
+        let held = self.held.as_mut().filter(|held| held.lease == lease);
+        let Some((held, request)) = held.and_then(|held| {
+            let request = held.request.take()?;
+            Some((held, request))
+        }) else {
+            return self.stale_message(tag::DONE, lease);
+        };
+        let mut effects = Effects::none().and(match request {
+            Request::Fault => Effect::Repeat,
+            _ => Effect::Resume { outcome },
+        });
+        if core::mem::take(&mut held.notified) {
+            effects.add(Effect::EnterVcoreContext { vcore: lease.vcore });
+        }
+        effects
+    }
+
+    fn stale_message(&mut self, kind: u8, lease: Lease) -> Effects {
+        self.stale = self.stale.wrapping_add(1);
+        Effects::none().and_send(ToMonitor::Stale { kind, lease })
+    }
+}

@@ -1,0 +1,273 @@
+//! Who gets which core.
+//!
+//! A process that wants more cores than it has waits in one queue with all others like it. A core that
+//! comes free goes to the process that has a right to it, if that one waits, else to the head of the
+//! queue. Cores to which somebody has a right are lent out like others, and taken back when their owner
+//! asks. While somebody waits, every [`crate::Config::share`] one core changes hands, longest held
+//! first, from a process with more cores than the head of the queue has: so nobody waits longer than
+//! its place in the queue times that.
+
+use crate::coordinator::Coordinator;
+use crate::core_set::CoreSet;
+use crate::cores::{CoreState, Timer};
+use crate::gang::{Gang, Place};
+use crate::lifecycle::{State, Trigger};
+use crate::output::Outbox;
+use crate::process::{Process, Queue};
+use crate::seat::Leaving;
+use crate::table::Chain;
+use proto::call::Outcome;
+use proto::event::{Event, kind};
+use proto::id::{CoreId, Pid};
+use proto::message::ToCore;
+
+/// How many cores a process is short of.
+pub(crate) fn shortage(process: &Process) -> u16 {
+    let Some(gang) = &process.gang else { return 0 };
+    let least = match process.state() {
+        State::RunnableM => 1,
+        State::RunningM => 0,
+        _ => return 0,
+    };
+    gang.wanted.max(least).saturating_sub(gang.count(Place::Online))
+}
+
+impl Coordinator {
+    /// Gives a process what it wants as far as cores are free, takes back those that it has a right to,
+    /// and makes it wait for the rest.
+    pub(crate) fn consider(&mut self, pid: Pid, out: &mut Outbox) {
+        while let Some(core) = self.core_for(pid) {
+            if !self.spend() {
+                break;
+            }
+            self.idle.remove(core);
+            self.grant(core, pid, out);
+        }
+        self.report_preempted(pid, out);
+        self.reclaim(pid, out);
+        self.queue_for_cores(pid);
+    }
+
+    /// The free core that suits a process best, if it is short of one and has a vcore to run.
+    fn core_for(&self, pid: Pid) -> Option<CoreId> {
+        let process = self.table.by_pid(pid).filter(|it| shortage(it) > 0)?;
+        let gang = process.gang.as_ref()?;
+        gang.next_to_start()?;
+        let own = self.idle.and(&process.provisioned);
+        let nobodys = self.idle.without(&self.provisioned);
+        [own, nobodys, self.idle].iter().find_map(|set| set.nearest(gang.last_core))
+    }
+
+    /// Gives a free core to a process that is short of one; says whether it could run a vcore on it.
+    fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> bool {
+        let process = self.table.at_mut(pid);
+        let runnable = process.state() == State::RunnableM;
+        let Some(gang) = &mut process.gang else { return false };
+        let Some(vcore) = gang.next_to_start() else { return false };
+        gang.move_to_tail(vcore, Place::Online);
+        if runnable {
+            self.follow(pid, Trigger::RunMany);
+        }
+        self.start(core, pid, vcore, out);
+        self.take_turn(core);
+        true
+    }
+
+    /// Puts a core whose holder has no right to it into the rotation.
+    fn take_turn(&mut self, core: CoreId) {
+        let seat = &self.cores[core.index()].seat;
+        let holder = seat.held.filter(|held| held.leaving.is_none()).map(|held| held.lease.pid);
+        match holder {
+            Some(holder) if seat.owner.is_none_or(|owner| owner.pid != holder) => {
+                self.rotation.push(&mut self.cores, core);
+            }
+            _ => self.rotation.remove(&mut self.cores, core),
+        }
+    }
+
+    /// Tells a running process of vcores that were preempted and got no core.
+    fn report_preempted(&mut self, pid: Pid, out: &mut Outbox) {
+        loop {
+            let Some(gang) = self.table.by_pid_mut(pid).and_then(|it| it.gang.as_mut()) else {
+                return;
+            };
+            let Some(online) = gang.first(Place::Online) else { return };
+            let Some(vcore) = gang.first(Place::Preempted) else { return };
+            if !self.spend() {
+                return self.queue_work(pid);
+            }
+            let gang = self.table.at_mut(pid).gang.as_mut();
+            gang.expect("it had one above").move_to_head(vcore, Place::Inactive);
+            let event = Event { kind: kind::VCORE_PREEMPTED, value: u64::from(vcore.0) };
+            self.post(pid, online, event, out);
+        }
+    }
+
+    /// Takes cores that a process has a right to from those to whom they are lent.
+    fn reclaim(&mut self, pid: Pid, out: &mut Outbox) {
+        let Some(process) = self.table.by_pid(pid).filter(|it| !it.provisioned.is_empty()) else {
+            return;
+        };
+        if process.gang.as_ref().and_then(|gang| gang.next_to_start()).is_none() {
+            return;
+        }
+        let lent = process.provisioned.without(&process.pinned).and(&self.leasable);
+        let coming = lent.and(&self.leaving).len();
+        let short = usize::from(shortage(process)).saturating_sub(coming);
+        let candidates = lent.without(&self.leaving).without(&self.idle);
+        for core in candidates.iter().take(short) {
+            if !self.spend() {
+                return self.queue_work(pid);
+            }
+            self.let_go(core, Leaving::Preempt, out);
+        }
+    }
+
+    /// Brings a process's place in the queue for cores in line with what it wants.
+    pub(crate) fn queue_for_cores(&mut self, pid: Pid) {
+        let Some(process) = self.table.by_pid(pid) else { return };
+        let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start()).is_some();
+        let wants = startable && shortage(process) > 0;
+        match (process.queue, wants) {
+            (Queue::None, true) => {
+                if self.core_for(pid).is_some() {
+                    // The step's budget is spent; the free cores are its all the same.
+                    return self.queue_work(pid);
+                }
+                self.table.push_back(&mut self.wanting, Chain::Queue, pid);
+                self.table.at_mut(pid).queue = Queue::Wanting;
+                if !self.sharing {
+                    self.sharing = true;
+                    self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
+                }
+            }
+            (Queue::Wanting, false) => self.unqueue(pid),
+            _ => {}
+        }
+    }
+
+    /// Takes a process out of whichever queue it waits in.
+    pub(crate) fn unqueue(&mut self, pid: Pid) {
+        let queue = core::mem::replace(&mut self.table.at_mut(pid).queue, Queue::None);
+        match queue {
+            Queue::None => {}
+            Queue::Run => self.table.unlink(&mut self.run, Chain::Queue, pid),
+            Queue::Wanting => self.table.unlink(&mut self.wanting, Chain::Queue, pid),
+        }
+    }
+
+    /// A core has nothing to do: finds somebody for it.
+    pub(crate) fn core_free(&mut self, core: CoreId, out: &mut Outbox) {
+        if core == CoreId::MANAGEMENT {
+            return self.dispatch(out);
+        }
+        let it = &self.cores[core.index()];
+        if it.state != CoreState::Online || !it.seat.is_free() {
+            return;
+        }
+        if it.stopping {
+            return out.send(core, ToCore::Stop);
+        }
+        let owner = it.seat.owner.map(|owner| owner.pid);
+        let waits = |pid: &Pid| self.table.at(*pid).queue == Queue::Wanting;
+        let Some(pid) = owner.filter(waits).or_else(|| self.wanting.first()) else {
+            self.idle.insert(core);
+            return;
+        };
+        self.unqueue(pid);
+        if !self.grant(core, pid, out) {
+            self.idle.insert(core);
+        }
+        self.consider(pid, out);
+    }
+
+    /// A quantum is over: one core changes hands if somebody waits.
+    pub(crate) fn on_share(&mut self, out: &mut Outbox) {
+        let Some(waiting) = self.wanting.first() else {
+            self.sharing = false;
+            return;
+        };
+        self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
+        let Some(core) = self.rotation.first() else { return };
+        let holder = self.cores[core.index()].seat.held.map(|held| held.lease.pid);
+        let online = |pid: Pid| {
+            self.table
+                .at(pid)
+                .gang
+                .as_ref()
+                .map_or(0, |gang: &alloc::boxed::Box<Gang>| gang.count(Place::Online))
+        };
+        if holder.is_some_and(|holder| online(holder) > online(waiting)) {
+            self.let_go(core, Leaving::Preempt, out);
+        } else {
+            self.rotation.push(&mut self.cores, core);
+            self.unqueue(waiting);
+            self.queue_for_cores(waiting);
+        }
+    }
+
+    /// Changes how many cores a process wants; returns how many that are at most.
+    pub(crate) fn want(&mut self, pid: Pid, wanted: u16, out: &mut Outbox) -> Outcome {
+        let Some(gang) = self.table.by_pid_mut(pid).and_then(|it| it.gang.as_mut()) else {
+            return Outcome::INVALID;
+        };
+        gang.wanted = wanted.min(gang.max());
+        let accepted = i32::from(gang.wanted);
+        self.consider(pid, out);
+        Outcome(accepted)
+    }
+
+    /// Gives the right to a core to a process, or to nobody.
+    pub(crate) fn provision(&mut self, core: CoreId, to: Option<Pid>, out: &mut Outbox) -> Outcome {
+        if core == CoreId::MANAGEMENT {
+            return Outcome::BUSY;
+        }
+        if self.cores.get(core.index()).is_none_or(|it| it.state == CoreState::Absent) {
+            return Outcome::NO_CORE;
+        }
+        let to = match to.map(|pid| self.table.by_pid(pid).filter(|it| !it.is_dying())) {
+            Some(None) => return Outcome::NO_PROCESS,
+            Some(Some(process)) => Some(process.id),
+            None => None,
+        };
+        self.take_right(core);
+        if let Some(to) = to {
+            self.cores[core.index()].seat.owner = Some(to);
+            self.provisioned.insert(core);
+            self.table.at_mut(to.pid).provisioned.insert(core);
+        }
+        self.take_turn(core);
+        if let Some(to) = to {
+            self.consider(to.pid, out);
+        }
+        Outcome::OK
+    }
+
+    /// Nobody has a right to this core any more.
+    pub(crate) fn take_right(&mut self, core: CoreId) {
+        let Some(owner) = self.cores[core.index()].seat.owner.take() else { return };
+        self.provisioned.remove(core);
+        self.table.at_mut(owner.pid).provisioned.remove(core);
+        self.take_turn(core);
+    }
+
+    /// A core is online and free: it can be leased.
+    pub(crate) fn open_for_lease(&mut self, core: CoreId, out: &mut Outbox) {
+        if core != CoreId::MANAGEMENT {
+            self.leasable.insert(core);
+        }
+        self.core_free(core, out);
+    }
+
+    /// A core can't be leased from now on.
+    pub(crate) fn close_for_lease(&mut self, core: CoreId) {
+        self.leasable.remove(core);
+        self.idle.remove(core);
+    }
+
+    /// Cores that can be leased and are not.
+    #[must_use]
+    pub fn idle_cores(&self) -> CoreSet {
+        self.idle
+    }
+}

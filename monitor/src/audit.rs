@@ -1,0 +1,186 @@
+//! Checks that the coordinator's state holds together, for simulations and tests: it walks over
+//! everything.
+
+use crate::allocation::shortage;
+use crate::coordinator::Coordinator;
+use crate::core_set::CoreSet;
+use crate::cores::{Core, CoreState};
+use crate::gang::Place;
+use crate::lease::process_of;
+use crate::lifecycle::State;
+use crate::process::{Demise, Process, Queue};
+use crate::table::{Chain, List};
+use alloc::vec::Vec;
+use proto::id::{CoreId, Pid};
+
+/// A rule that does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// The rule, as a sentence.
+    pub rule: &'static str,
+    /// The process that it does not hold for.
+    pub pid: Option<Pid>,
+    /// The core that it does not hold for.
+    pub core: Option<CoreId>,
+}
+
+type Audit = Result<(), Broken>;
+
+fn core_rule(core: CoreId, holds: bool, rule: &'static str) -> Audit {
+    if holds { Ok(()) } else { Err(Broken { rule, pid: None, core: Some(core) }) }
+}
+
+fn process_rule(process: &Process, holds: bool, rule: &'static str) -> Audit {
+    if holds { Ok(()) } else { Err(Broken { rule, pid: Some(process.id.pid), core: None }) }
+}
+
+impl Coordinator {
+    /// Checks every rule about cores, processes, vcores and queues.
+    ///
+    /// # Errors
+    /// The first rule that does not hold.
+    pub fn audit(&self) -> Result<(), Broken> {
+        for (core, it) in (0..).map(CoreId).zip(&self.cores) {
+            self.audit_core(core, it)?;
+        }
+        for process in self.table.iter() {
+            self.audit_holdings(process)?;
+            self.audit_state(process)?;
+            self.audit_family(process)?;
+        }
+        self.audit_queues()
+    }
+
+    fn audit_core(&self, core: CoreId, it: &Core) -> Audit {
+        let rule = |holds, rule| core_rule(core, holds, rule);
+        let held = it.seat.held;
+        rule(held.is_none() || !self.idle.contains(core), "a leased core is not idle")?;
+        let leaving = held.is_some_and(|held| held.leaving.is_some());
+        rule(leaving == self.leaving.contains(core), "the set of leaving cores is exact")?;
+        if self.leasable.contains(core) {
+            let open = it.state == CoreState::Online && !it.stopping;
+            rule(open, "only a core that serves can be leased")?;
+            let used = self.idle.contains(core) || !it.seat.is_free();
+            rule(used, "I12: a core that can be leased is idle or leased")?;
+        }
+        rule(
+            self.idle.without(&self.leasable).is_empty(),
+            "only cores that can be leased are idle",
+        )?;
+        let owner = it.seat.owner.map(|owner| self.table.get(owner).is_some());
+        rule(owner != Some(false), "a core's owner exists")?;
+        rule(
+            owner.is_some() == self.provisioned.contains(core),
+            "the set of owned cores is exact",
+        )?;
+        let Some(held) = held else { return Ok(()) };
+        let Some(process) = self.table.get(process_of(held.lease)) else {
+            return rule(false, "the process of a lease exists");
+        };
+        rule(process.pinned.contains(core), "a leased core pins its process's memory")?;
+        let Some(gang) = &process.gang else {
+            return rule(core == CoreId::MANAGEMENT, "a single-core process runs on core 0");
+        };
+        let place = if leaving { Place::Leaving } else { Place::Online };
+        let vcore = gang.get(held.lease.vcore);
+        rule(gang.place(held.lease.vcore) == Some(place), "a leased vcore is on its list")?;
+        rule(vcore.is_some_and(|it| it.core == core), "I1: a vcore is on one core")?;
+        let saving = held.from.is_none_or(|(from, _)| gang.place(from) == Some(Place::Saving));
+        rule(saving, "I6: a vcore that is not saved cannot be started")
+    }
+
+    fn audit_holdings(&self, process: &Process) -> Audit {
+        let rule = |holds, rule| process_rule(process, holds, rule);
+        let mine =
+            |it: &Core| it.seat.held.is_some_and(|held| process_of(held.lease) == process.id);
+        let mut held = CoreSet::EMPTY;
+        for (core, _) in (0..).map(CoreId).zip(&self.cores).filter(|(_, it)| mine(it)) {
+            held.insert(core);
+        }
+        rule(held == process.pinned, "I8: memory is pinned by exactly the cores that have it")?;
+        rule(process.lost.without(&held).is_empty(), "a core that is lost still pins")?;
+        let Some(gang) = &process.gang else { return Ok(()) };
+        let count = |place| usize::from(gang.count(place));
+        let on_cores = count(Place::Online) + count(Place::Leaving);
+        rule(on_cores == held.len(), "I3: as many vcores have cores as cores are held")?;
+        let places =
+            [Place::Online, Place::Leaving, Place::Saving, Place::Preempted, Place::Inactive];
+        let mut total = 0;
+        for place in places {
+            rule(gang.on(place).count() == count(place), "a list's count is exact")?;
+            rule(gang.on(place).all(|it| gang.place(it) == Some(place)), "I2: one list a vcore")?;
+            total += count(place);
+        }
+        rule(total == usize::from(gang.max()), "I2: every vcore is on a list")?;
+        let reported = count(Place::Online) == 0 || count(Place::Preempted) == 0;
+        rule(reported || process.working || process.is_dying(), "I2: online xor preempted")?;
+        let urgent = gang.urgent.is_none() || count(Place::Online) == 0;
+        rule(urgent, "no vcore is urgent while one is online")
+    }
+
+    fn audit_state(&self, process: &Process) -> Audit {
+        let rule = |holds, rule| process_rule(process, holds, rule);
+        let cores = process.pinned.len();
+        let many = process.gang.is_some();
+        match process.state() {
+            State::Created => rule(cores == 0 && !many, "a process that never ran has no core"),
+            State::RunnableS => {
+                rule(process.queue == Queue::Run, "a runnable process is in the run queue")?;
+                rule(cores == 0 && !many, "a runnable process has no core")
+            }
+            State::RunningS => rule(cores == 1 && !many, "a running process has one core"),
+            State::Waiting => rule(cores == 0, "I4: a waiting process has no core"),
+            State::RunnableM => rule(cores == 0 && many, "a preempted process has no core"),
+            State::RunningM => rule(cores > 0 && many, "I5: a running process has a core"),
+            State::Dying | State::DyingAbort => {
+                rule(process.queue == Queue::None, "a dying process waits for nothing")?;
+                rule(process.demise != Demise::None, "a dying process is being destroyed")
+            }
+        }
+    }
+
+    fn audit_family(&self, process: &Process) -> Audit {
+        let rule = |holds, rule| process_rule(process, holds, rule);
+        let children = self.walk(process.children, Chain::Sibling);
+        let ended = self.walk(process.ended_children, Chain::Sibling);
+        let count = children.len() + ended.len();
+        rule(count == usize::from(process.child_count), "the count of children is exact")?;
+        let is_child = |pid: &Pid| self.table.at(*pid).parent == Some(process.id);
+        rule(children.iter().chain(&ended).all(is_child), "children know their parent")?;
+        let over = |pid: &Pid| self.table.at(*pid).demise == Demise::Ended;
+        rule(ended.iter().all(over), "I11: a child to be reaped has ended")?;
+        let kept = |pid: &Pid| !self.table.at(*pid).reaped;
+        rule(children.iter().chain(&ended).all(kept), "I11: a child is reaped once")
+    }
+
+    fn audit_queues(&self) -> Audit {
+        for pid in self.walk(self.run, Chain::Queue) {
+            let process = self.table.at(pid);
+            process_rule(
+                process,
+                process.state() == State::RunnableS,
+                "the run queue is runnable",
+            )?;
+        }
+        let waiting = self.walk(self.wanting, Chain::Queue);
+        for &pid in &waiting {
+            let process = self.table.at(pid);
+            process_rule(process, process.queue == Queue::Wanting, "the queue for cores is exact")?;
+            process_rule(process, shortage(process) > 0, "who waits for a core is short of one")?;
+            let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start());
+            process_rule(process, startable.is_some(), "who waits for a core can run a vcore")?;
+        }
+        let conserving = waiting.is_empty() || self.idle.is_empty() || !self.work.is_empty();
+        core_rule(CoreId(0), conserving, "no core is idle while a process waits for one")?;
+        for core in self.rotation.all(&self.cores) {
+            let held = self.cores[core.index()].seat.held;
+            let staying = held.is_some_and(|held| held.leaving.is_none());
+            core_rule(core, staying, "a core in the rotation is leased")?;
+        }
+        core_rule(CoreId(0), self.counters.illegal == 0, "no illegal transition was tried")
+    }
+
+    fn walk(&self, list: List, chain: Chain) -> Vec<Pid> {
+        core::iter::successors(list.first(), |&pid| self.table.next(chain, pid)).collect()
+    }
+}

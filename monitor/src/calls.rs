@@ -1,0 +1,185 @@
+//! Requests of processes, taken apart: who asks, whether they may, and what comes of it.
+
+use crate::coordinator::Coordinator;
+use crate::death::FAULTED;
+use crate::input::Control;
+use crate::lease::process_of;
+use crate::lifecycle::State;
+use crate::output::{Event as Told, Outbox};
+use proto::call::{Call, Outcome};
+use proto::event::Event;
+use proto::id::{CoreId, Lease, Pid, VcoreId};
+use proto::message::ToMonitor;
+
+impl Coordinator {
+    /// A message about a lease, or a request.
+    pub(crate) fn on_process_message(
+        &mut self,
+        core: CoreId,
+        message: ToMonitor,
+        out: &mut Outbox,
+    ) {
+        match message {
+            ToMonitor::Started { lease } => self.on_started(core, lease, out),
+            ToMonitor::Preempted { lease } => self.on_let_go(core, lease, true, out),
+            ToMonitor::Released { lease } => self.on_let_go(core, lease, false, out),
+            ToMonitor::Notified { lease, count } => self.on_notified(core, lease, count, out),
+            ToMonitor::Stale { kind, lease } => self.on_stale(core, kind, lease, out),
+            ToMonitor::Yield { lease, seen, wanted, flags } => {
+                self.on_yield(core, lease, seen, (wanted, flags), out);
+            }
+            ToMonitor::ChangeVcore { lease, to, flags } => {
+                self.on_change_vcore(core, lease, to, flags, out);
+            }
+            ToMonitor::ChangeToM { lease } => self.on_change_to_many(core, lease, out),
+            ToMonitor::Fault { lease, .. } => self.on_end(core, lease, FAULTED, out),
+            ToMonitor::Exit { lease, code } => self.on_end(core, lease, Outcome(code), out),
+            request => self.on_call(core, request, out),
+        }
+    }
+
+    /// A vcore that cannot go on, or does not want to, ends its process.
+    fn on_end(&mut self, core: CoreId, lease: Lease, code: Outcome, out: &mut Outbox) {
+        if self.requester(core, lease).is_some() {
+            self.destroy(lease.pid, code, out);
+        }
+    }
+
+    fn on_call(&mut self, core: CoreId, request: ToMonitor, out: &mut Outbox) {
+        match request {
+            ToMonitor::Poke { call, wanted } => {
+                self.answer(call, out, |it, pid, out| it.want(pid, wanted, out));
+            }
+            ToMonitor::Run { call, pid } => {
+                self.answer(call, out, |it, caller, out| it.run_process(Some(caller), pid, out));
+            }
+            ToMonitor::Destroy { call, pid, code } => {
+                let code = Outcome(code);
+                self.answer(call, out, |it, caller, out| it.kill(Some(caller), pid, code, out));
+            }
+            ToMonitor::NotifyProcess { call, pid, event, value } => {
+                let event = Event { kind: event, value };
+                self.answer(call, out, |it, caller, out| it.signal(Some(caller), pid, event, out));
+            }
+            ToMonitor::NotifyVcore { call, vcore, event, value } => {
+                let event = Event { kind: event, value };
+                self.answer(call, out, |it, pid, out| it.notify_own(pid, vcore, event, out));
+            }
+            ToMonitor::Provision { call, pid, core } => {
+                self.answer(call, out, |it, caller, out| it.hand_on(caller, pid, core, out));
+            }
+            ToMonitor::Wait { call, pid, flags } => {
+                if self.caller(&call).is_some() {
+                    self.on_wait(call, pid, flags, out);
+                }
+            }
+            _ => self.count_unexpected(core),
+        }
+    }
+
+    /// The process that made a call, if it lives.
+    pub(crate) fn caller(&mut self, call: &Call) -> Option<Pid> {
+        let id = process_of(call.lease);
+        let alive = self.table.get(id).is_some_and(|it| !it.is_dying());
+        if !alive {
+            self.counters.stale += 1;
+        }
+        alive.then_some(id.pid)
+    }
+
+    /// Answers a call at once with what `serve` says.
+    fn answer(
+        &mut self,
+        call: Call,
+        out: &mut Outbox,
+        serve: impl FnOnce(&mut Self, Pid, &mut Outbox) -> Outcome,
+    ) {
+        let Some(pid) = self.caller(&call) else { return };
+        let outcome = serve(self, pid, out);
+        self.complete(pid, call, outcome, 0, out);
+    }
+
+    /// The target of a request, if it lives and the actor may control it. The console may always.
+    fn target(&self, actor: Option<Pid>, pid: Pid) -> Result<State, Outcome> {
+        let target = self.table.by_pid(pid).filter(|it| !it.reaped);
+        let state = target.ok_or(Outcome::NO_PROCESS)?.state();
+        let allowed = actor.is_none_or(|actor| self.controls(actor, pid));
+        if allowed { Ok(state) } else { Err(Outcome::NOT_PERMITTED) }
+    }
+
+    fn run_process(&mut self, actor: Option<Pid>, pid: Pid, out: &mut Outbox) -> Outcome {
+        match self.target(actor, pid) {
+            Ok(State::Created) => {
+                self.wake_single(pid, out);
+                Outcome::OK
+            }
+            Ok(_) => Outcome::INVALID,
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn kill(&mut self, actor: Option<Pid>, pid: Pid, code: Outcome, out: &mut Outbox) -> Outcome {
+        match self.target(actor, pid) {
+            Ok(_) => {
+                self.destroy(pid, code, out);
+                Outcome::OK
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn signal(&mut self, actor: Option<Pid>, pid: Pid, event: Event, out: &mut Outbox) -> Outcome {
+        match self.target(actor, pid) {
+            Ok(State::Created) => Outcome::INVALID,
+            Ok(_) => {
+                self.post(pid, VcoreId(0), event, out);
+                Outcome::OK
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    fn notify_own(&mut self, pid: Pid, vcore: VcoreId, event: Event, out: &mut Outbox) -> Outcome {
+        let process = self.table.at(pid);
+        let vcores = process.gang.as_ref().map_or(1, |gang| gang.max());
+        if vcore.0 >= vcores {
+            return Outcome::INVALID;
+        }
+        out.push(crate::Output::Post { process: process.id, vcore, event });
+        self.notify(pid, vcore, out);
+        Outcome::OK
+    }
+
+    /// A process hands the right to one of its own cores on.
+    fn hand_on(&mut self, actor: Pid, to: Pid, core: CoreId, out: &mut Outbox) -> Outcome {
+        if to != Pid(0)
+            && let Err(outcome) = self.target(Some(actor), to)
+        {
+            return outcome;
+        }
+        let own = self.table.at(actor).provisioned.contains(core);
+        if own || core == CoreId::MANAGEMENT || core.index() >= self.cores.len() {
+            self.provision(core, (to != Pid(0)).then_some(to), out)
+        } else {
+            Outcome::NOT_PERMITTED
+        }
+    }
+
+    /// The console asks for something about processes.
+    pub(crate) fn on_control(&mut self, control: Control, out: &mut Outbox) {
+        let outcome = match control {
+            Control::Run { pid } => self.run_process(None, pid, out),
+            Control::Kill { pid, code } => self.kill(None, pid, code, out),
+            Control::Notify { pid, event } => self.signal(None, pid, event, out),
+            Control::Provision { core, to } => self.provision(core, to, out),
+            Control::Preempt { core, warning } => {
+                if self.preempt(core, warning, out) {
+                    Outcome::OK
+                } else {
+                    Outcome::NO_CORE
+                }
+            }
+        };
+        out.tell(Told::Controlled { control, outcome });
+    }
+}

@@ -1,0 +1,146 @@
+//! Making processes, and waiting for their end.
+
+use crate::config::Policy;
+use crate::coordinator::Coordinator;
+use crate::output::{Event as Told, Outbox, Output};
+use crate::process::{ChildWait, Demise, Name, Process, ProcessId};
+use crate::table::Chain;
+use proto::call::{Call, NO_HANG, Outcome};
+use proto::id::Pid;
+
+/// The longest chain of ancestors.
+pub(crate) const MAX_DEPTH: u8 = 64;
+
+impl Coordinator {
+    /// May `actor` control `target`? A process controls itself and its descendants.
+    pub(crate) fn controls(&self, actor: Pid, target: Pid) -> bool {
+        if self.config.policy == Policy::DenyAll {
+            return false;
+        }
+        let mut at = self.table.by_pid(target);
+        while let Some(process) = at {
+            if process.id.pid == actor {
+                return true;
+            }
+            at = process.parent.and_then(|parent| self.table.get(parent));
+        }
+        false
+    }
+
+    /// Makes a process whose address space lies ready, for a process or (without one) for the console.
+    pub(crate) fn on_spawn(
+        &mut self,
+        caller: Option<Call>,
+        name: Name,
+        root: u64,
+        out: &mut Outbox,
+    ) {
+        let parent = match caller.map(|call| self.caller(&call)) {
+            None => None,
+            Some(Some(parent)) => Some(parent),
+            // The parent has died meanwhile.
+            Some(None) => return out.push(Output::Discard { root }),
+        };
+        match (self.make(parent, name, root), caller) {
+            (Some(made), Some(call)) => {
+                let outcome = Outcome(i32::from(made.pid.0));
+                self.complete(call.lease.pid, call, outcome, 0, out);
+            }
+            (Some(made), None) => out.tell(Told::Spawned { process: made }),
+            (None, caller) => {
+                out.push(Output::Discard { root });
+                match caller {
+                    Some(call) => self.complete(call.lease.pid, call, Outcome::AGAIN, 0, out),
+                    None => out.tell(Told::SpawnRefused),
+                }
+            }
+        }
+    }
+
+    fn make(&mut self, parent: Option<Pid>, name: Name, root: u64) -> Option<ProcessId> {
+        let of_parent = match parent {
+            None => None,
+            Some(parent) => {
+                let it = self.table.at(parent);
+                if it.child_count >= self.config.max_children || it.depth >= MAX_DEPTH {
+                    return None;
+                }
+                Some((it.id, it.depth))
+            }
+        };
+        let made = self.table.insert(name, root)?;
+        if let Some((parent, depth)) = of_parent {
+            let child = self.table.at_mut(made.pid);
+            child.parent = Some(parent);
+            child.depth = depth + 1;
+            let mut children = self.table.at(parent.pid).children;
+            self.table.push_back(&mut children, Chain::Sibling, made.pid);
+            let parent = self.table.at_mut(parent.pid);
+            parent.children = children;
+            parent.child_count += 1;
+        }
+        Some(made)
+    }
+
+    pub(crate) fn on_wait(&mut self, call: Call, pid: Pid, flags: u8, out: &mut Outbox) {
+        let parent = call.lease.pid;
+        let process = self.table.at(parent);
+        let is_child = |it: &&Process| it.parent == Some(process.id);
+        let any_left = match pid {
+            Pid(0) => process.child_count > 0,
+            pid => self.table.by_pid(pid).filter(is_child).is_some(),
+        };
+        let outcome = if !any_left {
+            Outcome::NO_CHILD
+        } else if let Some(child) = self.ended_child(parent, pid) {
+            return self.reap(parent, child, call, out);
+        } else if flags & NO_HANG != 0 {
+            Outcome::OK
+        } else {
+            let free = self.table.at_mut(parent).waits.iter_mut().find(|wait| wait.is_none());
+            match free {
+                Some(free) => {
+                    *free = Some(ChildWait { call, pid });
+                    return;
+                }
+                None => Outcome::AGAIN,
+            }
+        };
+        self.complete(parent, call, outcome, 0, out);
+    }
+
+    /// A child of `parent` that has ended: that one, or (0) the first.
+    fn ended_child(&self, parent: Pid, pid: Pid) -> Option<Pid> {
+        match pid {
+            Pid(0) => self.table.at(parent).ended_children.first(),
+            pid => self.table.by_pid(pid).filter(|it| it.demise == Demise::Ended).map(|_| pid),
+        }
+    }
+
+    /// Answers all waits of a process that can be answered.
+    pub(crate) fn answer_waits(&mut self, parent: Pid, out: &mut Outbox) {
+        for at in 0..self.table.at(parent).waits.len() {
+            let Some(ChildWait { call, pid }) = self.table.at_mut(parent).waits[at].take() else {
+                continue;
+            };
+            // Reaping below answers others, which then are gone from the list.
+            self.on_wait(call, pid, 0, out);
+        }
+    }
+
+    fn reap(&mut self, parent: Pid, child: Pid, call: Call, out: &mut Outbox) {
+        let mut ended = self.table.at(parent).ended_children;
+        self.table.unlink(&mut ended, Chain::Sibling, child);
+        let process = self.table.at_mut(parent);
+        process.ended_children = ended;
+        process.child_count -= 1;
+        let gone = self.table.at_mut(child);
+        gone.parent = None;
+        gone.reaped = true;
+        let code = gone.exit.map_or(0, |code| code.0);
+        self.free_if_over(child, out);
+        let value = u64::from(code.cast_unsigned());
+        self.complete(parent, call, Outcome(i32::from(child.0)), value, out);
+        self.answer_waits(parent, out);
+    }
+}

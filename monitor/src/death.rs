@@ -1,0 +1,155 @@
+//! The end of a process: a list of steps in a fixed order, each repeated until it has nothing left to
+//! do, so that it can be interrupted anywhere and started again.
+//!
+//! Take its cores, set its children free, close its handles (DYING), abort its waits and give back what
+//! it holds (DYING_ABORT); when the last core has let go tell the parent; when the parent has asked and
+//! no core can have the address space loaded, free the memory.
+
+use crate::coordinator::Coordinator;
+use crate::gang::Place;
+use crate::lifecycle::{State, Trigger};
+use crate::output::{Outbox, Output};
+use crate::process::{Demise, MAX_WAITS};
+use crate::seat::Leaving;
+use crate::table::Chain;
+use proto::call::Outcome;
+use proto::event::{Event, kind};
+use proto::id::{CoreId, Pid, VcoreId};
+
+/// Exit code of a process that an exception ended.
+pub const FAULTED: Outcome = Outcome(1337);
+/// Exit code of a process that was on a core when the core was lost.
+pub const LOST_CORE: Outcome = Outcome(1338);
+
+impl Coordinator {
+    /// Destroys a process. Does nothing when it is being destroyed already: the first exit code counts.
+    pub(crate) fn destroy(&mut self, pid: Pid, code: Outcome, out: &mut Outbox) {
+        let process = self.table.at_mut(pid);
+        if process.is_dying() {
+            return;
+        }
+        process.exit = Some(code);
+        process.demise = Demise::Revoke;
+        self.unqueue(pid);
+        self.follow(pid, Trigger::Kill);
+        self.continue_demise(pid, out);
+    }
+
+    /// Goes on with destroying a process, as far as this step's budget and its cores allow.
+    pub(crate) fn continue_demise(&mut self, pid: Pid, out: &mut Outbox) {
+        loop {
+            let Some(process) = self.table.by_pid(pid) else { return };
+            let (done, next) = match process.demise {
+                Demise::None => return,
+                Demise::Revoke => (self.revoke_all(pid, out), Demise::Disown),
+                Demise::Disown => (self.disown_children(pid, out), Demise::Abort),
+                Demise::Abort => (self.abort_waits(pid), Demise::Cores),
+                Demise::Cores if !process.is_off_all_cores() => return,
+                Demise::Cores => (true, Demise::Ended),
+                Demise::Ended => return self.free_if_over(pid, out),
+            };
+            if !done {
+                return self.queue_work(pid);
+            }
+            let process = self.table.at_mut(pid);
+            process.demise = next;
+            if next == Demise::Ended {
+                self.tell_parent(pid, out);
+            }
+        }
+    }
+
+    /// Tells all its cores to let go. Those that were told before need not be told again.
+    fn revoke_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        loop {
+            let process = self.table.at(pid);
+            let core = match &process.gang {
+                Some(gang) => {
+                    gang.first(Place::Online).and_then(|it| gang.get(it)).map(|it| it.core)
+                }
+                None => self.single_core_of(pid),
+            };
+            let Some(core) = core else { return true };
+            if !self.spend() {
+                return false;
+            }
+            self.let_go(core, Leaving::Killed, out);
+        }
+    }
+
+    fn single_core_of(&self, pid: Pid) -> Option<CoreId> {
+        let held = self.cores[0].seat.held?;
+        (held.lease.pid == pid && held.leaving.is_none()).then_some(CoreId::MANAGEMENT)
+    }
+
+    /// Its children have no parent any more; nobody will ask for the codes of those that have ended.
+    fn disown_children(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        loop {
+            let process = self.table.at_mut(pid);
+            let mut list = process.children;
+            let mut ended = process.ended_children;
+            let Some(child) = list.first().or_else(|| ended.first()) else { return true };
+            if !self.spend() {
+                return false;
+            }
+            let from = if list.is_empty() { &mut ended } else { &mut list };
+            self.table.unlink(from, Chain::Sibling, child);
+            let process = self.table.at_mut(pid);
+            (process.children, process.ended_children) = (list, ended);
+            process.child_count -= 1;
+            let orphan = self.table.at_mut(child);
+            orphan.parent = None;
+            if orphan.demise == Demise::Ended {
+                orphan.reaped = true;
+                self.free_if_over(child, out);
+            }
+        }
+    }
+
+    fn abort_waits(&mut self, pid: Pid) -> bool {
+        if self.table.at(pid).state() == State::Dying {
+            self.follow(pid, Trigger::Abort);
+        }
+        // Its memory is going, so nobody is left to be told that they were interrupted.
+        self.table.at_mut(pid).waits = [None; MAX_WAITS];
+        while let Some(core) = self.table.at(pid).provisioned.at_or_after(CoreId(0)) {
+            if !self.spend() {
+                return false;
+            }
+            self.take_right(core);
+        }
+        true
+    }
+
+    fn tell_parent(&mut self, pid: Pid, out: &mut Outbox) {
+        let process = self.table.at(pid);
+        let parent = process.parent.filter(|&parent| self.table.get(parent).is_some());
+        let Some(parent) = parent else {
+            self.table.at_mut(pid).reaped = true;
+            return;
+        };
+        let it = self.table.at_mut(parent.pid);
+        let (mut children, mut ended) = (it.children, it.ended_children);
+        self.table.unlink(&mut children, Chain::Sibling, pid);
+        self.table.push_back(&mut ended, Chain::Sibling, pid);
+        let it = self.table.at_mut(parent.pid);
+        (it.children, it.ended_children) = (children, ended);
+        let event = Event { kind: kind::CHILD_ENDED, value: u64::from(pid.0) };
+        self.post(parent.pid, VcoreId(0), event, out);
+        self.answer_waits(parent.pid, out);
+    }
+
+    /// Frees the memory when nobody will ask for the exit code, and no core can have it loaded.
+    pub(crate) fn free_if_over(&mut self, pid: Pid, out: &mut Outbox) {
+        let process = self.table.at(pid);
+        if process.demise != Demise::Ended || !process.reaped || !process.pinned.is_empty() {
+            return;
+        }
+        let (process, root, working) = (process.id, process.root, process.working);
+        if working {
+            self.table.unlink(&mut self.work, Chain::Work, pid);
+        }
+        out.push(Output::FreeSpace { process, root });
+        self.table.remove(pid);
+    }
+}

@@ -1,0 +1,222 @@
+//! The vcores of a many-core process: each on exactly one list.
+//!
+//! - *online*: has a core and keeps it. Their number is what the process is granted.
+//! - *leaving*: its core was told to let go and has not said that it has. Still on the core's map.
+//! - *saving*: it gave its core to another vcore, and the core has not said that it is saved.
+//! - *preempted*: saved when all others went too; restarted first.
+//! - *inactive*: may be started at any time, last left first.
+
+use alloc::boxed::Box;
+use proto::id::{CoreId, VcoreId};
+
+const NONE: u16 = u16::MAX;
+
+/// The list that a vcore is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// Has a core and keeps it.
+    Online,
+    /// Its core was told to let go.
+    Leaving,
+    /// Another vcore got its core; its context is being saved.
+    Saving,
+    /// Saved; restarted before any inactive one.
+    Preempted,
+    /// May be started.
+    Inactive,
+}
+
+const PLACES: usize = 5;
+
+/// One vcore.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Vcore {
+    place: Place,
+    prev: u16,
+    next: u16,
+    /// Where it is online or leaving.
+    pub(crate) core: CoreId,
+    /// Notifies routed to it, ever.
+    pub(crate) notified: u32,
+    /// Clock ticks on cores up to when it last left one.
+    pub(crate) ticks: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ends {
+    head: u16,
+    tail: u16,
+    count: u16,
+}
+
+/// All vcores of a process, and what it asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Gang {
+    vcores: Box<[Vcore]>,
+    lists: [Ends; PLACES],
+    /// How many cores the process wants.
+    pub(crate) wanted: u16,
+    /// The vcore that must be started first, because an event waits in its mailbox.
+    pub(crate) urgent: Option<VcoreId>,
+    /// The core that it got last; new ones are sought nearby.
+    pub(crate) last_core: CoreId,
+}
+
+impl Gang {
+    /// Makes a gang of `count` inactive vcores, 0 to be started first, which has been notified so often.
+    pub(crate) fn new(count: u16, notified: u32) -> Self {
+        let vcore = |_| Vcore {
+            place: Place::Inactive,
+            prev: NONE,
+            next: NONE,
+            core: CoreId::MANAGEMENT,
+            notified: 0,
+            ticks: 0,
+        };
+        let mut gang = Self {
+            vcores: (0..count).map(vcore).collect(),
+            lists: [Ends { head: NONE, tail: NONE, count: 0 }; PLACES],
+            wanted: 1,
+            urgent: None,
+            last_core: CoreId::MANAGEMENT,
+        };
+        (0..count).for_each(|at| gang.link_back(Place::Inactive, at));
+        gang.vcores[0].notified = notified;
+        gang
+    }
+
+    /// How many vcores the process may ever have.
+    pub(crate) fn max(&self) -> u16 {
+        u16::try_from(self.vcores.len()).expect("made of u16")
+    }
+
+    pub(crate) fn get(&self, vcore: VcoreId) -> Option<&Vcore> {
+        self.vcores.get(usize::from(vcore.0))
+    }
+
+    pub(crate) fn get_mut(&mut self, vcore: VcoreId) -> Option<&mut Vcore> {
+        self.vcores.get_mut(usize::from(vcore.0))
+    }
+
+    pub(crate) fn place(&self, vcore: VcoreId) -> Option<Place> {
+        self.get(vcore).map(|it| it.place)
+    }
+
+    pub(crate) fn count(&self, place: Place) -> u16 {
+        self.lists[place as usize].count
+    }
+
+    pub(crate) fn first(&self, place: Place) -> Option<VcoreId> {
+        let head = self.lists[place as usize].head;
+        (head != NONE).then_some(VcoreId(head))
+    }
+
+    /// The vcores on a list, in its order.
+    pub(crate) fn on(&self, place: Place) -> impl Iterator<Item = VcoreId> + '_ {
+        let mut at = self.lists[place as usize].head;
+        core::iter::from_fn(move || {
+            let found = self.vcores.get(usize::from(at))?;
+            let vcore = VcoreId(at);
+            at = found.next;
+            Some(vcore)
+        })
+    }
+
+    /// The vcore to start on the next core, if one can be: the urgent one and no other, else one that
+    /// was preempted, else the one that left last.
+    pub(crate) fn next_to_start(&self) -> Option<VcoreId> {
+        match self.urgent {
+            Some(urgent) => self.is_startable(urgent).then_some(urgent),
+            None => self.first(Place::Preempted).or_else(|| self.first(Place::Inactive)),
+        }
+    }
+
+    fn is_startable(&self, vcore: VcoreId) -> bool {
+        matches!(self.place(vcore), Some(Place::Preempted | Place::Inactive))
+    }
+
+    /// Moves a vcore to the head of another list.
+    pub(crate) fn move_to_head(&mut self, vcore: VcoreId, to: Place) {
+        self.unlink(vcore.0);
+        let head = self.lists[to as usize].head;
+        self.join(to, NONE, vcore.0);
+        self.join(to, vcore.0, head);
+        self.enter(to, vcore.0);
+    }
+
+    /// Moves a vcore to the tail of another list.
+    pub(crate) fn move_to_tail(&mut self, vcore: VcoreId, to: Place) {
+        self.unlink(vcore.0);
+        self.link_back(to, vcore.0);
+    }
+
+    fn link_back(&mut self, to: Place, at: u16) {
+        let tail = self.lists[to as usize].tail;
+        self.join(to, tail, at);
+        self.join(to, at, NONE);
+        self.enter(to, at);
+    }
+
+    fn enter(&mut self, to: Place, at: u16) {
+        self.lists[to as usize].count += 1;
+        self.vcores[usize::from(at)].place = to;
+        if to == Place::Online && self.urgent == Some(VcoreId(at)) {
+            self.urgent = None;
+        }
+    }
+
+    fn unlink(&mut self, at: u16) {
+        let Vcore { place, prev, next, .. } = self.vcores[usize::from(at)];
+        self.join(place, prev, next);
+        self.lists[place as usize].count -= 1;
+    }
+
+    /// Makes `next` follow `prev`; [`NONE`] stands for the list's own ends.
+    fn join(&mut self, list: Place, prev: u16, next: u16) {
+        match self.vcores.get_mut(usize::from(prev)) {
+            Some(it) => it.next = next,
+            None => self.lists[list as usize].head = next,
+        }
+        match self.vcores.get_mut(usize::from(next)) {
+            Some(it) => it.prev = prev,
+            None => self.lists[list as usize].tail = prev,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gang, Place};
+    use alloc::vec::Vec;
+    use proto::id::VcoreId;
+
+    fn on(gang: &Gang, place: Place) -> Vec<u16> {
+        gang.on(place).map(|vcore| vcore.0).collect()
+    }
+
+    #[test]
+    fn the_vcore_that_left_last_is_started_first() {
+        let mut gang = Gang::new(3, 0);
+        for vcore in [0, 1, 2].map(VcoreId) {
+            gang.move_to_tail(vcore, Place::Online);
+        }
+        gang.move_to_head(VcoreId(1), Place::Inactive);
+        gang.move_to_head(VcoreId(0), Place::Inactive);
+        assert_eq!(on(&gang, Place::Inactive), [0, 1]);
+        assert_eq!(on(&gang, Place::Online), [2]);
+        assert_eq!(gang.next_to_start(), Some(VcoreId(0)));
+    }
+
+    #[test]
+    fn a_preempted_vcore_goes_before_inactive_ones_and_an_urgent_one_before_all() {
+        let mut gang = Gang::new(3, 0);
+        gang.move_to_tail(VcoreId(2), Place::Preempted);
+        assert_eq!(gang.next_to_start(), Some(VcoreId(2)));
+        gang.urgent = Some(VcoreId(1));
+        assert_eq!(gang.next_to_start(), Some(VcoreId(1)));
+        gang.move_to_tail(VcoreId(1), Place::Leaving);
+        assert_eq!(gang.next_to_start(), None);
+        gang.move_to_tail(VcoreId(1), Place::Online);
+        assert_eq!(gang.urgent, None);
+    }
+}

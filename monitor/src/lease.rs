@@ -1,0 +1,238 @@
+//! Leases of cores: starting, letting go, and what cores answer.
+
+use crate::coordinator::Coordinator;
+use crate::cores::{CoreState, Timer};
+use crate::gang::Place;
+use crate::lifecycle::Trigger;
+use crate::output::{Outbox, Output};
+use crate::process::ProcessId;
+use crate::seat::{Held, Leaving};
+use proto::event::{Event, kind};
+use proto::id::{CoreId, Lease, Pid, VcoreId};
+use proto::message::{ToCore, tag};
+
+pub(crate) fn process_of(lease: Lease) -> ProcessId {
+    ProcessId { pid: lease.pid, generation: lease.generation }
+}
+
+impl Coordinator {
+    /// Gives a free core to a vcore, or the management core to a single-core process.
+    pub(crate) fn start(&mut self, core: CoreId, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+        let now = self.now;
+        let process = self.table.at_mut(pid);
+        process.pinned.insert(core);
+        let ProcessId { generation, .. } = process.id;
+        let (root, notified) = (process.root, process.notified(vcore));
+        let seat = &mut self.cores[core.index()].seat;
+        seat.epoch.0 = seat.epoch.0.wrapping_add(1);
+        let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
+        seat.held = Some(Held {
+            lease,
+            started: false,
+            from: None,
+            leaving: None,
+            notify: None,
+            told: notified,
+            warned: false,
+            since: now,
+        });
+        self.put_on_map(pid, vcore, Some(core), out);
+        out.send(core, ToCore::StartCore { lease, root, notified });
+    }
+
+    pub(crate) fn put_on_map(
+        &mut self,
+        pid: Pid,
+        vcore: VcoreId,
+        core: Option<CoreId>,
+        out: &mut Outbox,
+    ) {
+        let process = self.table.at_mut(pid);
+        if let Some(gang) = &mut process.gang {
+            out.push(Output::Map { process: process.id, vcore, core });
+            if let (Some(core), Some(it)) = (core, gang.get_mut(vcore)) {
+                it.core = core;
+                gang.last_core = core;
+            }
+        }
+    }
+
+    /// Tells a core to let go of its lease, unless it was told before.
+    pub(crate) fn let_go(&mut self, core: CoreId, why: Leaving, out: &mut Outbox) {
+        let Some(held) = &mut self.cores[core.index()].seat.held else { return };
+        if held.leaving.is_some() {
+            return;
+        }
+        held.leaving = Some(why);
+        let (lease, warned) = (held.lease, core::mem::take(&mut held.warned));
+        if warned {
+            self.cancel_timer(Timer::Warning(core));
+        }
+        if let Some(gang) = &mut self.table.at_mut(lease.pid).gang {
+            gang.move_to_tail(lease.vcore, Place::Leaving);
+        }
+        self.leaving.insert(core);
+        self.rotation.remove(&mut self.cores, core);
+        if core != CoreId::MANAGEMENT {
+            self.set_timer(Timer::LetGo(core), self.now.saturating_add(self.config.answer_timeout));
+        }
+        out.send(core, why.message(lease));
+        // Who has a right to another core may be short of one from now on, not only when this is free.
+        self.queue_for_cores(lease.pid);
+    }
+
+    /// The lease of a core, if it is the one that the core speaks of; else the message is stale.
+    pub(crate) fn held(&mut self, core: CoreId, lease: Lease) -> Option<&mut Held> {
+        let matches = self.cores[core.index()].seat.held.is_some_and(|held| held.lease == lease);
+        if !matches {
+            self.counters.stale += 1;
+            return None;
+        }
+        self.cores[core.index()].seat.held.as_mut()
+    }
+
+    /// The lease of a core whose vcore waits for the answer to a request; `None` when the message is
+    /// stale, or when a message that answers the request is on its way.
+    pub(crate) fn requester(&mut self, core: CoreId, lease: Lease) -> Option<Held> {
+        let held = *self.held(core, lease)?;
+        (held.started && held.leaving.is_none()).then_some(held)
+    }
+
+    pub(crate) fn on_started(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
+        let Some(held) = self.held(core, lease) else { return };
+        if held.started {
+            return self.count_unexpected(core);
+        }
+        held.started = true;
+        let Some((from, kept)) = held.from.take() else { return };
+        let process = self.table.at_mut(lease.pid);
+        if let Some(gang) = &mut process.gang {
+            gang.move_to_head(from, Place::Inactive);
+        }
+        if !process.is_dying() {
+            let kind = if kept { kind::VCORE_PREEMPTED } else { kind::CHECK_MESSAGES };
+            let event = Event { kind, value: u64::from(from.0) };
+            self.post(lease.pid, lease.vcore, event, out);
+            self.consider(lease.pid, out);
+        }
+    }
+
+    /// The answer may be about the vcore that ran here before a change.
+    pub(crate) fn on_notified(&mut self, core: CoreId, lease: Lease, count: u32, out: &mut Outbox) {
+        let Some(held) = &mut self.cores[core.index()].seat.held else {
+            self.counters.stale += 1;
+            return;
+        };
+        if held.notify != Some((lease.epoch, count)) {
+            self.counters.stale += 1;
+            return;
+        }
+        held.notify = None;
+        let (lease, told) = (held.lease, held.told);
+        if self.table.at(lease.pid).notified(lease.vcore) != told {
+            self.route(core, out);
+        }
+    }
+
+    /// A core says that it is free: its context saved, or dropped.
+    pub(crate) fn on_let_go(&mut self, core: CoreId, lease: Lease, saved: bool, out: &mut Outbox) {
+        let Some(held) = self.held(core, lease) else { return };
+        match held.leaving {
+            Some(why) if why.saves() == saved => {
+                self.vacate(core, out);
+                self.after_leaving(lease, why, out);
+                self.core_free(core, out);
+                self.continue_demise(lease.pid, out);
+            }
+            _ => self.count_unexpected(core),
+        }
+    }
+
+    /// A core did not hold the lease that a message named. When we think that it does, whatever ran
+    /// there is gone without having been saved.
+    pub(crate) fn on_stale(&mut self, core: CoreId, message: u8, lease: Lease, out: &mut Outbox) {
+        let Some(held) = self.held(core, lease) else { return };
+        let leaving = held.leaving;
+        match message {
+            tag::START_CORE | tag::PREEMPT | tag::DEATH => {
+                self.vacate(core, out);
+                if leaving == Some(Leaving::Yield) {
+                    self.after_leaving(lease, Leaving::Yield, out);
+                } else {
+                    self.destroy(lease.pid, crate::death::LOST_CORE, out);
+                }
+                self.core_free(core, out);
+                self.continue_demise(lease.pid, out);
+            }
+            _ => self.count_unexpected(core),
+        }
+    }
+
+    /// Takes the lease off a core that is free, and its vcore off the map.
+    pub(crate) fn vacate(&mut self, core: CoreId, out: &mut Outbox) {
+        let Some(held) = self.cores[core.index()].seat.held.take() else { return };
+        self.cancel_timer(Timer::LetGo(core));
+        self.cancel_timer(Timer::Warning(core));
+        self.leaving.remove(core);
+        self.rotation.remove(&mut self.cores, core);
+        let ticks = self.now - held.since;
+        let process = self.table.at_mut(held.lease.pid);
+        process.pinned.remove(core);
+        process.lost.remove(core);
+        let Some(gang) = &mut process.gang else {
+            process.ticks += ticks;
+            return;
+        };
+        if let Some(vcore) = gang.get_mut(held.lease.vcore) {
+            vcore.ticks += ticks;
+        }
+        gang.move_to_head(held.lease.vcore, Place::Inactive);
+        if let Some((from, _)) = held.from {
+            gang.move_to_head(from, Place::Inactive);
+        }
+        self.put_on_map(held.lease.pid, held.lease.vcore, None, out);
+    }
+
+    /// What becomes of the process whose core is free.
+    fn after_leaving(&mut self, lease: Lease, why: Leaving, out: &mut Outbox) {
+        let pid = lease.pid;
+        if self.table.at(pid).is_dying() {
+            return;
+        }
+        match why {
+            Leaving::Slice => {
+                self.follow(pid, Trigger::SliceOver);
+                self.queue_to_run(pid, out);
+            }
+            Leaving::GiveWay => {
+                self.follow(pid, Trigger::Wait);
+                self.wake_single(pid, out);
+            }
+            Leaving::Wait => {
+                self.follow(pid, Trigger::Wait);
+                if core::mem::take(&mut self.table.at_mut(pid).woken) {
+                    self.wake_single(pid, out);
+                }
+            }
+            Leaving::BecomeMany => self.become_many(pid, out),
+            Leaving::Preempt => self.after_preempt(pid, lease.vcore, out),
+            Leaving::Yield => self.after_yield(pid, out),
+            Leaving::Killed => {}
+        }
+    }
+
+    /// The core did not let go in time.
+    pub(crate) fn on_let_go_overdue(&mut self, core: CoreId, out: &mut Outbox) {
+        if self.cores[core.index()].state == CoreState::Online {
+            self.lose(core, crate::LossCause::NoAnswer, out);
+        }
+    }
+
+    /// Makes a transition that the caller has checked to be one.
+    pub(crate) fn follow(&mut self, pid: Pid, trigger: Trigger) {
+        if self.table.at_mut(pid).life.follow(trigger).is_err() {
+            debug_assert!(false, "{trigger:?} in {:?}", self.table.at(pid).state());
+            self.counters.illegal += 1;
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Many-core processes: becoming one, and what their vcores ask for.
+
+use crate::coordinator::Coordinator;
+use crate::cores::{Core, Timer};
+use crate::gang::{Gang, Place};
+use crate::lifecycle::{State, Trigger};
+use crate::output::Outbox;
+use crate::seat::{Held, Leaving};
+use alloc::boxed::Box;
+use proto::call::{KEEP, NICE, Outcome};
+use proto::event::{Event, kind};
+use proto::id::{CoreId, Lease, Pid, VcoreId};
+use proto::message::ToCore;
+
+impl Coordinator {
+    /// How many vcores a process may have: the machine's cores but the management core.
+    #[must_use]
+    pub fn max_vcores(&self) -> u16 {
+        u16::try_from(self.cores.len() - 1).expect("at most MAX_CORES")
+    }
+
+    pub(crate) fn on_change_to_many(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
+        if self.requester(core, lease).is_none() {
+            return;
+        }
+        let refusal = if self.table.at(lease.pid).state() != State::RunningS {
+            Some(Outcome::INVALID)
+        } else if self.leasable.is_empty() {
+            Some(Outcome::NO_DEVICE)
+        } else {
+            None
+        };
+        match refusal {
+            Some(outcome) => out.send(core, ToCore::Done { lease, outcome }),
+            None => self.let_go(core, Leaving::BecomeMany, out),
+        }
+    }
+
+    /// The context of a single-core process is saved as its first thread's: it is a many-core process
+    /// now. Allocates its vcores.
+    pub(crate) fn become_many(&mut self, pid: Pid, out: &mut Outbox) {
+        let max = self.max_vcores();
+        self.follow(pid, Trigger::BecomeMany);
+        let process = self.table.at_mut(pid);
+        process.gang = Some(Box::new(Gang::new(max, process.notified)));
+        self.consider(pid, out);
+    }
+
+    pub(crate) fn on_yield(
+        &mut self,
+        core: CoreId,
+        lease: Lease,
+        seen: u32,
+        asked: (u16, u8),
+        out: &mut Outbox,
+    ) {
+        let Some(held) = self.requester(core, lease) else { return };
+        let (wanted, flags) = asked;
+        if self.table.at(lease.pid).gang.is_none() {
+            return self.yield_single(lease, seen, flags, out);
+        }
+        if self.may_yield(&held, seen, wanted, flags & NICE != 0) {
+            self.let_go(core, Leaving::Yield, out);
+        } else {
+            out.send(core, ToCore::Done { lease, outcome: Outcome::AGAIN });
+        }
+        self.consider(lease.pid, out);
+    }
+
+    /// A nice yield satisfies a warning; another one must not drop below what the process wants; and
+    /// none may miss an event.
+    fn may_yield(&mut self, held: &Held, seen: u32, wanted: u16, nice: bool) -> bool {
+        let process = self.table.at_mut(held.lease.pid);
+        let notified = process.notified(held.lease.vcore);
+        let Some(gang) = &mut process.gang else { return false };
+        gang.wanted = wanted.min(gang.max());
+        let allowed = if nice { held.warned } else { gang.wanted < gang.count(Place::Online) };
+        allowed && notified == seen
+    }
+
+    /// The last vcore to leave makes the process wait, or run again when an event came meanwhile.
+    pub(crate) fn after_yield(&mut self, pid: Pid, out: &mut Outbox) {
+        if let Some(has_preempted) = self.when_off_all(pid) {
+            if has_preempted {
+                self.follow(pid, Trigger::LoseLast);
+            } else {
+                self.follow(pid, Trigger::Wait);
+                let gang = self.table.at(pid).gang.as_ref();
+                if gang.is_some_and(|gang| gang.urgent.is_some() || gang.wanted > 0) {
+                    self.wake_many(pid, out);
+                }
+            }
+        }
+        self.consider(pid, out);
+    }
+
+    /// A vcore was saved: others are told, or it will be the first to be restarted.
+    pub(crate) fn after_preempt(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+        if let Some(gang) = &mut self.table.at_mut(pid).gang {
+            gang.move_to_tail(vcore, Place::Preempted);
+        }
+        if self.when_off_all(pid).is_some() {
+            self.follow(pid, Trigger::LoseLast);
+        }
+        self.consider(pid, out);
+    }
+
+    /// `Some` when no vcore has a core any more: whether some were preempted.
+    fn when_off_all(&self, pid: Pid) -> Option<bool> {
+        let gang = self.table.at(pid).gang.as_ref()?;
+        let off = gang.count(Place::Online) == 0 && gang.count(Place::Leaving) == 0;
+        off.then(|| gang.count(Place::Preempted) > 0)
+    }
+
+    /// An event has come for a many-core process that waits.
+    pub(crate) fn wake_many(&mut self, pid: Pid, out: &mut Outbox) {
+        self.follow(pid, Trigger::WakeMany);
+        self.consider(pid, out);
+    }
+
+    pub(crate) fn on_change_vcore(
+        &mut self,
+        core: CoreId,
+        lease: Lease,
+        to: VcoreId,
+        flags: u8,
+        out: &mut Outbox,
+    ) {
+        let Some(held) = self.requester(core, lease) else { return };
+        let place = self.table.at(lease.pid).gang.as_ref().map(|gang| gang.place(to));
+        let outcome = match place {
+            None | Some(None) => Outcome::INVALID,
+            Some(Some(Place::Online)) => Outcome::BUSY,
+            Some(Some(Place::Leaving | Place::Saving)) => Outcome::AGAIN,
+            Some(Some(Place::Preempted | Place::Inactive)) => {
+                return self.change_vcore(core, held, to, flags & KEEP != 0, out);
+            }
+        };
+        out.send(core, ToCore::Done { lease, outcome });
+    }
+
+    fn change_vcore(
+        &mut self,
+        core: CoreId,
+        held: Held,
+        to: VcoreId,
+        keep: bool,
+        out: &mut Outbox,
+    ) {
+        let from = held.lease;
+        let now = self.now;
+        let process = self.table.at_mut(from.pid);
+        if let Some(gang) = &mut process.gang {
+            gang.move_to_tail(to, Place::Online);
+            gang.move_to_tail(from.vcore, Place::Saving);
+            if let Some(vcore) = gang.get_mut(from.vcore) {
+                vcore.ticks += now - held.since;
+            }
+        }
+        let notified = process.notified(to);
+        let seat = &mut self.cores[core.index()].seat;
+        seat.epoch.0 = seat.epoch.0.wrapping_add(1);
+        let lease = Lease { vcore: to, epoch: seat.epoch, ..from };
+        let from_vcore = Some((from.vcore, keep));
+        seat.held = Some(Held {
+            lease,
+            started: false,
+            from: from_vcore,
+            since: now,
+            told: notified,
+            ..held
+        });
+        self.put_on_map(from.pid, from.vcore, None, out);
+        self.put_on_map(from.pid, to, Some(core), out);
+        out.send(core, ToCore::SetContext { lease, notified });
+        self.queue_for_cores(from.pid);
+    }
+
+    /// Takes a core from a many-core process, at once or after a warning. Says whether there was
+    /// anything to take.
+    pub(crate) fn preempt(&mut self, core: CoreId, warning: u64, out: &mut Outbox) -> bool {
+        let staying = |it: &Core| it.seat.held.filter(|held| held.leaving.is_none());
+        let held = self.cores.get(core.index()).and_then(staying);
+        let Some(held) = held.filter(|_| core != CoreId::MANAGEMENT) else { return false };
+        if warning == 0 {
+            self.let_go(core, Leaving::Preempt, out);
+            return true;
+        }
+        if !held.warned {
+            self.cores[core.index()].seat.held = Some(Held { warned: true, ..held });
+            self.set_timer(Timer::Warning(core), self.now.saturating_add(warning));
+            let value = u64::from(held.lease.vcore.0);
+            let event = Event { kind: kind::PREEMPT_PENDING, value };
+            self.post(held.lease.pid, held.lease.vcore, event, out);
+        }
+        true
+    }
+
+    /// The time that a warning gave is up.
+    pub(crate) fn on_warning_over(&mut self, core: CoreId, out: &mut Outbox) {
+        self.let_go(core, Leaving::Preempt, out);
+    }
+}

@@ -1,0 +1,171 @@
+//! One process, as the coordinator knows it.
+
+use crate::core_set::CoreSet;
+use crate::gang::Gang;
+use crate::lifecycle::{Lifecycle, State};
+use crate::table::{Chain, Link, List};
+use alloc::boxed::Box;
+use proto::call::{Call, Outcome};
+use proto::id::{Generation, Pid, VcoreId};
+
+/// Names one process for ever: pids are used again, generations are not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: Pid,
+    /// Which process of that number.
+    pub generation: Generation,
+}
+
+/// A program's name: at most 20 bytes, the rest is cut off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Name {
+    bytes: [u8; Self::LEN],
+    len: u8,
+}
+
+impl Name {
+    /// The longest name in bytes.
+    pub const LEN: usize = 20;
+
+    /// Makes a name of the beginning of a text.
+    #[must_use]
+    pub fn new(text: &str) -> Self {
+        let len = text.floor_char_boundary(Self::LEN);
+        let mut bytes = [0; Self::LEN];
+        bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
+        Self { bytes, len: u8::try_from(len).expect("at most LEN") }
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("")
+    }
+}
+
+/// Calls of a process that wait, at most.
+pub const MAX_WAITS: usize = 16;
+
+/// A call that waits for a child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ChildWait {
+    pub(crate) call: Call,
+    /// For which child; 0 for any.
+    pub(crate) pid: Pid,
+}
+
+/// How far destroying a process has come. Each step is repeated until it has nothing left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Demise {
+    /// It lives.
+    None,
+    /// Tell its cores to let go.
+    Revoke,
+    /// Set its children free.
+    Disown,
+    /// Abort its waits and give back what it holds.
+    Abort,
+    /// Wait until no core runs it.
+    Cores,
+    /// The parent knows, or there is none.
+    Ended,
+}
+
+/// Queues that a process can be on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Queue {
+    None,
+    /// Single-core processes that wait for the management core.
+    Run,
+    /// Many-core processes that want a core.
+    Wanting,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Process {
+    pub(crate) id: ProcessId,
+    pub(crate) life: Lifecycle,
+    pub(crate) name: Name,
+    /// Physical address of the address space's top page table.
+    pub(crate) root: u64,
+    pub(crate) parent: Option<ProcessId>,
+    /// How many ancestors it had when it was made.
+    pub(crate) depth: u8,
+    /// Children that live, and those that have ended and wait to be reaped.
+    pub(crate) children: List,
+    pub(crate) ended_children: List,
+    pub(crate) child_count: u16,
+    pub(crate) exit: Option<Outcome>,
+    pub(crate) demise: Demise,
+    /// Nobody will ask for its exit code any more.
+    pub(crate) reaped: bool,
+    /// Notifies routed to it while single-core, ever.
+    pub(crate) notified: u32,
+    /// An event came while it was already letting go of its last core to wait.
+    pub(crate) woken: bool,
+    pub(crate) gang: Option<Box<Gang>>,
+    /// Clock ticks on the management core.
+    pub(crate) ticks: u64,
+    /// Cores that may have its address space loaded.
+    pub(crate) pinned: CoreSet,
+    /// Those of them that have fallen silent: they pin the memory, but nobody waits for them.
+    pub(crate) lost: CoreSet,
+    /// Cores that it has a right to.
+    pub(crate) provisioned: CoreSet,
+    pub(crate) waits: [Option<ChildWait>; MAX_WAITS],
+    pub(crate) queue: Queue,
+    pub(crate) working: bool,
+    pub(crate) links: [Link; Chain::COUNT],
+}
+
+impl Process {
+    pub(crate) fn new(id: ProcessId, name: Name, root: u64) -> Self {
+        Self {
+            id,
+            life: Lifecycle::new(),
+            name,
+            root,
+            parent: None,
+            depth: 0,
+            children: List::default(),
+            ended_children: List::default(),
+            child_count: 0,
+            exit: None,
+            demise: Demise::None,
+            reaped: false,
+            notified: 0,
+            woken: false,
+            gang: None,
+            ticks: 0,
+            pinned: CoreSet::EMPTY,
+            lost: CoreSet::EMPTY,
+            provisioned: CoreSet::EMPTY,
+            waits: [None; MAX_WAITS],
+            queue: Queue::None,
+            working: false,
+            links: [Link::default(); Chain::COUNT],
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.life.state()
+    }
+
+    pub(crate) fn is_dying(&self) -> bool {
+        self.state().is_dying()
+    }
+
+    /// How many notifies have been routed to a vcore (of a single-core process: 0).
+    pub(crate) fn notified(&self, vcore: VcoreId) -> u32 {
+        match &self.gang {
+            Some(gang) => gang.get(vcore).map_or(0, |it| it.notified),
+            None => self.notified,
+        }
+    }
+
+    /// Has no core that could still answer.
+    pub(crate) fn is_off_all_cores(&self) -> bool {
+        self.pinned.without(&self.lost).is_empty()
+    }
+}

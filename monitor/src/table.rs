@@ -1,0 +1,228 @@
+//! The table of processes: by pid, in constant time, and the lists that run through it.
+
+use crate::process::{Name, Process, ProcessId};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use proto::id::{Generation, Pid};
+
+const NOBODY: Pid = Pid(0);
+
+/// Which of a process's links a list runs through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Chain {
+    /// The run queue, or the queue for cores.
+    Queue,
+    /// Work to be continued.
+    Work,
+    /// The parent's children.
+    Sibling,
+}
+
+impl Chain {
+    pub(crate) const COUNT: usize = 3;
+}
+
+/// A process's place in a list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Link {
+    prev: Pid,
+    next: Pid,
+}
+
+/// The ends of a list of processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct List {
+    head: Pid,
+    tail: Pid,
+}
+
+impl List {
+    pub(crate) fn first(self) -> Option<Pid> {
+        (self.head != NOBODY).then_some(self.head)
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.head == NOBODY
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Slot {
+    /// Free; the next free one, in the order in which they came free.
+    Free(Pid),
+    Used(Box<Process>),
+}
+
+/// All processes. Slot 0 is never used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Table {
+    slots: Vec<Slot>,
+    free: List,
+    count: usize,
+    last_generation: u32,
+}
+
+impl Table {
+    /// Makes a table for at most `max` processes.
+    pub(crate) fn new(max: u16) -> Self {
+        let next = |pid: u16| if pid == 0 || pid == max { NOBODY } else { Pid(pid + 1) };
+        Self {
+            slots: (0..=max).map(|pid| Slot::Free(next(pid))).collect(),
+            free: List { head: Pid(max.min(1)), tail: Pid(max) },
+            count: 0,
+            last_generation: 0,
+        }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Makes a process under the pid that has been free for longest.
+    pub(crate) fn insert(&mut self, name: Name, root: u64) -> Option<ProcessId> {
+        let pid = self.free.first()?;
+        let generation = self.last_generation.checked_add(1)?;
+        let slot = self.slots.get_mut(usize::from(pid.0))?;
+        let Slot::Free(next) = *slot else { return None };
+        let id = ProcessId { pid, generation: Generation(generation) };
+        *slot = Slot::Used(Box::new(Process::new(id, name, root)));
+        self.free.head = next;
+        if next == NOBODY {
+            self.free.tail = NOBODY;
+        }
+        self.last_generation = generation;
+        self.count += 1;
+        Some(id)
+    }
+
+    /// Takes a process out; its pid is the last to be used again.
+    pub(crate) fn remove(&mut self, pid: Pid) {
+        let Some(slot @ Slot::Used(_)) = self.slots.get_mut(usize::from(pid.0)) else { return };
+        *slot = Slot::Free(NOBODY);
+        self.count -= 1;
+        match self.slots.get_mut(usize::from(self.free.tail.0)) {
+            Some(Slot::Free(next)) if self.free.tail != NOBODY => *next = pid,
+            _ => self.free.head = pid,
+        }
+        self.free.tail = pid;
+    }
+
+    /// The process of that pid, whichever it is.
+    pub(crate) fn by_pid(&self, pid: Pid) -> Option<&Process> {
+        match self.slots.get(usize::from(pid.0))? {
+            Slot::Used(process) => Some(process),
+            Slot::Free(_) => None,
+        }
+    }
+
+    pub(crate) fn by_pid_mut(&mut self, pid: Pid) -> Option<&mut Process> {
+        match self.slots.get_mut(usize::from(pid.0))? {
+            Slot::Used(process) => Some(process),
+            Slot::Free(_) => None,
+        }
+    }
+
+    pub(crate) fn get(&self, id: ProcessId) -> Option<&Process> {
+        self.by_pid(id.pid).filter(|process| process.id == id)
+    }
+
+    /// A process that is known to exist, because a list, a core or a wait names it.
+    pub(crate) fn at(&self, pid: Pid) -> &Process {
+        self.by_pid(pid).expect("a process that something names is in the table")
+    }
+
+    /// See [`Table::at`].
+    pub(crate) fn at_mut(&mut self, pid: Pid) -> &mut Process {
+        self.by_pid_mut(pid).expect("a process that something names is in the table")
+    }
+
+    /// All processes by pid.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Process> {
+        self.slots.iter().filter_map(|slot| match slot {
+            Slot::Used(process) => Some(&**process),
+            Slot::Free(_) => None,
+        })
+    }
+
+    pub(crate) fn next(&self, chain: Chain, pid: Pid) -> Option<Pid> {
+        let next = self.at(pid).links[chain as usize].next;
+        (next != NOBODY).then_some(next)
+    }
+
+    pub(crate) fn push_back(&mut self, list: &mut List, chain: Chain, pid: Pid) {
+        let tail = list.tail;
+        self.join(list, chain, tail, pid);
+        self.join(list, chain, pid, NOBODY);
+    }
+
+    pub(crate) fn unlink(&mut self, list: &mut List, chain: Chain, pid: Pid) {
+        let Link { prev, next } = self.at(pid).links[chain as usize];
+        self.join(list, chain, prev, next);
+        self.at_mut(pid).links[chain as usize] = Link::default();
+    }
+
+    pub(crate) fn pop_front(&mut self, list: &mut List, chain: Chain) -> Option<Pid> {
+        let first = list.first()?;
+        self.unlink(list, chain, first);
+        Some(first)
+    }
+
+    /// Makes `next` follow `prev`; [`NOBODY`] stands for the list's own ends.
+    fn join(&mut self, list: &mut List, chain: Chain, prev: Pid, next: Pid) {
+        match prev {
+            NOBODY => list.head = next,
+            prev => self.at_mut(prev).links[chain as usize].next = next,
+        }
+        match next {
+            NOBODY => list.tail = prev,
+            next => self.at_mut(next).links[chain as usize].prev = prev,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chain, List, Name, Pid, ProcessId, Table};
+
+    fn insert(table: &mut Table) -> ProcessId {
+        table.insert(Name::new("it"), 0).unwrap()
+    }
+
+    #[test]
+    fn a_pid_is_used_again_as_late_as_possible_and_a_generation_never() {
+        let mut table = Table::new(3);
+        let first = insert(&mut table);
+        assert_eq!((first.pid, first.generation.0), (Pid(1), 1));
+        table.remove(first.pid);
+        assert_eq!([insert(&mut table).pid, insert(&mut table).pid], [Pid(2), Pid(3)]);
+        let again = insert(&mut table);
+        assert_eq!((again.pid, again.generation.0), (Pid(1), 4));
+        assert_eq!(table.insert(Name::default(), 0), None);
+        assert!(table.get(first).is_none() && table.get(again).is_some());
+    }
+
+    #[test]
+    fn a_table_that_was_full_takes_processes_again() {
+        let mut table = Table::new(1);
+        for generation in 1..5 {
+            assert_eq!(insert(&mut table).generation.0, generation);
+            assert_eq!(table.count(), 1);
+            table.remove(Pid(1));
+        }
+    }
+
+    #[test]
+    fn lists_keep_their_order_when_a_middle_one_goes() {
+        let mut table = Table::new(3);
+        let mut list = List::default();
+        for _ in 0..3 {
+            let id = insert(&mut table);
+            table.push_back(&mut list, Chain::Queue, id.pid);
+        }
+        table.unlink(&mut list, Chain::Queue, Pid(2));
+        assert_eq!(table.pop_front(&mut list, Chain::Queue), Some(Pid(1)));
+        assert_eq!(table.pop_front(&mut list, Chain::Queue), Some(Pid(3)));
+        assert_eq!(table.pop_front(&mut list, Chain::Queue), None);
+        assert!(list.is_empty());
+    }
+}

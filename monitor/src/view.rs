@@ -1,0 +1,96 @@
+//! What the console and tests may know about processes.
+
+use crate::coordinator::Coordinator;
+use crate::gang::Place;
+use crate::lifecycle::State;
+use crate::process::{Demise, Name, Process, ProcessId};
+use proto::call::Outcome;
+use proto::id::{CoreId, Pid, VcoreId};
+
+/// What may be known about a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ProcessView {
+    /// Its name for ever.
+    pub id: ProcessId,
+    /// The program's name.
+    pub name: Name,
+    /// What it is doing.
+    pub state: State,
+    /// Its parent, unless it has none or was set free.
+    pub parent: Option<ProcessId>,
+    /// Is it a many-core process?
+    pub many: bool,
+    /// How many cores it wants, and how many it is granted.
+    pub wanted: u16,
+    /// See `wanted`.
+    pub granted: u16,
+    /// Its exit code, once it is being destroyed.
+    pub exit: Option<Outcome>,
+    /// It is off all cores, and its parent can reap it.
+    pub ended: bool,
+    /// Calls that wait.
+    pub waits: usize,
+}
+
+/// What may be known about a vcore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct VcoreView {
+    /// The list that it is on.
+    pub place: Place,
+    /// The core that it has, if it is online or leaving.
+    pub core: Option<CoreId>,
+    /// Clock ticks that it has spent on cores, up to when it last left one.
+    pub ticks: u64,
+}
+
+impl Coordinator {
+    /// All processes by pid, those that have ended and were reaped left out.
+    pub fn processes(&self) -> impl Iterator<Item = ProcessView> + '_ {
+        self.table.iter().filter(|it| !it.reaped).map(view)
+    }
+
+    /// The process of that pid.
+    #[must_use]
+    pub fn process(&self, pid: Pid) -> Option<ProcessView> {
+        self.table.by_pid(pid).filter(|it| !it.reaped).map(view)
+    }
+
+    /// A vcore of a many-core process.
+    #[must_use]
+    pub fn vcore(&self, pid: Pid, vcore: VcoreId) -> Option<VcoreView> {
+        let gang = self.table.by_pid(pid)?.gang.as_ref()?;
+        let it = gang.get(vcore)?;
+        let place = gang.place(vcore)?;
+        let on_core = matches!(place, Place::Online | Place::Leaving);
+        Some(VcoreView { place, core: on_core.then_some(it.core), ticks: it.ticks })
+    }
+
+    /// How many processes take a place in the table, those that have ended and still pin memory
+    /// included.
+    #[must_use]
+    pub fn process_count(&self) -> usize {
+        self.table.count()
+    }
+
+    /// Is there work that one step could not finish?
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.work.is_empty()
+    }
+}
+
+fn view(process: &Process) -> ProcessView {
+    let gang = process.gang.as_ref();
+    ProcessView {
+        id: process.id,
+        name: process.name,
+        state: process.state(),
+        parent: process.parent,
+        many: gang.is_some(),
+        wanted: gang.map_or(0, |gang| gang.wanted),
+        granted: gang.map_or(0, |gang| gang.count(Place::Online)),
+        exit: process.exit,
+        ended: process.demise == Demise::Ended,
+        waits: process.waits.iter().flatten().count(),
+    }
+}
