@@ -5,3 +5,4 @@
 #![forbid(unsafe_code)]
 
 pub mod guest;
+pub mod sim;

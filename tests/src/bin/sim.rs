@@ -1,0 +1,130 @@
+//! The protocol on the host: random runs by seed, replays with a trace, the exhaustive explorer.
+
+use clap::Parser;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+use tests::sim::random::{self, Failure, Plan};
+use tests::sim::{Action, World};
+
+/// Runs the protocol on the host.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Runs this seed and prints every action.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Runs so many seeds, from 0.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// Actions of each run.
+    #[arg(long, default_value_t = 1_000)]
+    steps: usize,
+    /// Cores, the management core included.
+    #[arg(long, default_value_t = 8)]
+    cores: usize,
+    /// Lets cores fail.
+    #[arg(long)]
+    faults: bool,
+}
+
+impl Options {
+    fn plan(&self) -> Plan {
+        Plan { cores: self.cores, steps: self.steps, faults: self.faults }
+    }
+
+    fn replay_command(&self, seed: u64) -> String {
+        let faults = if self.faults { " --faults" } else { "" };
+        let Self { steps, cores, .. } = self;
+        format!("cargo run -- sim --seed {seed} --steps {steps} --cores {cores}{faults}")
+    }
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let done = match options.seed {
+        Some(seed) => replay(&options, seed),
+        None => run_all(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn replay(options: &Options, seed: u64) -> Result<(), String> {
+    let mut step = 0;
+    let trace = |world: &World, action| {
+        println!("{step:5} {:8} {action:?}{}", world.now, what_is_taken(world, action));
+        step += 1;
+    };
+    match random::run(seed, options.plan(), trace) {
+        Ok(world) => {
+            println!("seed={seed} ok: {:?}", world.coordinator.counters());
+            Ok(())
+        }
+        Err(Failure { step, violation }) => {
+            Err(format!("seed {seed} after {step} actions: {violation}"))
+        }
+    }
+}
+
+/// The message that an action takes from a ring.
+fn what_is_taken(world: &World, action: Action) -> String {
+    let taken = match action {
+        Action::Handle(core) => world.cores[core.index()].to.iter().flatten().next().map(debug),
+        Action::Deliver(core, lane) => {
+            world.cores[core.index()].from[lane as usize].front().map(debug)
+        }
+        _ => None,
+    };
+    taken.map_or(String::new(), |message| format!(": {message}"))
+}
+
+fn debug(message: &impl std::fmt::Debug) -> String {
+    format!("{message:?}")
+}
+
+fn run_all(options: &Options) -> Result<(), String> {
+    let began = Instant::now();
+    let (next, messages) = (AtomicU64::new(0), AtomicU64::new(0));
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let failed = std::thread::scope(|scope| {
+        let work = || run_some(options, &next, &messages);
+        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
+        let results = workers.into_iter().filter_map(|it| it.join().expect("no worker panics"));
+        results.min_by_key(|(seed, _)| *seed)
+    });
+    if let Some((seed, Failure { step, violation })) = failed {
+        println!("{}", options.replay_command(seed));
+        return Err(format!("seed {seed} after {step} actions: {violation}"));
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let messages = messages.into_inner();
+    println!(
+        "seeds={} steps={} cores={} faults={} messages={messages} seconds={seconds:.1} ok",
+        options.seeds, options.steps, options.cores, options.faults
+    );
+    Ok(())
+}
+
+/// Runs seeds until there are none left, or one fails.
+fn run_some(options: &Options, next: &AtomicU64, messages: &AtomicU64) -> Option<(u64, Failure)> {
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= options.seeds {
+            return None;
+        }
+        match random::run(seed, options.plan(), |_, _| ()) {
+            Ok(world) => {
+                messages.fetch_add(world.sent, Ordering::Relaxed);
+            }
+            Err(failure) => {
+                next.store(options.seeds, Ordering::Relaxed);
+                return Some((seed, failure));
+            }
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What can happen in a world.
+
+use monitor::Input;
+use proto::id::{CoreId, Pid, VcoreId};
+use proto::message::Lane;
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// The coordinator takes the next message of a core.
+    Deliver(CoreId, Lane),
+    /// A core takes its next message.
+    Handle(CoreId),
+    /// The program on a core does something.
+    User(CoreId, Op),
+    /// The clock moves on by so many ticks, but not beyond the armed deadline.
+    Pass(u64),
+    /// The clock moves on to the armed deadline, and the coordinator is told.
+    Tick,
+    /// The coordinator goes on with unfinished work.
+    Continue,
+    /// The console or the image tells the coordinator something.
+    Tell(Input),
+    /// Something goes wrong with a core.
+    Fail(CoreId, Mishap),
+}
+
+/// What a program does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// Clears the flag and reads the mailbox of its vcore.
+    Look,
+    /// Leaves vcore context; enters it again at once when the flag is set.
+    RunThread,
+    /// Yields; as many cores are wanted from now on.
+    Yield {
+        /// How many.
+        wanted: u16,
+        /// It gives way rather than wait.
+        nice: bool,
+    },
+    /// Goes on as another vcore.
+    ChangeVcore {
+        /// As which.
+        to: VcoreId,
+        /// The context is kept.
+        keep: bool,
+    },
+    /// Becomes a many-core process.
+    ChangeToM,
+    /// Raises an exception.
+    Fault,
+    /// Ends the process.
+    Exit(i32),
+    /// Asks for cores.
+    Poke(u16),
+    /// Makes a child.
+    Spawn,
+    /// Lets a process run.
+    Run(Pid),
+    /// Ends a process.
+    Destroy(Pid, i32),
+    /// Waits for a child (0: any).
+    Wait {
+        /// For which.
+        pid: Pid,
+        /// Or else returns at once.
+        no_hang: bool,
+    },
+    /// Posts an event to a process.
+    NotifyProcess(Pid),
+    /// Posts an event to a vcore of its own process.
+    NotifyVcore(VcoreId),
+    /// Hands the right to a core on.
+    Provision(Pid, CoreId),
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mishap {
+    /// The core takes no message any more.
+    FallSilent,
+    /// It takes messages again.
+    Recover,
+    /// It panics.
+    Panic,
+    /// It joins after a start.
+    Join,
+    /// The last message about a lease that has ended arrives at the core once more.
+    ReplayToCore,
+    /// The last message about a lease that has ended arrives at the coordinator once more.
+    ReplayToMonitor,
+}

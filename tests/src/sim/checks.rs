@@ -1,0 +1,50 @@
+//! Rules about the world as a whole, checked after every action.
+
+use super::memory::Context;
+use super::world::{Happened, World, process_of, violation};
+use proto::id::CoreId;
+
+/// The deepest ring that the kernel has.
+const SLOTS: usize = 64;
+
+impl World {
+    /// Checks all rules that hold at any moment.
+    ///
+    /// # Errors
+    /// The first that does not hold.
+    pub fn check(&mut self) -> Happened {
+        if let Err(broken) = self.coordinator.audit() {
+            return violation(format!("{broken:?}"));
+        }
+        for (core, it) in (0..).map(CoreId).zip(&self.cores) {
+            if it.to.iter().chain([]).any(|ring| ring.len() > SLOTS) {
+                return violation(format!("bounds: the ring to core {core} overflows"));
+            }
+            let Some(lease) = it.driver.lease() else { continue };
+            if it.health == super::Health::Stopped {
+                continue;
+            }
+            let process = process_of(lease);
+            if it.loaded != Some(process) {
+                return violation(format!("core {core} runs {lease:?} in another address space"));
+            }
+            let Some(memory) = self.memory.get(&process) else {
+                return violation(format!("I8: core {core} runs in the freed memory of {lease:?}"));
+            };
+            if memory.vcores[usize::from(lease.vcore.0)].context != Context::On(core) {
+                return violation(format!("I1: {lease:?} runs on two cores, one of them {core}"));
+            }
+        }
+        self.note_the_doomed();
+        Ok(())
+    }
+
+    /// Remembers processes that are being destroyed: none of them may be started again.
+    fn note_the_doomed(&mut self) {
+        let dying = self.coordinator.processes().filter(|it| it.state.is_dying());
+        let new: Vec<_> = dying.map(|it| it.id).filter(|it| !self.doomed.contains(it)).collect();
+        self.doomed.extend(new);
+        let memory = &self.memory;
+        self.doomed.retain(|it| memory.contains_key(it));
+    }
+}

@@ -1,0 +1,112 @@
+//! A core of the model: the real CPU driver between two pairs of model rings.
+
+use cpudriver::driver::Driver;
+use monitor::ProcessId;
+use proto::id::{ApicId, Lease};
+use proto::message::{Lane, ToCore, ToMonitor};
+use std::collections::VecDeque;
+
+/// How a core is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Health {
+    /// Its start-up has begun.
+    Starting,
+    /// It takes messages.
+    Well,
+    /// It takes none; its program goes on.
+    Silent,
+    /// It has panicked or is parked.
+    Stopped,
+}
+
+/// One core.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SimCore {
+    /// How it is.
+    pub health: Health,
+    /// The real CPU driver.
+    pub driver: Driver,
+    /// Rings to the core, the immediate lane first.
+    pub to: [VecDeque<ToCore>; 2],
+    /// Rings from the core, the immediate lane first.
+    pub from: [VecDeque<ToMonitor>; 2],
+    /// Whose address space is loaded.
+    pub loaded: Option<ProcessId>,
+    /// A message to the core that the fault plan sent once more.
+    pub replay: Option<ToCore>,
+    /// Messages about the last lease, for replays.
+    pub last_to: Option<(Lease, ToCore)>,
+    /// See `last_to`.
+    pub last_from: Option<(Lease, ToMonitor)>,
+}
+
+fn lane(lane: Lane) -> usize {
+    match lane {
+        Lane::Immediate => 0,
+        Lane::Routine => 1,
+    }
+}
+
+impl SimCore {
+    pub(crate) fn new(health: Health) -> Self {
+        Self {
+            health,
+            driver: Driver::new(),
+            to: Default::default(),
+            from: Default::default(),
+            loaded: None,
+            replay: None,
+            last_to: None,
+            last_from: None,
+        }
+    }
+
+    /// The core is back after INIT, with new rings and no memory of before.
+    pub(crate) fn restart(&mut self) {
+        *self = Self::new(Health::Starting);
+    }
+
+    pub(crate) fn join(&mut self, apic: u32) {
+        self.health = Health::Well;
+        self.send(ToMonitor::Join { apic: ApicId(apic) });
+    }
+
+    pub(crate) fn send(&mut self, message: ToMonitor) {
+        self.from[lane(message.lane())].push_back(message);
+    }
+
+    pub(crate) fn receive(&mut self, message: ToCore) {
+        self.to[lane(message.lane())].push_back(message);
+    }
+
+    pub(crate) fn next_message(&mut self) -> Option<ToCore> {
+        let message = self.to[0].pop_front().or_else(|| self.to[1].pop_front());
+        self.replay.take_if(|replay| message == Some(*replay));
+        message
+    }
+
+    /// The next message to the coordinator in that lane.
+    pub(crate) fn next_answer(&mut self, which: Lane) -> Option<ToMonitor> {
+        self.from[lane(which)].pop_front()
+    }
+
+    /// Has it something for the coordinator in that lane?
+    #[must_use]
+    pub fn has_answer(&self, which: Lane) -> bool {
+        !self.from[lane(which)].is_empty()
+    }
+
+    /// Has it a message to take, and can it?
+    #[must_use]
+    pub fn can_handle(&self) -> bool {
+        self.health == Health::Well && self.to.iter().any(|ring| !ring.is_empty())
+    }
+
+    /// Is a program running that can do something?
+    #[must_use]
+    pub fn can_run(&self) -> bool {
+        matches!(self.health, Health::Well | Health::Silent)
+            && self.driver.lease().is_some()
+            && self.driver.request().is_none()
+    }
+}

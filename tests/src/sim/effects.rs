@@ -1,0 +1,211 @@
+//! What a core's messages and its program's deeds do to the world.
+
+use super::action::Op;
+use super::memory::{Context, VcoreMemory};
+use super::world::{Happened, Violation, World, lease_to, process_of, violation};
+use cpudriver::driver::{Effect, Effects, Fate, Trap};
+use monitor::{Input, Name, ProcessId};
+use proto::call::{KEEP, NICE, NO_HANG};
+use proto::id::{CoreId, Lease, VcoreId};
+use proto::message::{ToCore, ToMonitor};
+
+impl World {
+    /// A core takes a message.
+    pub(crate) fn handle(&mut self, core: CoreId, message: ToCore) -> Happened {
+        match message {
+            ToCore::Ping { nonce } => {
+                self.cores[core.index()].send(ToMonitor::Pong { nonce });
+                return Ok(());
+            }
+            ToCore::Stop => {
+                let it = &mut self.cores[core.index()];
+                it.send(ToMonitor::Stopped);
+                it.health = super::Health::Stopped;
+                return Ok(());
+            }
+            ToCore::Dump => {
+                self.cores[core.index()].send(ToMonitor::Dumped { report: 0 });
+                return Ok(());
+            }
+            _ => {}
+        }
+        if let Some(lease) = lease_to(&message) {
+            self.cores[core.index()].last_to = Some((lease, message));
+        }
+        let before = self.cores[core.index()].driver.lease();
+        let effects = self.cores[core.index()].driver.message(message);
+        self.carry_out(core, before, effects)
+    }
+
+    /// Carries effects out; `before` is the lease that the core had.
+    fn carry_out(&mut self, core: CoreId, before: Option<Lease>, effects: Effects) -> Happened {
+        for effect in effects {
+            self.carry_out_one(core, before, effect)?;
+        }
+        Ok(())
+    }
+
+    fn carry_out_one(&mut self, core: CoreId, before: Option<Lease>, effect: Effect) -> Happened {
+        match effect {
+            Effect::Load { .. } => {
+                let now = self.cores[core.index()].driver.lease();
+                let process = now.map(process_of);
+                if process.is_none_or(|process| !self.memory.contains_key(&process)) {
+                    return violation(format!("I8: core {core} loads freed memory for {now:?}"));
+                }
+                self.cores[core.index()].loaded = process;
+            }
+            Effect::Unload => self.cores[core.index()].loaded = None,
+            Effect::Start { lease } => self.start(core, lease)?,
+            Effect::Save { vcore, fate } => self.save(core, before, vcore, fate)?,
+            Effect::Drop { vcore } => {
+                let memory = self.leaves(core, before, vcore)?;
+                memory.context = Context::Fresh;
+                memory.in_vcore_context = false;
+            }
+            Effect::EnterVcoreContext { vcore } => {
+                let process = self.cores[core.index()].driver.lease().map(process_of);
+                if let Some(process) = process {
+                    self.vcore(process, vcore)?.in_vcore_context = true;
+                }
+            }
+            Effect::Send(message) => {
+                let it = &mut self.cores[core.index()];
+                if let ToMonitor::Preempted { lease } | ToMonitor::Released { lease } = message {
+                    it.last_from = Some((lease, message));
+                }
+                it.send(message);
+            }
+            Effect::Flush { .. } | Effect::Resume { .. } | Effect::Repeat => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) fn vcore(
+        &mut self,
+        process: ProcessId,
+        vcore: VcoreId,
+    ) -> Result<&mut VcoreMemory, Violation> {
+        match self.memory.get_mut(&process) {
+            Some(memory) => Ok(&mut memory.vcores[usize::from(vcore.0)]),
+            None => violation(format!("I8: a core uses the freed memory of {process:?}")),
+        }
+    }
+
+    fn start(&mut self, core: CoreId, lease: Lease) -> Happened {
+        let vcore = self.vcore(process_of(lease), lease.vcore)?;
+        if let Context::On(other) = vcore.context {
+            return violation(format!("I6: {lease:?} starts on core {core}, not saved on {other}"));
+        }
+        vcore.context = Context::On(core);
+        // A single-core process goes on where it was.
+        if core != CoreId::MANAGEMENT {
+            vcore.in_vcore_context = true;
+        }
+        Ok(())
+    }
+
+    fn leaves(
+        &mut self,
+        core: CoreId,
+        before: Option<Lease>,
+        vcore: VcoreId,
+    ) -> Result<&mut VcoreMemory, Violation> {
+        let Some(lease) = before else {
+            return violation(format!("core {core} saves what it does not run"));
+        };
+        let memory = self.vcore(process_of(lease), vcore)?;
+        if memory.context == Context::On(core) {
+            Ok(memory)
+        } else {
+            violation(format!("I1: core {core} runs {lease:?}, whose context is elsewhere"))
+        }
+    }
+
+    fn save(
+        &mut self,
+        core: CoreId,
+        before: Option<Lease>,
+        vcore: VcoreId,
+        fate: Fate,
+    ) -> Happened {
+        let memory = self.leaves(core, before, vcore)?;
+        memory.context = Context::Saved;
+        if fate == Fate::FirstThread {
+            memory.context = Context::Fresh;
+            memory.in_vcore_context = false;
+            if let Some(memory) = before.and_then(|it| self.memory.get_mut(&process_of(it))) {
+                memory.many = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// The program on a core does something, if one runs.
+    pub(crate) fn user(&mut self, core: CoreId, op: Op) -> Happened {
+        let Some(lease) = self.cores[core.index()].driver.lease() else { return Ok(()) };
+        if !self.cores[core.index()].can_run() {
+            return Ok(());
+        }
+        let process = process_of(lease);
+        match op {
+            Op::Look => {
+                let vcore = lease.vcore;
+                self.vcore(process, vcore)?;
+                if let Some(memory) = self.memory.get_mut(&process) {
+                    memory.read(vcore);
+                }
+            }
+            Op::RunThread => {
+                let vcore = self.vcore(process, lease.vcore)?;
+                vcore.in_vcore_context = vcore.pending;
+            }
+            Op::Yield { .. } | Op::ChangeVcore { .. } | Op::ChangeToM | Op::Fault | Op::Exit(_) => {
+                return self.trap(core, lease, op);
+            }
+            _ => return self.ask(core, process, op),
+        }
+        Ok(())
+    }
+
+    fn trap(&mut self, core: CoreId, lease: Lease, op: Op) -> Happened {
+        let pending = self.vcore(process_of(lease), lease.vcore)?.pending;
+        let trap = match op {
+            Op::Yield { wanted, nice } => {
+                Trap::Yield { pending, wanted, flags: if nice { NICE } else { 0 } }
+            }
+            Op::ChangeVcore { to, keep } => {
+                Trap::ChangeVcore { to, flags: if keep { KEEP } else { 0 } }
+            }
+            Op::ChangeToM => Trap::ChangeToM,
+            Op::Exit(code) => Trap::Exit { code },
+            _ => Trap::Fault { address: 0, vector: 6, code: 0 },
+        };
+        let effects = self.cores[core.index()].driver.trap(trap);
+        self.carry_out(core, Some(lease), effects)
+    }
+
+    fn ask(&mut self, core: CoreId, process: ProcessId, op: Op) -> Happened {
+        let at = self.new_call(process, true);
+        let Some(call) = self.cores[core.index()].driver.call(at) else { return Ok(()) };
+        let message = match op {
+            Op::Spawn => {
+                // The glue on core 0 copies the image in and hands it to the coordinator.
+                let name = Name::new("child");
+                return self.step(Input::Spawn { caller: Some(call), name, root: at });
+            }
+            Op::Poke(wanted) => ToMonitor::Poke { call, wanted },
+            Op::Run(pid) => ToMonitor::Run { call, pid },
+            Op::Destroy(pid, code) => ToMonitor::Destroy { call, pid, code },
+            Op::Wait { pid, no_hang } => {
+                ToMonitor::Wait { call, pid, flags: if no_hang { NO_HANG } else { 0 } }
+            }
+            Op::NotifyProcess(pid) => ToMonitor::NotifyProcess { call, pid, event: 50, value: at },
+            Op::NotifyVcore(vcore) => ToMonitor::NotifyVcore { call, vcore, event: 51, value: at },
+            Op::Provision(pid, which) => ToMonitor::Provision { call, pid, core: which },
+            _ => return Ok(()),
+        };
+        self.cores[core.index()].send(message);
+        Ok(())
+    }
+}

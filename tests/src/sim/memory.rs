@@ -1,0 +1,74 @@
+//! The memory of a process as far as the protocol writes it.
+
+use monitor::ProcessId;
+use proto::event::{Event, kind};
+use proto::id::{CoreId, VcoreId};
+
+/// Where a vcore's context is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Context {
+    /// Nowhere: it starts anew.
+    Fresh,
+    /// In its save area.
+    Saved,
+    /// In a core.
+    On(CoreId),
+}
+
+/// A vcore's part.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct VcoreMemory {
+    /// There is something to look for.
+    pub pending: bool,
+    /// Notifications are disabled: the vcore is in vcore context.
+    pub in_vcore_context: bool,
+    /// Where the context is.
+    pub context: Context,
+    /// Events that have not been read, and whether one of them was sent to whoever runs rather than to
+    /// this vcore by name.
+    pub mailbox: Vec<Event>,
+    /// The map's entry.
+    pub core: Option<CoreId>,
+}
+
+/// A process's memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Memory {
+    /// Whose it is.
+    pub process: ProcessId,
+    /// What stands for its top page table.
+    pub root: u64,
+    /// By vcore.
+    pub vcores: Vec<VcoreMemory>,
+    /// Many-core?
+    pub many: bool,
+}
+
+impl Memory {
+    /// The memory of a new process.
+    #[must_use]
+    pub fn new(process: ProcessId, root: u64, vcores: usize) -> Self {
+        let vcore = VcoreMemory {
+            pending: false,
+            in_vcore_context: false,
+            context: Context::Fresh,
+            mailbox: Vec::new(),
+            core: None,
+        };
+        Self { process, root, vcores: vec![vcore; vcores.max(1)], many: false }
+    }
+
+    /// A vcore reads its mailbox, and those of vcores of which it learns there that they left without
+    /// having read theirs.
+    pub fn read(&mut self, vcore: VcoreId) {
+        let Some(it) = self.vcores.get_mut(usize::from(vcore.0)) else { return };
+        it.pending = false;
+        for event in std::mem::take(&mut it.mailbox) {
+            let left = matches!(event.kind, kind::VCORE_PREEMPTED | kind::CHECK_MESSAGES);
+            let other = self.vcores.get(event.value as usize).map(|it| it.context);
+            if left && matches!(other, Some(Context::Fresh | Context::Saved)) {
+                self.read(VcoreId(event.value as u16));
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The protocol on the host: the real coordinator and the real CPU drivers, joined by model rings, with
+//! model memory and model programs, under a virtual clock.
+//!
+//! A [`World`] is a value; an [`Action`] is one thing that happens in it: a message is taken from a ring,
+//! a program does something, the clock moves on, a core fails. After each one all rules are checked, and
+//! a rule that does not hold is a [`Violation`]. [`random`] picks actions by a seed, and tests
+//! write them down by hand.
+
+mod action;
+mod checks;
+mod core;
+mod effects;
+mod memory;
+mod outputs;
+pub mod random;
+mod rest;
+mod seed;
+mod world;
+
+pub use self::action::{Action, Mishap, Op};
+pub use self::core::{Health, SimCore};
+pub use self::memory::{Context, Memory, VcoreMemory};
+pub use self::seed::Seed;
+pub use self::world::{Violation, World};

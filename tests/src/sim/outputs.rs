@@ -1,0 +1,130 @@
+//! What the coordinator's outputs do to the world.
+
+use super::core::Health;
+use super::memory::Memory;
+use super::world::{Happened, World, lease_to, process_of, violation};
+use monitor::{Event, Output, ProcessId};
+use proto::call::Outcome;
+use proto::id::{CoreId, Pid};
+use proto::message::ToCore;
+
+impl World {
+    /// Applies one output of a step; `spawning` is the root table that the step's input brought.
+    pub(crate) fn apply(&mut self, output: Output, spawning: Option<u64>) -> Happened {
+        match output {
+            Output::Send { core, message } => self.send(core, message),
+            Output::Restart { core } => {
+                self.forget_contexts(core);
+                self.cores[core.index()].restart();
+                Ok(())
+            }
+            Output::Arm { deadline } => {
+                self.armed = deadline;
+                Ok(())
+            }
+            Output::Again => {
+                self.again = true;
+                Ok(())
+            }
+            Output::Post { process, vcore, event } => {
+                let memory = self.written(process, "event")?;
+                memory.vcores[usize::from(vcore.0)].mailbox.push(event);
+                Ok(())
+            }
+            Output::SetPending { process, vcore } => {
+                self.written(process, "flag")?.vcores[usize::from(vcore.0)].pending = true;
+                Ok(())
+            }
+            Output::Map { process, vcore, core } => {
+                self.written(process, "map")?.vcores[usize::from(vcore.0)].core = core;
+                Ok(())
+            }
+            Output::Complete { process, call, outcome, .. } => {
+                if let Some(root) = spawning.filter(|_| !outcome.is_error()) {
+                    self.born(Pid(outcome.0 as u16), root)?;
+                }
+                self.complete(process, call, outcome)
+            }
+            Output::Tell(Event::Spawned { process }) => {
+                self.born(process.pid, spawning.unwrap_or_default())
+            }
+            Output::FreeSpace { process, root } => self.free(process, root),
+            Output::Nmi { .. } | Output::Discard { .. } | Output::Tell(_) => Ok(()),
+        }
+    }
+
+    fn send(&mut self, core: CoreId, message: ToCore) -> Happened {
+        self.sent += 1;
+        let it = &self.cores[core.index()];
+        let kind = std::mem::discriminant(&message);
+        let replayed = it.replay;
+        let same = |it: &&ToCore| std::mem::discriminant(*it) == kind && Some(**it) != replayed;
+        let under_way = it.to.iter().flatten().filter(same);
+        if it.health == Health::Well && under_way.count() > 0 && lease_to(&message).is_some() {
+            return violation(format!("bounds: two {message:?} under way to core {core}"));
+        }
+        if let ToCore::StartCore { lease, .. } | ToCore::SetContext { lease, .. } = message
+            && self.doomed.contains(&process_of(lease))
+        {
+            return violation(format!("I7: {message:?} after the process was told to die"));
+        }
+        if let ToCore::StartCore { lease, .. } = message
+            && it.health == Health::Well
+            && it.driver.lease().is_some()
+        {
+            return violation(format!("{lease:?} starts on core {core} before it is free"));
+        }
+        if it.health != Health::Stopped {
+            self.cores[core.index()].receive(message);
+        }
+        Ok(())
+    }
+
+    fn born(&mut self, pid: Pid, root: u64) -> Happened {
+        let Some(view) = self.coordinator.process(pid) else {
+            return violation(format!("process {pid} was announced and does not exist"));
+        };
+        let vcores = usize::from(self.coordinator.max_vcores());
+        self.memory.insert(view.id, Memory::new(view.id, root, vcores));
+        Ok(())
+    }
+
+    /// The memory of a process that the coordinator writes to.
+    fn written(&mut self, process: ProcessId, what: &str) -> Result<&mut Memory, super::Violation> {
+        match self.memory.get_mut(&process) {
+            Some(memory) => Ok(memory),
+            None => violation(format!("I8: {what} written to the freed memory of {process:?}")),
+        }
+    }
+
+    fn complete(&mut self, process: ProcessId, call: u64, outcome: Outcome) -> Happened {
+        self.written(process, "outcome")?;
+        if self.calls.remove(&call) == Some(process) {
+            Ok(())
+        } else {
+            violation(format!("call {call:#x} of {process:?} answered ({outcome:?}) out of turn"))
+        }
+    }
+
+    fn free(&mut self, process: ProcessId, root: u64) -> Happened {
+        let loaded =
+            |it: &super::SimCore| it.loaded == Some(process) && it.health != Health::Stopped;
+        if self.cores.iter().any(loaded) {
+            return violation(format!("I8: the memory of {process:?} freed while a core has it"));
+        }
+        match self.memory.remove(&process) {
+            Some(memory) if memory.root == root => Ok(()),
+            _ => violation(format!("the memory of {process:?} freed twice")),
+        }
+    }
+
+    /// What a core held is gone: INIT has stopped it.
+    fn forget_contexts(&mut self, core: CoreId) {
+        use super::memory::Context;
+        for vcore in self.memory.values_mut().flat_map(|it| &mut it.vcores) {
+            if vcore.context == Context::On(core) {
+                vcore.context = Context::Fresh;
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Coming to rest: all messages are delivered, all programs look for events and then wait; and what must
+//! be true then.
+
+use super::action::{Action, Mishap, Op};
+use super::core::{Health, SimCore};
+use super::world::{Happened, World, violation};
+use monitor::{Control, CoreSet, Input, State};
+use proto::call::Outcome;
+use proto::id::CoreId;
+
+/// More rounds than any world takes to come to rest.
+const ROUNDS: usize = 20_000;
+
+impl World {
+    /// Lets everything come to rest and checks what must be true then.
+    ///
+    /// # Errors
+    /// A rule that does not hold.
+    pub fn come_to_rest(&mut self, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
+        for _ in 0..ROUNDS {
+            let Some(action) = self.next_towards_rest() else { return self.check_rest() };
+            watch(self, action);
+            self.act(action)?;
+        }
+        violation("the world does not come to rest")
+    }
+
+    /// Destroys all processes, lets everything come to rest, and checks that nothing is left over.
+    ///
+    /// # Errors
+    /// A rule that does not hold.
+    pub fn end(&mut self, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
+        self.come_to_rest(watch)?;
+        let pids: Vec<_> = self.coordinator.processes().map(|it| it.id.pid).collect();
+        for pid in pids {
+            let control = Control::Kill { pid, code: Outcome(9) };
+            watch(self, Action::Tell(Input::Control(control)));
+            self.act(Action::Tell(Input::Control(control)))?;
+        }
+        self.come_to_rest(watch)?;
+        self.check_nothing_left()
+    }
+
+    fn next_towards_rest(&self) -> Option<Action> {
+        if let Some(&first) = self.deliveries().first() {
+            return Some(first);
+        }
+        let joining = self.cores.iter().position(|it| it.health == Health::Starting);
+        if let Some(core) = joining {
+            return Some(Action::Fail(CoreId(core as u16), Mishap::Join));
+        }
+        let running = |it: &SimCore| it.health == Health::Well && it.can_run();
+        let core = CoreId(self.cores.iter().position(running)? as u16);
+        Some(Action::User(core, self.next_step_of(core)))
+    }
+
+    /// A program that comes to rest: reads what there is, then yields for good.
+    fn next_step_of(&self, core: CoreId) -> Op {
+        let lease = self.cores[core.index()].driver.lease();
+        let pending = lease.is_some_and(|lease| {
+            let memory = self.memory.get(&super::world::process_of(lease));
+            memory.is_some_and(|memory| memory.vcores[usize::from(lease.vcore.0)].pending)
+        });
+        if pending { Op::Look } else { Op::Yield { wanted: 0, nice: false } }
+    }
+
+    fn check_rest(&self) -> Happened {
+        for view in self.coordinator.processes() {
+            let waits = matches!(view.state, State::Created | State::Waiting);
+            let stuck_on_lost = self.cores.iter().any(|it| it.health != Health::Well);
+            if !waits && !view.ended && !stuck_on_lost {
+                return violation(format!("at rest {} is {:?}", view.id.pid, view.state));
+            }
+            self.check_read(&view)?;
+        }
+        for (core, it) in (0..).map(CoreId).zip(&self.cores) {
+            if it.health == Health::Well && it.driver.request().is_some() {
+                return violation(format!("the request on core {core} was never answered"));
+            }
+        }
+        let waiting: usize = self.coordinator.processes().map(|view| view.waits).sum();
+        let alive = |id| self.coordinator.processes().any(|it| it.id == id && !it.state.is_dying());
+        let open = self.calls.values().filter(|&&id| alive(id)).count();
+        if open != waiting {
+            return violation(format!("{open} calls have no outcome, but {waiting} wait"));
+        }
+        Ok(())
+    }
+
+    /// I9: whatever was sent to whoever runs, was read. (Events to a vcore by name wait for that vcore.)
+    fn check_read(&self, view: &monitor::ProcessView) -> Happened {
+        let Some(memory) = self.memory.get(&view.id).filter(|_| view.state == State::Waiting)
+        else {
+            return Ok(());
+        };
+        let to_anybody =
+            |vcore: &super::VcoreMemory| vcore.mailbox.iter().any(|event| event.kind != 51);
+        match memory.vcores.iter().position(to_anybody) {
+            None => Ok(()),
+            Some(vcore) => {
+                let pid = view.id.pid;
+                violation(format!("I9: {pid} waits, and vcore {vcore} has not read its events"))
+            }
+        }
+    }
+
+    fn check_nothing_left(&self) -> Happened {
+        let mut pinned = 0;
+        let mut idle = CoreSet::EMPTY;
+        for (core, it) in (0..).map(CoreId).zip(&self.cores) {
+            let view = self.coordinator.core(core);
+            let held = view.and_then(|view| view.held).is_some();
+            pinned += usize::from(held);
+            let serves = |view: monitor::CoreView| {
+                view.state == monitor::CoreState::Online
+                    && !view.stop_outstanding
+                    && view.held.is_none()
+            };
+            if view.is_some_and(serves) && core != CoreId::MANAGEMENT {
+                idle.insert(core);
+            }
+            if held && it.health == Health::Well {
+                return violation(format!("core {core} is leased although all processes are gone"));
+            }
+        }
+        if self.coordinator.idle_cores() != idle {
+            return violation("I12: not all cores that serve are idle at the end");
+        }
+        let left = self.coordinator.process_count();
+        if left > pinned || self.memory.len() != left {
+            return violation(format!("{left} processes and {} memories left", self.memory.len()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! The world: coordinator, cores, memory, clock; and how an action changes it.
+
+use super::action::{Action, Mishap};
+use super::core::{Health, SimCore};
+use super::memory::Memory;
+use monitor::{Config, Coordinator, Input, Outbox, Output, ProcessId};
+use proto::id::{CoreId, Lease};
+use proto::message::{Lane, ToCore, ToMonitor};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A rule that does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which one, in words, and where.
+    pub rule: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.rule)
+    }
+}
+
+pub(crate) fn violation<T>(rule: impl Into<String>) -> Result<T, Violation> {
+    Err(Violation { rule: rule.into() })
+}
+
+/// What happens when something does.
+pub(crate) type Happened = Result<(), Violation>;
+
+/// Everything.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct World {
+    /// The real coordinator.
+    pub coordinator: Coordinator,
+    /// All cores; 0 is the management core.
+    pub cores: Vec<SimCore>,
+    /// The memory of every process that has not been freed.
+    pub memory: BTreeMap<ProcessId, Memory>,
+    /// Calls that have no outcome yet, by the address of their structure.
+    pub calls: BTreeMap<u64, ProcessId>,
+    /// Processes that were told to die.
+    pub doomed: Vec<ProcessId>,
+    /// The clock.
+    pub now: u64,
+    /// When the coordinator wants to be told.
+    pub armed: Option<u64>,
+    /// The coordinator has unfinished work.
+    pub again: bool,
+    /// The number of the next call, which is its address.
+    pub next_call: u64,
+    /// Messages sent to cores so far.
+    pub sent: u64,
+    out: Outbox,
+}
+
+impl World {
+    /// A world of `cores` cores that have all joined.
+    #[must_use]
+    pub fn new(config: Config, cores: usize) -> Self {
+        let coordinator = Coordinator::new(config, 0, &vec![true; cores]);
+        let mut world = Self {
+            coordinator,
+            cores: (0..cores).map(|_| SimCore::new(Health::Starting)).collect(),
+            memory: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            doomed: Vec::new(),
+            now: 0,
+            armed: None,
+            again: false,
+            next_call: 8,
+            sent: 0,
+            out: Outbox::new(),
+        };
+        world.cores[0].health = Health::Well;
+        for core in 1..cores {
+            world.cores[core].join(core as u32);
+            let joined = world.act(Action::Deliver(CoreId(core as u16), Lane::Routine));
+            joined.expect("cores join an empty machine");
+        }
+        world
+    }
+
+    /// Makes one thing happen and checks all rules.
+    ///
+    /// # Errors
+    /// The rule that does not hold.
+    pub fn act(&mut self, action: Action) -> Happened {
+        self.act_unchecked(action)?;
+        self.check()
+    }
+
+    /// Makes one thing happen without checking the rules about the state as a whole.
+    ///
+    /// # Errors
+    /// A rule about this very action.
+    pub fn act_unchecked(&mut self, action: Action) -> Happened {
+        match action {
+            Action::Deliver(core, lane) => match self.cores[core.index()].next_answer(lane) {
+                Some(message) => self.step(Input::Message { core, message }),
+                None => Ok(()),
+            },
+            Action::Handle(core) => match self.cores[core.index()].next_message() {
+                Some(message) => self.handle(core, message),
+                None => Ok(()),
+            },
+            Action::User(core, op) => self.user(core, op),
+            Action::Pass(ticks) => {
+                self.now = self.armed.unwrap_or(u64::MAX).min(self.now.saturating_add(ticks));
+                Ok(())
+            }
+            Action::Tick => {
+                self.now = self.now.max(self.armed.unwrap_or(self.now));
+                self.step(Input::Tick)
+            }
+            Action::Continue => {
+                self.again = false;
+                self.step(Input::Continue)
+            }
+            Action::Tell(input) => self.step(input),
+            Action::Fail(core, mishap) => self.fail(core, mishap),
+        }
+    }
+
+    /// One step of the coordinator and the application of its outputs.
+    pub(crate) fn step(&mut self, input: Input) -> Happened {
+        let mut out = std::mem::take(&mut self.out);
+        self.coordinator.step(self.now, input, &mut out);
+        let outputs: Vec<Output> = out.drain().collect();
+        self.out = out;
+        let spawning = match input {
+            Input::Spawn { root, .. } => Some(root),
+            _ => None,
+        };
+        for output in outputs {
+            self.apply(output, spawning)?;
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, core: CoreId, mishap: Mishap) -> Happened {
+        let it = &mut self.cores[core.index()];
+        match (mishap, it.health) {
+            (Mishap::FallSilent, Health::Well) => it.health = Health::Silent,
+            (Mishap::Recover, Health::Silent) => it.health = Health::Well,
+            (Mishap::Panic, Health::Well | Health::Silent) => {
+                it.health = Health::Stopped;
+                it.send(ToMonitor::CoreFailed { report: 0 });
+            }
+            (Mishap::Join, Health::Starting) => it.join(u32::from(core.0)),
+            (Mishap::ReplayToCore, Health::Well) if it.replay.is_none() => {
+                if let Some((_, message)) = it.last_to.filter(|&(lease, _)| it.is_over(lease)) {
+                    it.replay = Some(message);
+                    it.receive(message);
+                }
+            }
+            (Mishap::ReplayToMonitor, Health::Well) => {
+                if let Some((_, message)) = it.last_from.filter(|&(lease, _)| it.is_over(lease)) {
+                    it.send(message);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The address of a new call's structure.
+    pub(crate) fn new_call(&mut self, process: ProcessId, wants_event: bool) -> u64 {
+        let at = self.next_call;
+        self.next_call += 8;
+        self.calls.insert(at, process);
+        at | u64::from(wants_event)
+    }
+
+    /// Could this happen now? (What programs, the console and mishaps do always could.)
+    #[must_use]
+    pub fn deliveries(&self) -> Vec<Action> {
+        let mut all = Vec::new();
+        for (core, it) in (0..).map(CoreId).zip(&self.cores) {
+            for lane in [Lane::Immediate, Lane::Routine] {
+                if it.has_answer(lane) {
+                    all.push(Action::Deliver(core, lane));
+                }
+            }
+            if it.can_handle() {
+                all.push(Action::Handle(core));
+            }
+        }
+        if self.again {
+            all.push(Action::Continue);
+        }
+        all
+    }
+}
+
+impl SimCore {
+    /// Has the core had a later lease, or is it free?
+    fn is_over(&self, lease: Lease) -> bool {
+        self.driver.lease() != Some(lease)
+    }
+}
+
+/// The lease that a message to a core names.
+pub(crate) fn lease_to(message: &ToCore) -> Option<Lease> {
+    match *message {
+        ToCore::StartCore { lease, .. }
+        | ToCore::Preempt { lease, .. }
+        | ToCore::Death { lease }
+        | ToCore::Notify { lease, .. }
+        | ToCore::SetContext { lease, .. }
+        | ToCore::Done { lease, .. } => Some(lease),
+        _ => None,
+    }
+}
+
+/// The process that a lease is about.
+pub(crate) fn process_of(lease: Lease) -> ProcessId {
+    ProcessId { pid: lease.pid, generation: lease.generation }
+}
