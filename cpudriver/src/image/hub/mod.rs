@@ -167,6 +167,14 @@ impl Hub {
                 }
                 Output::Arm { deadline } => self.deadline = deadline,
                 Output::Tell(event) => self.note(event),
+                // All about processes, and nothing in this image makes one.
+                Output::Again
+                | Output::Post { .. }
+                | Output::SetPending { .. }
+                | Output::Complete { .. }
+                | Output::Map { .. }
+                | Output::FreeSpace { .. }
+                | Output::Discard { .. } => {}
             }
         }
         self.outputs = outputs;
