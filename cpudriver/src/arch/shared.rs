@@ -33,6 +33,8 @@ pub struct ThisCore {
     doorstep: &'static Doorstep,
     /// Whether there are more cores than flag bytes on one line.
     is_large: bool,
+    /// Words of flags that belong to a core of this machine.
+    words: u8,
 }
 
 impl core::fmt::Debug for ThisCore {
@@ -45,11 +47,14 @@ impl core::fmt::Debug for ThisCore {
 #[must_use]
 pub fn this_core() -> ThisCore {
     let id = percpu::id();
-    ThisCore { id, doorstep: &DOORSTEPS[id.index()], is_large: smp::count() > LINE }
+    let nobody = ThisCore { id, doorstep: &DOORSTEPS[id.index()], is_large: false, words: 0 };
+    nobody.as_if_of(smp::count())
 }
 
 /// Flag bytes on one cache line.
 const LINE: usize = 64;
+/// Flag bytes in one word.
+const WORD: usize = 8;
 
 /// Whether any flag byte is set: an instruction for each eight of them.
 #[inline(always)]
@@ -90,7 +95,8 @@ impl ThisCore {
     /// The same core, as if the machine had so many cores: it looks at as many flag bytes.
     #[must_use]
     pub const fn as_if_of(self, cores: usize) -> Self {
-        Self { is_large: cores > LINE, ..self }
+        let words = cores.div_ceil(WORD) as u8;
+        Self { is_large: cores > LINE, words, ..self }
     }
 }
 
@@ -120,7 +126,7 @@ impl Hardware for ThisCore {
         if from == 0 && !is_any_set(&self.doorstep.flags, self.is_large) {
             return None;
         }
-        first_set(&self.doorstep.flags, from)
+        first_set(&self.doorstep.flags, from, usize::from(self.words))
     }
 
     #[inline]
@@ -138,8 +144,40 @@ impl Hardware for ThisCore {
     }
 }
 
+/// The number of the first flag that is set, from number `from` on, a word at a time.
 #[cold]
-fn first_set(flags: &[AtomicU8; MAX_CORES], from: usize) -> Option<CoreId> {
-    let found = flags.iter().skip(from).position(|flag| flag.load(Ordering::Acquire) != 0)?;
-    u16::try_from(from + found).ok().map(CoreId)
+#[inline(never)]
+fn first_set(flags: &[AtomicU8; MAX_CORES], from: usize, words: usize) -> Option<CoreId> {
+    // In the first word, flags before `from` count as not set.
+    let mut of_interest = u64::MAX << (from % WORD * 8);
+    for at in from / WORD..words {
+        let set = word(flags, at) & of_interest;
+        if set != 0 {
+            let flag = at * WORD + set.trailing_zeros() as usize / 8;
+            return u16::try_from(flag).ok().map(CoreId);
+        }
+        of_interest = u64::MAX;
+    }
+    None
+}
+
+/// Eight flags at once, the first in the lowest byte.
+///
+/// # Panics
+///
+/// When there is no such word.
+#[inline(always)]
+fn word(flags: &[AtomicU8; MAX_CORES], at: usize) -> u64 {
+    let first = flags[at * WORD..(at + 1) * WORD].as_ptr();
+    let word: u64;
+    // SAFETY: it reads the eight bytes of the slice.
+    unsafe {
+        core::arch::asm!(
+            "mov {word}, [{first}]",
+            word = out(reg) word,
+            first = in(reg) first,
+            options(nostack, readonly, preserves_flags)
+        );
+    }
+    word
 }
