@@ -10,6 +10,8 @@ const BACKSPACE: [u8; 2] = [8, 0x7f];
 
 /// What the guest's console shows when it waits for a line.
 const PROMPT: &[u8] = b"atoll> ";
+/// Erases what stands to the right (ECMA-48 EL); a line editor ends what it draws with it.
+const ERASE: &[u8] = b"\x1b[K";
 
 /// Tells the user how to leave.
 pub(crate) const HINT: &str =
@@ -59,7 +61,8 @@ impl Keys {
 
     /// Takes in what the guest shows of the line that it has not finished.
     pub(super) fn shown(&mut self, line: &[u8]) {
-        if self.doing == Doing::Waiting && line.ends_with(PROMPT) {
+        let drawn = line.strip_suffix(ERASE).unwrap_or(line);
+        if self.doing == Doing::Waiting && drawn.ends_with(PROMPT) {
             self.doing = Doing::Nothing;
         }
     }
