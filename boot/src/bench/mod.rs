@@ -61,8 +61,8 @@
 //! # What the host adds
 //!
 //! In time mode it boots `bring-up` several times and adds rows of what a clock on the wall says from the
-//! start of QEMU: metric `wall` in `ms` to params `phase` = `first line` (the kernel's first output) and
-//! `online` (the first row, which the guest prints when all cores are online), and the `ratio` of the
+//! start of QEMU: metric `wall` in `ms` to params `phase` = `first-line` (the kernel's first output) and
+//! `all-online` (the first row, which the guest prints when all cores are online), and the `ratio` of the
 //! second to the first.
 
 mod command;

@@ -85,8 +85,8 @@ fn bring_up_is_timed_on_the_wall_too() {
     let ran = bench(&scene, &prints(&row), &["bring-up", "--json"]);
     let text = stdout(&ran);
     assert_eq!(text.lines().count(), 4, "{text}{}", stderr(&ran));
-    assert!(text.contains(r#""params":{"phase":"online"},"metric":"ratio""#), "{text}");
-    assert!(text.contains(r#""params":{"phase":"first line"},"metric":"wall","unit":"ms","n":5"#));
+    assert!(text.contains(r#""params":{"phase":"all-online"},"metric":"ratio""#), "{text}");
+    assert!(text.contains(r#""params":{"phase":"first-line"},"metric":"wall","unit":"ms","n":5"#));
 }
 
 #[test]
