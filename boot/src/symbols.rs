@@ -64,7 +64,8 @@ fn describe(loader: &Loader, address: u64) -> Option<String> {
     let mut named = Vec::new();
     let mut frames = loader.find_frames(address).ok()?;
     while let Ok(Some(frame)) = frames.next() {
-        let name = frame.function.as_ref().and_then(|f| f.demangle().ok()).map(|n| n.into_owned());
+        let name = frame.function.as_ref().and_then(|f| f.demangle().ok());
+        let name = name.map(|name| without_types(&name).to_owned());
         let place = frame.location.and_then(|at| Some((at.file?.to_owned(), at.line?)));
         named.push((name, place));
     }
@@ -86,6 +87,17 @@ fn symbol(loader: &Loader, address: u64) -> Option<String> {
     Some(format!("{:#}", rustc_demangle::demangle(loader.find_symbol(address)?)))
 }
 
+/// Line tables name an inlined function without its path but with all its type arguments, which may
+/// fill a screen.
+fn without_types(name: &str) -> &str {
+    match name.split_once('<') {
+        Some((plain, _)) if !plain.is_empty() && !plain.contains("::") && name.ends_with('>') => {
+            plain
+        }
+        _ => name,
+    }
+}
+
 /// Paths within the workspace count from its root.
 fn shortened(file: &str) -> &str {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().and_then(Path::to_str);
@@ -95,7 +107,7 @@ fn shortened(file: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Annotator, Frame, frames};
+    use super::{Annotator, Frame, frames, without_types};
     use std::path::Path;
 
     fn found(line: &str) -> Vec<(u32, u64)> {
@@ -127,6 +139,15 @@ mod tests {
             "#1 0xffffffff8010203é",
         ] {
             assert_eq!(found(line), [], "{line}");
+        }
+    }
+
+    #[test]
+    fn names_are_shown_without_type_arguments_at_their_end() {
+        assert_eq!(without_types("take_order<cpudriver::Kernel, (u8, <T as X>::Y)>"), "take_order");
+        for whole in ["main", "alloc::vec::Vec<T,A>::retain", "<T as X>::y", "node::Node<P>::take"]
+        {
+            assert_eq!(without_types(whole), whole);
         }
     }
 
