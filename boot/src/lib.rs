@@ -8,7 +8,7 @@
 //! - [`tools`]: finds or installs what a fresh machine lacks;
 //! - [`options`]: the options that all commands which start machines share;
 //! - [`nolock`]: looks for locks in the linked image;
-//! - [`bench`]: runs the experiments, writes and checks their results;
+//! - [`mod@bench`]: runs the experiments, writes and checks their results;
 //! - [`cli`], [`run`]: the command line of the binary `atoll`, which `cargo run` starts.
 //!
 //! The crates `tests` and the bench runner use the same [`session::Session`] as the command line.

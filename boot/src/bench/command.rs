@@ -93,7 +93,15 @@ pub fn run(args: &Args) -> Result<u8> {
         results.write(dir)?;
         say(&format!("wrote results.json and results.csv to {}", dir.display()));
     }
-    Ok(limits.map_or(0, |limits| check(&limits, &results.results, args.mode, &names)))
+    let Some(limits) = limits else { return Ok(0) };
+    let findings = limits.check(&results.results, args.mode, &names);
+    for finding in &findings {
+        // Standard output is for rows alone, if these were asked for.
+        if args.json { eprintln!("{finding}") } else { println!("{finding}") }
+    }
+    let broken = findings.iter().filter(|finding| !finding.pass).count();
+    say(&format!("{broken} of {} limits broken", findings.len()));
+    Ok(u8::from(broken > 0))
 }
 
 fn limits(explicit: Option<&Path>) -> Result<Limits> {
@@ -199,24 +207,13 @@ fn run_tasks(lab: &mut dyn super::runner::Lab, tasks: &[Task], mode: Mode) -> Re
 
 fn show(results: &Results, json: bool) -> Result<()> {
     if !json {
-        println!("{}", tables(&results.environment, &results.results).trim());
+        println!("{}\n", tables(&results.environment, &results.results).trim());
         return Ok(());
     }
     for row in &results.results {
         println!("{}", serde_json::to_string(row)?);
     }
     Ok(())
-}
-
-fn check(limits: &Limits, rows: &[Row], mode: Mode, names: &[String]) -> u8 {
-    let findings = limits.check(rows, mode, names);
-    println!();
-    for finding in &findings {
-        println!("{finding}");
-    }
-    let failed = findings.iter().filter(|finding| !finding.pass).count();
-    say(&format!("{failed} of {} limits broken", findings.len()));
-    u8::from(failed > 0)
 }
 
 /// A guest that did not end well decides the exit status, unless it says that all is well.
