@@ -2,7 +2,7 @@
 //!
 //! Cores share nothing but rings and flag bytes with one writer each, so the kernel needs none of these.
 //! The source can't show that (a dependency, or a `SeqCst` store, brings them in unseen), the
-//! instructions can. [`Image::check`] decodes every executable section, function by function, and finds
+//! instructions can. [`check`] decodes every executable section, function by function, and finds
 //!
 //! - instructions with a `lock` prefix, and `xchg` with memory, which locks without one;
 //! - loops that do nothing but wait for another core to change memory, without `pause`;
