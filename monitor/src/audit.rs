@@ -73,6 +73,13 @@ impl Coordinator {
             owner.is_some() == self.provisioned.contains(core),
             "the set of owned cores is exact",
         )?;
+        if let Some(shootdown) = it.seat.shootdown {
+            let process = self.table.get(shootdown.process).filter(|it| !it.is_dying());
+            let waits =
+                |it: &Process| it.space.round.is_none_or(|round| round.waiting.contains(core));
+            let silent = it.state != CoreState::Online;
+            rule(process.is_none_or(waits) || silent, "a round waits for whom it was sent to")?;
+        }
         let Some(held) = held else { return Ok(()) };
         let Some(process) = self.table.get(process_of(held.lease)) else {
             return rule(false, "the process of a lease exists");

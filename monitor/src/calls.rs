@@ -32,6 +32,7 @@ impl Coordinator {
                 self.on_change_vcore(core, lease, to, flags, out);
             }
             ToMonitor::ChangeToM { lease } => self.on_change_to_many(core, lease, out),
+            ToMonitor::ShootdownDone { ticket } => self.on_shootdown_done(core, ticket, out),
             ToMonitor::Fault { lease, .. } => self.on_end(core, lease, FAULTED, out),
             ToMonitor::Exit { lease, code } => self.on_end(core, lease, Outcome(code), out),
             request => self.on_call(core, request, out),
@@ -68,6 +69,7 @@ impl Coordinator {
             ToMonitor::Provision { call, pid, core } => {
                 self.answer(call, out, |it, caller, out| it.hand_on(caller, pid, core, out));
             }
+            ToMonitor::Unmap { call, range } => self.on_unmap(call, range, out),
             ToMonitor::Wait { call, pid, flags } => {
                 if self.caller(&call).is_some() {
                     self.on_wait(call, pid, flags, out);

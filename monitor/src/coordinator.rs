@@ -57,6 +57,8 @@ pub struct Coordinator {
     /// Cores that somebody has a right to.
     pub(crate) provisioned: CoreSet,
     pub(crate) rotation: Rotation,
+    /// The ticket of the next batch of pages to be unmapped.
+    pub(crate) next_ticket: u32,
 }
 
 /// What the coordinator has counted since it was made.
@@ -106,6 +108,7 @@ impl Coordinator {
             leaving: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
             rotation: Rotation::default(),
+            next_ticket: 0,
         };
         new.cores.push(Core::new(CoreState::Online, now));
         new.online.insert(CoreId::MANAGEMENT);
@@ -225,6 +228,7 @@ impl Coordinator {
         if process.is_dying() {
             self.continue_demise(pid, out);
         } else {
+            self.continue_round(pid, out);
             self.consider(pid, out);
         }
     }

@@ -48,6 +48,8 @@ pub struct CoreView {
     pub stop_outstanding: bool,
     /// Messages from the core that nothing had asked for or that came too late.
     pub unexpected: u32,
+    /// A shootdown waits for its answer.
+    pub shootdown_outstanding: bool,
     /// The lease that it has.
     pub held: Option<Held>,
 }
@@ -111,6 +113,7 @@ impl Core {
             dump_outstanding: self.dump != Dump::None,
             stop_outstanding: self.stopping,
             unexpected: self.unexpected,
+            shootdown_outstanding: self.seat.shootdown.is_some(),
             held: self.seat.held,
         }
     }

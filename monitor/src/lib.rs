@@ -34,6 +34,7 @@ mod output;
 mod process;
 mod seat;
 mod single;
+mod space;
 mod table;
 mod timers;
 mod view;

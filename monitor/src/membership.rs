@@ -4,7 +4,7 @@ use crate::coordinator::Coordinator;
 use crate::cores::{Core, CoreState, Dump, Ping, Timer};
 use crate::death::LOST_CORE;
 use crate::output::{Event, LossCause, Outbox, Output, Refusal};
-use crate::seat::Leaving;
+use crate::seat::{Leaving, Seat};
 use proto::id::{ApicId, CoreId};
 use proto::message::ToCore;
 
@@ -272,7 +272,14 @@ impl Coordinator {
     /// A core does not answer. What ran there may still run: its memory stays as it is until the core is
     /// known to have stopped, but nobody waits for it.
     fn core_is_silent(&mut self, core: CoreId, out: &mut Outbox) {
-        let Some(held) = self.cores[core.index()].seat.held else { return };
+        let Seat { held, shootdown, .. } = self.cores[core.index()].seat;
+        let Some(held) = held else {
+            // It had let go before, and with that of its translations.
+            if let Some(shootdown) = shootdown {
+                self.no_translations_on(core, shootdown, out);
+            }
+            return;
+        };
         self.table.at_mut(held.lease.pid).lost.insert(core);
         self.destroy(held.lease.pid, LOST_CORE, out);
         self.continue_demise(held.lease.pid, out);
@@ -280,7 +287,10 @@ impl Coordinator {
 
     /// A core is known to have stopped: what ran there is gone.
     fn core_is_stopped(&mut self, core: CoreId, out: &mut Outbox) {
-        self.cores[core.index()].seat.shootdown = false;
+        let shootdown = self.cores[core.index()].seat.shootdown.take();
+        if let Some(shootdown) = shootdown {
+            self.no_translations_on(core, shootdown, out);
+        }
         let Some(held) = self.cores[core.index()].seat.held else { return };
         self.vacate(core, out);
         self.destroy(held.lease.pid, LOST_CORE, out);

@@ -7,7 +7,7 @@ use core::fmt;
 use proto::call::Outcome;
 use proto::event;
 use proto::id::{ApicId, CoreId, VcoreId};
-use proto::message::ToCore;
+use proto::message::{PageRange, ToCore};
 
 /// One thing to do. The outputs of a step are applied in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +73,22 @@ pub enum Output {
         vcore: VcoreId,
         /// Where it is, or `None`: nowhere.
         core: Option<CoreId>,
+    },
+    /// Take pages out of an address space's tables, and keep their frames apart until `Release`.
+    Unmap {
+        /// Whose.
+        process: ProcessId,
+        /// Which pages.
+        range: PageRange,
+        /// Names the batch that the frames belong to.
+        ticket: u32,
+    },
+    /// Free the frames of a batch: no core has a translation to them.
+    Release {
+        /// Whose they were.
+        process: ProcessId,
+        /// Which batch.
+        ticket: u32,
     },
     /// Free an address space: its process is gone, and no core can have it loaded.
     FreeSpace {

@@ -3,6 +3,7 @@
 use crate::core_set::CoreSet;
 use crate::gang::Gang;
 use crate::lifecycle::{Lifecycle, State};
+use crate::space::Space;
 use crate::table::{Chain, Link, List};
 use alloc::boxed::Box;
 use proto::call::{Call, Outcome};
@@ -114,6 +115,8 @@ pub(crate) struct Process {
     /// Cores that it has a right to.
     pub(crate) provisioned: CoreSet,
     pub(crate) waits: [Option<ChildWait>; MAX_WAITS],
+    /// What it is unmapping.
+    pub(crate) space: Space,
     pub(crate) queue: Queue,
     pub(crate) working: bool,
     pub(crate) links: [Link; Chain::COUNT],
@@ -142,6 +145,7 @@ impl Process {
             lost: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
             waits: [None; MAX_WAITS],
+            space: Space::default(),
             queue: Queue::None,
             working: false,
             links: [Link::default(); Chain::COUNT],

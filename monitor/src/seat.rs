@@ -2,6 +2,7 @@
 
 use crate::cores::Core;
 use crate::process::ProcessId;
+use crate::space::Shootdown;
 use alloc::vec::Vec;
 use proto::call::Outcome;
 use proto::id::{CoreId, Epoch, Lease, VcoreId};
@@ -75,7 +76,7 @@ pub(crate) struct Seat {
     /// Who has a right to this core.
     pub(crate) owner: Option<ProcessId>,
     /// A shootdown waits for its answer.
-    pub(crate) shootdown: bool,
+    pub(crate) shootdown: Option<Shootdown>,
     turn: Option<Turn>,
 }
 
@@ -87,7 +88,7 @@ struct Turn {
 
 impl Seat {
     pub(crate) fn is_free(&self) -> bool {
-        self.held.is_none() && !self.shootdown
+        self.held.is_none() && self.shootdown.is_none()
     }
 }
 

@@ -30,6 +30,8 @@ pub struct ProcessView {
     pub ended: bool,
     /// Calls that wait.
     pub waits: usize,
+    /// Calls that wait for cores to flush.
+    pub unmaps: usize,
 }
 
 /// What may be known about a vcore.
@@ -92,5 +94,6 @@ fn view(process: &Process) -> ProcessView {
         exit: process.exit,
         ended: process.demise == Demise::Ended,
         waits: process.waits.iter().flatten().count(),
+        unmaps: if process.is_dying() { 0 } else { process.space.waiting_calls() },
     }
 }

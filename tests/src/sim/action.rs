@@ -71,6 +71,10 @@ pub enum Op {
     NotifyProcess(Pid),
     /// Posts an event to a vcore of its own process.
     NotifyVcore(VcoreId),
+    /// Uses a page of memory, which is mapped anew if it is not there.
+    Touch(u64),
+    /// Takes pages out of its memory: the first, and how many (0: all).
+    Unmap(u64, u32),
     /// Hands the right to a core on.
     Provision(Pid, CoreId),
 }

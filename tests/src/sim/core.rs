@@ -1,10 +1,11 @@
 //! A core of the model: the real CPU driver between two pairs of model rings.
 
+use super::memory::Frame;
 use cpudriver::driver::Driver;
 use monitor::ProcessId;
 use proto::id::{ApicId, Lease};
 use proto::message::{Lane, ToCore, ToMonitor};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// How a core is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +33,8 @@ pub struct SimCore {
     pub from: [VecDeque<ToMonitor>; 2],
     /// Whose address space is loaded.
     pub loaded: Option<ProcessId>,
+    /// Translations of the loaded address space: page and frame.
+    pub translations: BTreeMap<u64, Frame>,
     /// A message to the core that the fault plan sent once more.
     pub replay: Option<ToCore>,
     /// Messages about the last lease, for replays.
@@ -55,6 +58,7 @@ impl SimCore {
             to: Default::default(),
             from: Default::default(),
             loaded: None,
+            translations: BTreeMap::new(),
             replay: None,
             last_to: None,
             last_from: None,

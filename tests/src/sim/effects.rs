@@ -1,13 +1,13 @@
 //! What a core's messages and its program's deeds do to the world.
 
 use super::action::Op;
-use super::memory::{Context, VcoreMemory};
+use super::memory::{Context, VcoreMemory, is_in};
 use super::world::{Happened, Violation, World, lease_to, process_of, violation};
 use cpudriver::driver::{Effect, Effects, Fate, Trap};
 use monitor::{Input, Name, ProcessId};
 use proto::call::{KEEP, NICE, NO_HANG};
 use proto::id::{CoreId, Lease, VcoreId};
-use proto::message::{ToCore, ToMonitor};
+use proto::message::{PageRange, ToCore, ToMonitor};
 
 impl World {
     /// A core takes a message.
@@ -54,8 +54,15 @@ impl World {
                     return violation(format!("I8: core {core} loads freed memory for {now:?}"));
                 }
                 self.cores[core.index()].loaded = process;
+                self.cores[core.index()].translations.clear();
             }
-            Effect::Unload => self.cores[core.index()].loaded = None,
+            Effect::Unload => {
+                self.cores[core.index()].loaded = None;
+                self.cores[core.index()].translations.clear();
+            }
+            Effect::Flush { range } => {
+                self.cores[core.index()].translations.retain(|&page, _| !is_in(range, page));
+            }
             Effect::Start { lease } => self.start(core, lease)?,
             Effect::Save { vcore, fate } => self.save(core, before, vcore, fate)?,
             Effect::Drop { vcore } => {
@@ -76,7 +83,7 @@ impl World {
                 }
                 it.send(message);
             }
-            Effect::Flush { .. } | Effect::Resume { .. } | Effect::Repeat => {}
+            Effect::Resume { .. } | Effect::Repeat => {}
         }
         Ok(())
     }
@@ -160,11 +167,25 @@ impl World {
                 let vcore = self.vcore(process, lease.vcore)?;
                 vcore.in_vcore_context = vcore.pending;
             }
+            Op::Touch(page) => return self.touch(core, process, page),
             Op::Yield { .. } | Op::ChangeVcore { .. } | Op::ChangeToM | Op::Fault | Op::Exit(_) => {
                 return self.trap(core, lease, op);
             }
             _ => return self.ask(core, process, op),
         }
+        Ok(())
+    }
+
+    /// Memory is used through a translation if the core has one, else through the page table.
+    fn touch(&mut self, core: CoreId, process: ProcessId, page: u64) -> Happened {
+        if self.cores[core.index()].translations.contains_key(&page) {
+            return Ok(());
+        }
+        let fresh = self.next_frame;
+        self.next_frame += 1;
+        let Some(memory) = self.memory.get_mut(&process) else { return Ok(()) };
+        let frame = *memory.pages.entry(page).or_insert(fresh);
+        self.cores[core.index()].translations.insert(page, frame);
         Ok(())
     }
 
@@ -202,6 +223,7 @@ impl World {
             }
             Op::NotifyProcess(pid) => ToMonitor::NotifyProcess { call, pid, event: 50, value: at },
             Op::NotifyVcore(vcore) => ToMonitor::NotifyVcore { call, vcore, event: 51, value: at },
+            Op::Unmap(first, pages) => ToMonitor::Unmap { call, range: PageRange { first, pages } },
             Op::Provision(pid, which) => ToMonitor::Provision { call, pid, core: which },
             _ => return Ok(()),
         };

@@ -3,6 +3,8 @@
 use monitor::ProcessId;
 use proto::event::{Event, kind};
 use proto::id::{CoreId, VcoreId};
+use proto::message::PageRange;
+use std::collections::BTreeMap;
 
 /// Where a vcore's context is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,6 +44,18 @@ pub struct Memory {
     pub vcores: Vec<VcoreMemory>,
     /// Many-core?
     pub many: bool,
+    /// The frame of every page that is mapped.
+    pub pages: BTreeMap<u64, Frame>,
+    /// Frames that were unmapped under a ticket and have not been freed.
+    pub quarantine: BTreeMap<u32, Vec<Frame>>,
+}
+
+/// A frame of physical memory; never used again in the model, so that one that was freed is known.
+pub(crate) type Frame = u64;
+
+/// Is this page in the range? (0 pages stand for everything.)
+pub(crate) fn is_in(range: PageRange, page: u64) -> bool {
+    range.pages == 0 || (page >= range.first && page - range.first < u64::from(range.pages))
 }
 
 impl Memory {
@@ -55,7 +69,21 @@ impl Memory {
             mailbox: Vec::new(),
             core: None,
         };
-        Self { process, root, vcores: vec![vcore; vcores.max(1)], many: false }
+        Self {
+            process,
+            root,
+            vcores: vec![vcore; vcores.max(1)],
+            many: false,
+            pages: BTreeMap::new(),
+            quarantine: BTreeMap::new(),
+        }
+    }
+
+    /// Moves the frames of a range into the quarantine of that ticket.
+    pub(crate) fn unmap(&mut self, range: PageRange, ticket: u32) {
+        let gone: Vec<u64> = self.pages.keys().copied().filter(|&it| is_in(range, it)).collect();
+        let frames = gone.iter().filter_map(|page| self.pages.remove(page));
+        self.quarantine.entry(ticket).or_default().extend(frames);
     }
 
     /// A vcore reads its mailbox, and those of vcores of which it learns there that they left without

@@ -48,6 +48,11 @@ impl World {
             Output::Tell(Event::Spawned { process }) => {
                 self.born(process.pid, spawning.unwrap_or_default())
             }
+            Output::Unmap { process, range, ticket } => {
+                self.written(process, "page table")?.unmap(range, ticket);
+                Ok(())
+            }
+            Output::Release { process, ticket } => self.release(process, ticket),
             Output::FreeSpace { process, root } => self.free(process, root),
             Output::Nmi { .. } | Output::Discard { .. } | Output::Tell(_) => Ok(()),
         }
@@ -103,6 +108,21 @@ impl World {
             Ok(())
         } else {
             violation(format!("call {call:#x} of {process:?} answered ({outcome:?}) out of turn"))
+        }
+    }
+
+    /// No core may have a translation to a frame that is freed.
+    fn release(&mut self, process: ProcessId, ticket: u32) -> Happened {
+        let frames = self.written(process, "quarantine")?.quarantine.remove(&ticket);
+        let frames = frames.unwrap_or_default();
+        let uses = |it: &super::SimCore| {
+            it.health != Health::Stopped && it.translations.values().any(|it| frames.contains(it))
+        };
+        match self.cores.iter().position(uses) {
+            Some(core) => {
+                violation(format!("core {core} can still use pages freed by {process:?}"))
+            }
+            None => Ok(()),
         }
     }
 

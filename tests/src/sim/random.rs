@@ -109,7 +109,8 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
     let single = core == CoreId::MANAGEMENT;
     let max = usize::from(world.coordinator.max_vcores());
     match seed.below(200) {
-        40..60 => Op::RunThread,
+        30..48 => Op::Touch(seed.below(8) as u64),
+        48..60 => Op::RunThread,
         60..85 => Op::Yield { wanted: seed.below(max) as u16, nice: seed.once_in(4) },
         85..97 if single => Op::ChangeToM,
         85..105 => Op::ChangeVcore { to: any_vcore(world, seed), keep: seed.once_in(2) },
@@ -129,6 +130,8 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
         }),
         170..185 => Op::NotifyVcore(any_vcore(world, seed)),
         185..190 => Op::Provision(any_pid(world, seed), any_core(world, seed)),
+        190..195 => Op::Unmap(seed.below(8) as u64, seed.below(4) as u32),
+        195..200 => Op::Touch(seed.below(8) as u64),
         _ => Op::Look,
     }
 }

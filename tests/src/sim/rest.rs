@@ -78,7 +78,11 @@ impl World {
                 return violation(format!("the request on core {core} was never answered"));
             }
         }
-        let waiting: usize = self.coordinator.processes().map(|view| view.waits).sum();
+        let unmaps: usize = self.coordinator.processes().map(|view| view.unmaps).sum();
+        if unmaps > 0 && self.cores.iter().all(|it| it.health == Health::Well) {
+            return violation(format!("{unmaps} calls to unmap were never answered"));
+        }
+        let waiting: usize = self.coordinator.processes().map(|it| it.waits + it.unmaps).sum();
         let alive = |id| self.coordinator.processes().any(|it| it.id == id && !it.state.is_dying());
         let open = self.calls.values().filter(|&&id| alive(id)).count();
         if open != waiting {
@@ -115,6 +119,7 @@ impl World {
                 view.state == monitor::CoreState::Online
                     && !view.stop_outstanding
                     && view.held.is_none()
+                    && (it.health == Health::Well || !view.shootdown_outstanding)
             };
             if view.is_some_and(serves) && core != CoreId::MANAGEMENT {
                 idle.insert(core);

@@ -50,6 +50,8 @@ pub struct World {
     pub again: bool,
     /// The number of the next call, which is its address.
     pub next_call: u64,
+    /// The number of the next frame.
+    pub next_frame: u64,
     /// Messages sent to cores so far.
     pub sent: u64,
     out: Outbox,
@@ -70,6 +72,7 @@ impl World {
             armed: None,
             again: false,
             next_call: 8,
+            next_frame: 0,
             sent: 0,
             out: Outbox::new(),
         };

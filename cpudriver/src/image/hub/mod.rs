@@ -173,6 +173,8 @@ impl Hub {
                 | Output::SetPending { .. }
                 | Output::Complete { .. }
                 | Output::Map { .. }
+                | Output::Unmap { .. }
+                | Output::Release { .. }
                 | Output::FreeSpace { .. }
                 | Output::Discard { .. } => {}
             }
