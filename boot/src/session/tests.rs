@@ -73,6 +73,14 @@ fn a_guest_that_never_stops_talking_is_ended_in_time() {
 }
 
 #[test]
+fn much_output_arrives_whole() {
+    let outcome = run("/usr/bin/seq 200000; exit 33");
+    assert_eq!(outcome.verdict, Verdict::Exited(0));
+    assert_eq!(outcome.lines.len(), 200_000);
+    assert_eq!(outcome.lines.last().map(String::as_str), Some("200000"));
+}
+
+#[test]
 fn replies_are_typed_when_their_time_comes() {
     let folder = tempfile::tempdir().unwrap();
     let script =
