@@ -1,8 +1,9 @@
 //! What requests of a process carry and what they come to.
 
+use crate::fixed::Whole;
 use crate::id::Lease;
 use postcard::experimental::max_size::MaxSize;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What a request came to: what it returns (at least 0), or the negated number of an error.
 ///
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-pub struct Outcome(#[serde(with = "postcard::fixint::le")] pub i32);
+pub struct Outcome(#[serde(with = "crate::fixed")] pub i32);
 
 // Exact; a derived one would reckon with a varint.
 impl MaxSize for Outcome {
@@ -48,19 +49,35 @@ impl Outcome {
 
 /// A request of a process that does not stop its vcore: under which lease it was made, and where in the
 /// process's memory its structure lies, into which the outcome goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Call {
     /// The vcore that made the request, and on which lease.
     pub lease: Lease,
     /// Address of the call's structure, 8-aligned, an allegation until checked. Bit 0 is set when the
     /// process wants an event on completion.
-    #[serde(with = "postcard::fixint::le")]
     pub at: u64,
 }
 
 // Exact; a derived one would reckon with a varint.
 impl MaxSize for Call {
     const POSTCARD_MAX_SIZE: usize = Lease::POSTCARD_MAX_SIZE + size_of::<u64>();
+}
+
+// Not derived for the reason given at `Lease`.
+impl Serialize for Call {
+    #[inline(always)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (counts, who) = self.lease.to_words();
+        (counts, who, Whole(self.at)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Call {
+    #[inline(always)]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (counts, who, Whole(at)) = Deserialize::deserialize(deserializer)?;
+        Ok(Self { lease: Lease::from_words((counts, who)), at })
+    }
 }
 
 impl Call {

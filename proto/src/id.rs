@@ -3,15 +3,16 @@
 //! All encode as fixed-width little-endian integers: in a slot the width costs nothing, and a fixed
 //! one needs no loop.
 
+use crate::fixed::Whole;
 use postcard::experimental::max_size::MaxSize;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident($inner:ty)) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[derive(Serialize, Deserialize)]
-        pub struct $name(#[serde(with = "postcard::fixint::le")] pub $inner);
+        pub struct $name(#[serde(with = "crate::fixed")] pub $inner);
 
         // Exact; a derived one would reckon with a varint.
         impl MaxSize for $name {
@@ -73,14 +74,53 @@ id! {
 ///
 /// Every message about a running vcore names the lease that it means, so that one which arrives late
 /// (the core has moved on) can be told from one that is in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, MaxSize)]
+#[repr(C)] // In memory as on the wire, so that it is copied as two words.
 pub struct Lease {
-    /// The process that holds the core.
-    pub pid: Pid,
     /// Which process of that pid.
     pub generation: Generation,
-    /// The vcore that runs there.
-    pub vcore: VcoreId,
     /// The core's count of leases, this one included.
     pub epoch: Epoch,
+    /// The process that holds the core.
+    pub pid: Pid,
+    /// The vcore that runs there.
+    pub vcore: VcoreId,
+}
+
+/// A lease as two integers whose bytes are those of its fields in their order.
+pub(crate) type Words = (Whole<u64>, Whole<u32>);
+
+impl Lease {
+    #[inline(always)]
+    pub(crate) fn to_words(self) -> Words {
+        let counts = u64::from(self.generation.0) | u64::from(self.epoch.0) << 32;
+        let who = u32::from(self.pid.0) | u32::from(self.vcore.0) << 16;
+        (Whole(counts), Whole(who))
+    }
+
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "takes the fields out of their places")]
+    pub(crate) const fn from_words((Whole(counts), Whole(who)): Words) -> Self {
+        Self {
+            generation: Generation(counts as u32),
+            epoch: Epoch((counts >> 32) as u32),
+            pid: Pid(who as u16),
+            vcore: VcoreId((who >> 16) as u16),
+        }
+    }
+}
+
+// Not derived, because most messages hold a lease: what is derived would not be inlined everywhere.
+impl Serialize for Lease {
+    #[inline(always)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.to_words().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lease {
+    #[inline(always)]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Words::deserialize(deserializer).map(Self::from_words)
+    }
 }

@@ -12,6 +12,7 @@ pub mod boot;
 pub mod call;
 pub mod event;
 pub mod exit;
+pub mod fixed;
 pub mod id;
 pub mod message;
 pub mod sample;

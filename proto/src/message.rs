@@ -28,10 +28,10 @@ pub enum Lane {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
 pub struct PageRange {
     /// The first page's number (its address divided by 4,096).
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "crate::fixed")]
     pub first: u64,
     /// How many pages; 0 for all of the address space.
-    #[serde(with = "postcard::fixint::le")]
+    #[serde(with = "crate::fixed")]
     pub pages: u32,
 }
 
@@ -41,7 +41,7 @@ pub enum ToCore {
     /// Are you alive? Answered by [`ToMonitor::Pong`] with the same number.
     Ping {
         /// Chosen by the sender, returned by the receiver.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         nonce: u32,
     },
     /// Write a report of what you are doing into your report buffer ([`ToMonitor::Dumped`]).
@@ -57,7 +57,7 @@ pub enum ToCore {
         /// What to flush.
         range: PageRange,
         /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`].
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         ticket: u32,
     },
     /// Take your ends of a pair of rings to another core out of your handoff cell; they are yours from
@@ -78,13 +78,13 @@ pub enum ToCore {
         /// The other core, where the part has one.
         peer: CoreId,
         /// How many operations.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         rounds: u32,
         /// How many operations before measuring starts.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         warmup: u32,
         /// Messages pushed before they are published together.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         batch: u16,
     },
     /// Tell what you have counted so far ([`ToMonitor::Counters`]).
@@ -96,10 +96,10 @@ pub enum ToCore {
         /// The lease to take.
         lease: Lease,
         /// Physical address of the address space's top page table.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         root: u64,
         /// How many notifies of this vcore its memory tells of already.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         notified: u32,
     },
     /// Save the context where the vcore resumes, load the kernel's own tables and be free
@@ -121,7 +121,7 @@ pub enum ToCore {
         /// Whom to notify.
         lease: Lease,
         /// How many notifies of this vcore there have been.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         count: u32,
     },
     /// Continue as another vcore of the same process: answers [`ToMonitor::ChangeVcore`]
@@ -130,7 +130,7 @@ pub enum ToCore {
         /// The lease to go on under; its epoch is the old one's successor.
         lease: Lease,
         /// How many notifies of the new vcore its memory tells of already.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         notified: u32,
     },
     /// Answers a request that keeps the vcore stopped: it goes on.
@@ -157,19 +157,19 @@ pub enum ToMonitor {
     /// Answers [`ToCore::Ping`].
     Pong {
         /// The ping's number.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         nonce: u32,
     },
     /// The core has panicked and is parked; its report buffer holds its last words.
     CoreFailed {
         /// Length of the report in bytes.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         report: u32,
     },
     /// Answers [`ToCore::Dump`].
     Dumped {
         /// Length of the report in bytes.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         report: u32,
     },
     /// Answers [`ToCore::Stop`]: the last message before the core parks.
@@ -184,7 +184,7 @@ pub enum ToMonitor {
     /// Answers [`ToCore::TlbShootdown`], after the flush.
     ShootdownDone {
         /// The request's ticket.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         ticket: u32,
     },
     /// Answers [`ToCore::Link`].
@@ -200,62 +200,62 @@ pub enum ToMonitor {
     /// Answers [`ToCore::Experiment`].
     ExperimentDone {
         /// Clock when measuring began on this core.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         begin: u64,
         /// Clock when it ended.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         end: u64,
         /// How many operations lay between.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         operations: u32,
     },
     /// The summary of a core's samples, sent before [`ToMonitor::ExperimentDone`] by a part that takes
     /// samples. In ticks of the clock.
     Samples {
         /// How many samples.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         n: u32,
         /// The least.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         min: u32,
         /// Half of the samples are at most this.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         p50: u32,
         /// Nine in ten are at most this.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         p90: u32,
         /// 99 in 100 are at most this.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         p99: u32,
         /// The greatest.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         max: u32,
         /// The mean in thousandths.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         mean_thousandths: u64,
     },
     /// Answers [`ToCore::Count`]: counts since the core started, wrapping.
     Counters {
         /// Doorbells that the core rang, to the coordinator and to peers.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         doorbells: u32,
         /// Times it halted.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         halts: u32,
         /// Doorbells that it heard.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         heard: u32,
         /// Timer interrupts that it took.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         timers: u32,
         /// Messages sent to peers.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         peer_sent: u64,
         /// Messages received from peers.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         peer_received: u64,
         /// Clock ticks spent halted.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         asleep: u64,
     },
     /// Answers [`ToCore::StartCore`] and [`ToCore::SetContext`].
@@ -278,7 +278,7 @@ pub enum ToMonitor {
         /// The lease that is meant.
         lease: Lease,
         /// The notify's count.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         count: u32,
     },
     /// The vcore has nothing to do, or gives way. It stays stopped until answered.
@@ -286,10 +286,10 @@ pub enum ToMonitor {
         /// The lease that is meant.
         lease: Lease,
         /// The last count of notifies that the core has seen for it.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         seen: u32,
         /// How many cores the process wants from now on.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         wanted: u16,
         /// [`crate::call::NICE`] or 0.
         flags: u8,
@@ -314,12 +314,12 @@ pub enum ToMonitor {
         /// The lease that is meant.
         lease: Lease,
         /// The address that faulted, 0 where there is none.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         address: u64,
         /// The exception's vector (Intel SDM vol. 3, 6.3.1).
         vector: u8,
         /// The exception's error code.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         code: u32,
     },
     /// The process ends itself. The vcore stays stopped.
@@ -327,7 +327,7 @@ pub enum ToMonitor {
         /// The lease that is meant.
         lease: Lease,
         /// Its exit code.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         code: i32,
     },
     /// The process wants another number of cores.
@@ -335,7 +335,7 @@ pub enum ToMonitor {
         /// The request.
         call: Call,
         /// How many.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         wanted: u16,
     },
     /// Let a process that was created run.
@@ -352,7 +352,7 @@ pub enum ToMonitor {
         /// Which.
         pid: Pid,
         /// Its exit code.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         code: i32,
     },
     /// Wait until a child has ended, and reap it.
@@ -371,10 +371,10 @@ pub enum ToMonitor {
         /// To which.
         pid: Pid,
         /// The event's type.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         event: u16,
         /// What goes with it.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         value: u64,
     },
     /// Post an event to a vcore of the own process.
@@ -384,10 +384,10 @@ pub enum ToMonitor {
         /// To which.
         vcore: VcoreId,
         /// The event's type.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         event: u16,
         /// What goes with it.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         value: u64,
     },
     /// Give a process the right to a core.
@@ -411,13 +411,13 @@ pub enum ToMonitor {
         /// The request.
         call: Call,
         /// Which alarm of the process.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         alarm: u16,
         /// When, in ticks of the clock; 0 cancels it.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         deadline: u64,
         /// Again after so many ticks; 0 for once.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         period: u64,
     },
 }
@@ -444,25 +444,25 @@ pub enum Peer {
     /// Send it back as [`Peer::Pong`].
     Ping {
         /// Chosen by the sender, returned by the receiver.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         nonce: u32,
         /// Ballast of a payload's size.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         value: u64,
     },
     /// Answers [`Peer::Ping`].
     Pong {
         /// The ping's number.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         nonce: u32,
         /// The ping's value.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         value: u64,
     },
     /// One of a stream; the receiver adds the values up.
     Data {
         /// What to add.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         value: u64,
     },
     /// The stream is over; the receiver answers with [`Peer::Sum`].
@@ -470,7 +470,7 @@ pub enum Peer {
     /// The sum of a stream's values, so that the sender knows that none was lost.
     Sum {
         /// The sum, wrapping.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         value: u64,
     },
 }

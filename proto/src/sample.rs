@@ -23,10 +23,10 @@ const fn sample<M>(name: &'static str, message: M) -> Sample<M> {
 
 /// A lease with four different numbers.
 pub const LEASE: Lease = Lease {
-    pid: Pid(0x0201),
-    generation: Generation(0x0605_0403),
-    vcore: VcoreId(0x0807),
-    epoch: Epoch(0x0c0b_0a09),
+    generation: Generation(0x0403_0201),
+    epoch: Epoch(0x0807_0605),
+    pid: Pid(0x0a09),
+    vcore: VcoreId(0x0c0b),
 };
 
 /// A request made on that lease.

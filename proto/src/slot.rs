@@ -13,9 +13,9 @@
 
 use crate::message::{Peer, ToCore, ToMonitor};
 mod decode;
+mod encode;
 
 use postcard::experimental::max_size::MaxSize;
-use postcard::ser_flavors;
 use serde::{Serialize, de::DeserializeOwned};
 
 /// One cache line that carries one message.
@@ -97,35 +97,42 @@ impl Slot {
 
     /// Encodes a message into this slot and returns how many bytes it takes, 1..=[`Slot::LEN`]. Bytes
     /// behind the message keep what they held.
-    ///
-    /// Inlined: wrap it where it is called from more than one place, since what serde derives is
-    /// inlined into its only caller whatever its length, but not into several.
-    #[inline(always)]
+    #[inline(never)]
     pub fn encode<M: Message>(&mut self, message: &M) -> usize {
+        self.encode_for::<Self, M>(message)
+    }
+
+    /// Encodes as [`Slot::encode`], inlined into its caller.
+    ///
+    /// What serde derives is long, and the compiler inlines something long into its only caller, not
+    /// into several. So there is one copy of it for each `Caller`, a type that names the place of the call
+    /// and nothing else: two places that are both in a hurry give different ones.
+    #[inline(always)]
+    pub fn encode_for<Caller, M: Message>(&mut self, message: &M) -> usize {
         const { M::FITS };
-        let writer = Writer { bytes: &mut self.0, at: 0 };
-        postcard::serialize_with_flavor(message, writer)
-            .expect("a type of known size always encodes")
+        let length = message.serialize(encode::Tagged::<Caller>::new(&mut self.0));
+        length.expect("an enum of known size always encodes")
     }
 
     /// Decodes the message in this slot. Whatever the bytes, the outcome is a value or an error.
     ///
     /// # Errors
-    /// [`NoMessage::Malformed`] when the variant or a field has no meaning, or when the tag is a varint longer
-    /// than it need be (which no encoder writes).
-    #[inline]
+    /// [`NoMessage::Malformed`] when the variant or a field has no meaning, or when the tag is a varint
+    /// longer than it need be (which no encoder writes).
+    #[inline(never)]
     pub fn decode<M: Message>(&self) -> Result<M, NoMessage> {
-        self.decode_counted(&mut 0)
+        self.decode_for::<Self, M>(&mut 0)
     }
 
-    /// Decodes like [`Slot::decode`] and adds the message's length to `bytes`.
+    /// Decodes as [`Slot::decode`], inlined into its caller as [`Slot::encode_for`] is, and adds the
+    /// message's length to `bytes`.
     ///
     /// # Errors
     /// As [`Slot::decode`]; what is added then means nothing.
     #[inline(always)]
-    pub fn decode_counted<M: Message>(&self, bytes: &mut u64) -> Result<M, NoMessage> {
+    pub fn decode_for<Caller, M: Message>(&self, bytes: &mut u64) -> Result<M, NoMessage> {
         const { M::FITS };
-        M::deserialize(decode::Tagged { slot: &self.0, length: bytes })
+        M::deserialize(decode::Tagged::<Caller>::new(&self.0, bytes))
     }
 }
 
@@ -133,26 +140,4 @@ impl Slot {
 #[inline(always)]
 const fn inside(at: usize) -> usize {
     at % Slot::LEN
-}
-
-/// Writes into a slot from its beginning.
-struct Writer<'a> {
-    bytes: &'a mut [u8; Slot::LEN],
-    at: usize,
-}
-
-impl ser_flavors::Flavor for Writer<'_> {
-    type Output = usize;
-
-    #[inline(always)]
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.bytes[inside(self.at)] = byte;
-        self.at += 1;
-        Ok(())
-    }
-
-    #[inline(always)]
-    fn finalize(self) -> postcard::Result<usize> {
-        Ok(self.at)
-    }
 }

@@ -113,7 +113,7 @@ fn check_foreign_codecs<M: Message + Debug + PartialEq>(message: &M, ours: &[u8]
     let mut bytes = [0xa5; Slot::LEN];
     bytes[..written.len()].copy_from_slice(&written);
     let mut length = 0;
-    assert_eq!(Slot::from_bytes(bytes).decode_counted(&mut length), Ok(*message));
+    assert_eq!(Slot::from_bytes(bytes).decode_for::<(), M>(&mut length), Ok(*message));
     assert_eq!(length, ours.len() as u64);
 }
 

@@ -57,18 +57,27 @@ impl<M: Post, P: SlotProducer> Sender<M, P> {
             Lane::Immediate => &mut self.immediate,
             Lane::Routine => &mut self.routine,
         };
-        if message.is_request() && ring.room() <= M::RESERVED {
+        if message.is_request() && !ring.has_more_than(M::RESERVED) {
             return Err(Full(*message));
         }
         if ring.put(message, &mut self.sent) { Ok(()) } else { Err(Full(*message)) }
     }
 
-    /// How many messages of a lane fit at least.
+    /// Puts as many of these messages as fit into the routine lane, to which all of them belong, publishes
+    /// them together and returns how many. Requests may fill the slots reserved for answers here: this
+    /// is for streams that have none.
+    #[inline(always)]
+    pub fn send_batch(&mut self, messages: &[M]) -> usize {
+        debug_assert!(messages.iter().all(|message| message.lane() == Lane::Routine));
+        self.routine.put_all(messages, &mut self.sent)
+    }
+
+    /// Whether more than `slots` messages fit in a lane.
     #[must_use]
-    pub fn room(&self, lane: Lane) -> usize {
+    pub fn has_more_than(&self, slots: usize, lane: Lane) -> bool {
         match lane {
-            Lane::Immediate => self.immediate.room(),
-            Lane::Routine => self.routine.room(),
+            Lane::Immediate => self.immediate.has_more_than(slots),
+            Lane::Routine => self.routine.has_more_than(slots),
         }
     }
 
@@ -106,6 +115,22 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
             Lane::Routine => &mut self.routine,
         };
         ring.take(&mut self.received)
+    }
+
+    /// Hands up to `most` messages of a lane to `visit`, the oldest first, and returns how many. What has no
+    /// meaning is handed over as [`NoMessage::Malformed`]. Slots are freed when all have been visited.
+    #[inline(always)]
+    pub fn take_batch(
+        &mut self,
+        lane: Lane,
+        most: usize,
+        visit: impl FnMut(Result<M, NoMessage>),
+    ) -> usize {
+        let ring = match lane {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        ring.take_all(most, &mut self.received, visit)
     }
 
     /// Whether both lanes are empty now.

@@ -129,6 +129,24 @@ fn a_full_lane_gives_the_message_back_and_loses_none() {
 }
 
 #[test]
+fn batches_take_what_fits_and_keep_the_order_around_the_end_of_the_ring() {
+    let (mut tx, mut rx) = link::<Peer>(SLOTS);
+    let batch: Vec<_> = (0..48).map(|value| Peer::Data { value }).collect();
+    for _ in 0..5 {
+        assert_eq!(tx.send_batch(&batch), 48);
+        assert_eq!(tx.send_batch(&batch), SLOTS - 48);
+        let mut values = vec![];
+        let mut visit = |message| values.push(message);
+        assert_eq!(rx.take_batch(Lane::Routine, 10, &mut visit), 10);
+        assert_eq!(rx.take_batch(Lane::Routine, SLOTS, &mut visit), SLOTS - 10);
+        let sent = batch.iter().chain(&batch[..SLOTS - 48]);
+        assert_eq!(values, sent.map(|message| Ok(*message)).collect::<Vec<_>>());
+    }
+    assert_eq!(rx.take_batch(Lane::Routine, 1, |_| panic!("nothing is there")), 0);
+    assert_eq!((tx.traffic(), tx.traffic().messages), (rx.traffic(), 5 * SLOTS as u64));
+}
+
+#[test]
 fn a_slot_that_holds_another_type_is_an_error_and_does_not_block_the_lane() {
     let (producer, consumer) = rtrb::RingBuffer::new(SLOTS);
     let (other, none) = rtrb::RingBuffer::new(SLOTS);
@@ -144,7 +162,7 @@ fn a_slot_that_holds_another_type_is_an_error_and_does_not_block_the_lane() {
 #[test]
 fn answers_have_slots_of_their_own() {
     let (mut tx, _rx) = link::<ToMonitor>(SLOTS);
-    assert!(tx.room(Lane::Routine) > ANSWERS);
+    assert!(tx.has_more_than(ANSWERS, Lane::Routine));
     for Sample { message, .. } in TO_MONITOR.iter().filter(|s| !s.message.is_request()) {
         tx.send(message).expect("an answer always fits");
     }

@@ -7,6 +7,7 @@
 //! wants the message; to repack the result on the way costs twice the decoding.
 
 use super::{NoMessage, Slot, inside};
+use core::marker::PhantomData;
 use postcard::de_flavors;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, VariantAccess, Visitor,
@@ -16,13 +17,21 @@ use serde::de::{
 const VARINT_GOES_ON: u8 = 0x80;
 
 /// A message in a slot: a tag of one byte, and then the fields of that variant.
-pub(super) struct Tagged<'de, 'a> {
-    pub(super) slot: &'de [u8; Slot::LEN],
+pub(super) struct Tagged<'de, 'a, Caller> {
+    slot: &'de [u8; Slot::LEN],
     /// Grows by the message's length.
-    pub(super) length: &'a mut u64,
+    length: &'a mut u64,
+    caller: PhantomData<Caller>,
 }
 
-impl<'de> Tagged<'de, '_> {
+impl<'de, 'a, Caller> Tagged<'de, 'a, Caller> {
+    #[inline(always)]
+    pub(super) const fn new(slot: &'de [u8; Slot::LEN], length: &'a mut u64) -> Self {
+        Self { slot, length, caller: PhantomData }
+    }
+}
+
+impl<'de, Caller> Tagged<'de, '_, Caller> {
     /// Decodes what lies behind the tag.
     #[inline(always)]
     fn fields<T>(
@@ -36,7 +45,7 @@ impl<'de> Tagged<'de, '_> {
     }
 }
 
-impl<'de> Deserializer<'de> for Tagged<'de, '_> {
+impl<'de, Caller> Deserializer<'de> for Tagged<'de, '_, Caller> {
     type Error = NoMessage;
 
     #[inline(always)]
@@ -60,7 +69,7 @@ impl<'de> Deserializer<'de> for Tagged<'de, '_> {
     }
 }
 
-impl<'de> EnumAccess<'de> for Tagged<'de, '_> {
+impl<'de, Caller> EnumAccess<'de> for Tagged<'de, '_, Caller> {
     type Error = NoMessage;
     type Variant = Self;
 
@@ -75,7 +84,7 @@ impl<'de> EnumAccess<'de> for Tagged<'de, '_> {
     }
 }
 
-impl<'de> VariantAccess<'de> for Tagged<'de, '_> {
+impl<'de, Caller> VariantAccess<'de> for Tagged<'de, '_, Caller> {
     type Error = NoMessage;
 
     #[inline(always)]
