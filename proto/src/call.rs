@@ -23,22 +23,36 @@ impl Outcome {
     pub const OK: Self = Self(0);
     /// EPERM: the target is neither the caller nor one of its descendants.
     pub const NOT_PERMITTED: Self = Self(-1);
+    /// ENOENT: no program of that name.
+    pub const NOT_FOUND: Self = Self(-2);
     /// ESRCH: no such process.
     pub const NO_PROCESS: Self = Self(-3);
     /// EINTR: the wait was ended before what it waited for came.
     pub const INTERRUPTED: Self = Self(-4);
     /// ENXIO: no such core, or one that does not serve.
     pub const NO_CORE: Self = Self(-6);
+    /// ENOEXEC: what bears that name is not a program.
+    pub const NOT_A_PROGRAM: Self = Self(-8);
+    /// EBADF: no such handle, or one that does not do this.
+    pub const BAD_HANDLE: Self = Self(-9);
     /// ECHILD: no child to wait for.
     pub const NO_CHILD: Self = Self(-10);
     /// EAGAIN: not now; a bound was reached, or something that is under way must end first.
     pub const AGAIN: Self = Self(-11);
+    /// ENOMEM: no memory is left for it.
+    pub const NO_MEMORY: Self = Self(-12);
+    /// EFAULT: the process's memory is not there, or cannot be written.
+    pub const FAULT: Self = Self(-14);
     /// EBUSY: what was asked for is in use.
     pub const BUSY: Self = Self(-16);
     /// ENODEV: the machine has no core to lease.
     pub const NO_DEVICE: Self = Self(-19);
     /// EINVAL: the request has no meaning here.
     pub const INVALID: Self = Self(-22);
+    /// EMFILE: all handles are in use.
+    pub const NO_HANDLE: Self = Self(-24);
+    /// EPIPE: nobody is left who could read it.
+    pub const BROKEN_PIPE: Self = Self(-32);
 
     /// Did it fail?
     #[must_use]
@@ -93,5 +107,26 @@ pub const NICE: u8 = 1;
 /// Set in the flags of `ChangeVcore`: the calling vcore's context is kept as if it had been preempted;
 /// else it starts anew when it is started next.
 pub const KEEP: u8 = 1;
-/// Set in the flags of `Wait`: return 0 at once when no child has ended.
+/// Set in the flags of `Wait`: return 0 at once when no child has ended. In those of `Read` and `Write`:
+/// do what can be done at once, or else return [`Outcome::AGAIN`].
 pub const NO_HANG: u8 = 1;
+/// Set in the flags of `Create`: the child gets all handles but those that are closed on create.
+pub const ALL_HANDLES: u8 = 1;
+/// Set in the flags of `OpenPipe` and `SetHandle`: children get no copy of the handle.
+pub const CLOSE_ON_CREATE: u8 = 1;
+
+/// A handle of the caller, and the handle that its copy shall be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
+pub struct HandlePair {
+    /// The caller's.
+    pub mine: u8,
+    /// The other process's; what it was before is closed.
+    pub theirs: u8,
+}
+
+impl HandlePair {
+    /// No pair.
+    pub const NONE: Self = Self { mine: u8::MAX, theirs: u8::MAX };
+    /// How many one request takes.
+    pub const MOST: usize = 8;
+}

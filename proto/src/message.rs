@@ -7,7 +7,7 @@
 //! Integers are fixed-width little-endian; pointers travel as `u64` and are allegations until the
 //! receiver has checked whose they are.
 
-use crate::call::{Call, Outcome};
+use crate::call::{Call, HandlePair, Outcome};
 use crate::id::{ApicId, CoreId, Generation, Lease, Pid, VcoreId};
 use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
@@ -419,6 +419,132 @@ pub enum ToMonitor {
         /// Again after so many ticks; 0 for once.
         #[serde(with = "crate::fixed")]
         period: u64,
+    },
+    /// Make a process of a program in the boot archive; it does not run yet.
+    Create {
+        /// The request.
+        call: Call,
+        /// Address of the program's name.
+        #[serde(with = "postcard::fixint::le")]
+        path: u64,
+        /// The name's length in bytes.
+        #[serde(with = "postcard::fixint::le")]
+        path_length: u16,
+        /// Address of arguments and environment as the program shall find them.
+        #[serde(with = "postcard::fixint::le")]
+        arguments: u64,
+        /// Their length in bytes.
+        #[serde(with = "postcard::fixint::le")]
+        arguments_length: u32,
+        /// [`crate::call::ALL_HANDLES`] or 0.
+        flags: u8,
+    },
+    /// Make a pipe: the outcome is the handle to read from, the value the one to write to.
+    OpenPipe {
+        /// The request.
+        call: Call,
+        /// [`crate::call::CLOSE_ON_CREATE`] or 0, for both handles.
+        flags: u8,
+    },
+    /// Read what there is, once there is something: the outcome is how many bytes, 0 at the end.
+    Read {
+        /// The request.
+        call: Call,
+        /// From where.
+        handle: u8,
+        /// [`crate::call::NO_HANG`] or 0.
+        flags: u8,
+        /// Address of the bytes to be overwritten.
+        #[serde(with = "postcard::fixint::le")]
+        at: u64,
+        /// How many at most.
+        #[serde(with = "postcard::fixint::le")]
+        length: u32,
+    },
+    /// Write all of it: the outcome is how many bytes, fewer only if the wait for room was cut short.
+    Write {
+        /// The request.
+        call: Call,
+        /// Where to.
+        handle: u8,
+        /// [`crate::call::NO_HANG`] or 0.
+        flags: u8,
+        /// Address of the bytes.
+        #[serde(with = "postcard::fixint::le")]
+        at: u64,
+        /// How many.
+        #[serde(with = "postcard::fixint::le")]
+        length: u32,
+    },
+    /// Close a handle; the calls that wait on it are interrupted.
+    Close {
+        /// The request.
+        call: Call,
+        /// Which.
+        handle: u8,
+    },
+    /// Say whether children get a copy of a handle.
+    SetHandle {
+        /// The request.
+        call: Call,
+        /// Which.
+        handle: u8,
+        /// [`crate::call::CLOSE_ON_CREATE`] or 0.
+        flags: u8,
+    },
+    /// Copy handles to a process that has not run yet, all or none: the outcome is how many.
+    DupHandles {
+        /// The request.
+        call: Call,
+        /// To which.
+        pid: Pid,
+        /// From and to; [`HandlePair::NONE`] at the end.
+        pairs: [HandlePair; HandlePair::MOST],
+    },
+    /// Set the name of the user that a process belongs to.
+    SetUser {
+        /// The request.
+        call: Call,
+        /// Of which.
+        pid: Pid,
+        /// Address of the name.
+        #[serde(with = "postcard::fixint::le")]
+        name: u64,
+        /// Its length in bytes: 1 to 127.
+        #[serde(with = "postcard::fixint::le")]
+        length: u16,
+    },
+    /// Be told when time has passed; when cut short, the value is what was left of it.
+    Sleep {
+        /// The request.
+        call: Call,
+        /// How many ticks of the clock.
+        #[serde(with = "postcard::fixint::le")]
+        ticks: u64,
+    },
+    /// Wait until more events have been posted to the process than the caller knows of: the value is how
+    /// many there have been, those that only say that a call is done not counted.
+    AwaitEvent {
+        /// The request.
+        call: Call,
+        /// The count that the caller knows of: the value of its last such call, 0 at first.
+        #[serde(with = "postcard::fixint::le")]
+        seen: u32,
+    },
+    /// Cut a waiting call of the own process short: the outcome is 1, or 0 if no such call waits.
+    AbortCall {
+        /// The request.
+        call: Call,
+        /// Address of the structure of the call to be cut short.
+        #[serde(with = "postcard::fixint::le")]
+        target: u64,
+    },
+    /// Cut all calls short that wait on a handle: the outcome is how many did.
+    AbortHandle {
+        /// The request.
+        call: Call,
+        /// Which.
+        handle: u8,
     },
 }
 

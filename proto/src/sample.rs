@@ -4,7 +4,7 @@
 //! costs. In each list the position of a sample is its variant's tag; a test fails when a variant has
 //! no sample or the wrong name.
 
-use crate::call::{Call, Outcome};
+use crate::call::{Call, HandlePair, Outcome};
 use crate::id::{ApicId, CoreId, Epoch, Generation, Lease, Pid, VcoreId};
 use crate::message::{PageRange, Peer, ToCore, ToMonitor};
 
@@ -183,6 +183,73 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
             period: 0x2625_2423_2221_201f,
         },
     ),
+    sample(
+        "ToMonitor::Create",
+        ToMonitor::Create {
+            call: CALL,
+            path: 0x1c1b_1a19_1817_1615,
+            path_length: 0x1e1d,
+            arguments: 0x2625_2423_2221_201f,
+            arguments_length: 0x2a29_2827,
+            flags: 0x2b,
+        },
+    ),
+    sample("ToMonitor::OpenPipe", ToMonitor::OpenPipe { call: CALL, flags: 0x15 }),
+    sample(
+        "ToMonitor::Read",
+        ToMonitor::Read {
+            call: CALL,
+            handle: 0x15,
+            flags: 0x16,
+            at: 0x1e1d_1c1b_1a19_1817,
+            length: 0x2221_201f,
+        },
+    ),
+    sample(
+        "ToMonitor::Write",
+        ToMonitor::Write {
+            call: CALL,
+            handle: 0x15,
+            flags: 0x16,
+            at: 0x1e1d_1c1b_1a19_1817,
+            length: 0x2221_201f,
+        },
+    ),
+    sample("ToMonitor::Close", ToMonitor::Close { call: CALL, handle: 0x15 }),
+    sample("ToMonitor::SetHandle", ToMonitor::SetHandle { call: CALL, handle: 0x15, flags: 0x16 }),
+    sample(
+        "ToMonitor::DupHandles",
+        ToMonitor::DupHandles {
+            call: CALL,
+            pid: Pid(0x1615),
+            pairs: [
+                HandlePair { mine: 0x17, theirs: 0x18 },
+                HandlePair { mine: 0x19, theirs: 0x1a },
+                HandlePair { mine: 0x1b, theirs: 0x1c },
+                HandlePair { mine: 0x1d, theirs: 0x1e },
+                HandlePair { mine: 0x1f, theirs: 0x20 },
+                HandlePair { mine: 0x21, theirs: 0x22 },
+                HandlePair { mine: 0x23, theirs: 0x24 },
+                HandlePair { mine: 0x25, theirs: 0x26 },
+            ],
+        },
+    ),
+    sample(
+        "ToMonitor::SetUser",
+        ToMonitor::SetUser {
+            call: CALL,
+            pid: Pid(0x1615),
+            name: 0x1e1d_1c1b_1a19_1817,
+            length: 0x201f,
+        },
+    ),
+    sample("ToMonitor::Sleep", ToMonitor::Sleep { call: CALL, ticks: 0x1c1b_1a19_1817_1615 }),
+    sample("ToMonitor::AwaitEvent", ToMonitor::AwaitEvent { call: CALL, seen: 0x1817_1615 }),
+    sample(
+        "ToMonitor::AbortCall",
+        ToMonitor::AbortCall { call: CALL, target: 0x1c1b_1a19_1817_1615 },
+    ),
+    sample("ToMonitor::AbortHandle", ToMonitor::AbortHandle { call: CALL, handle: 0x15 }),
 ];
 
 /// All kinds between two CPU drivers, by tag.

@@ -65,6 +65,18 @@ impl ToMonitor {
             Self::Provision { .. } => 27,
             Self::Unmap { .. } => 28,
             Self::SetAlarm { .. } => 29,
+            Self::Create { .. } => 30,
+            Self::OpenPipe { .. } => 31,
+            Self::Read { .. } => 32,
+            Self::Write { .. } => 33,
+            Self::Close { .. } => 34,
+            Self::SetHandle { .. } => 35,
+            Self::DupHandles { .. } => 36,
+            Self::SetUser { .. } => 37,
+            Self::Sleep { .. } => 38,
+            Self::AwaitEvent { .. } => 39,
+            Self::AbortCall { .. } => 40,
+            Self::AbortHandle { .. } => 41,
         }
     }
 }

@@ -112,7 +112,19 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::NotifyVcore { .. }
         | ToMonitor::Provision { .. }
         | ToMonitor::Unmap { .. }
-        | ToMonitor::SetAlarm { .. } => None,
+        | ToMonitor::SetAlarm { .. }
+        | ToMonitor::Create { .. }
+        | ToMonitor::OpenPipe { .. }
+        | ToMonitor::Read { .. }
+        | ToMonitor::Write { .. }
+        | ToMonitor::Close { .. }
+        | ToMonitor::SetHandle { .. }
+        | ToMonitor::DupHandles { .. }
+        | ToMonitor::SetUser { .. }
+        | ToMonitor::Sleep { .. }
+        | ToMonitor::AwaitEvent { .. }
+        | ToMonitor::AbortCall { .. }
+        | ToMonitor::AbortHandle { .. } => None,
     }
 }
 
