@@ -8,7 +8,7 @@
 //! | makes rings, starts all others at once | `arch`: trampoline, tables, stacks |
 //! | seals its arena | takes its ends of the rings, seals its arena |
 //! | waits until all have joined or the deadline has passed | [`cpu::Cpu::serve`]: joins, serves, halts |
-//! | runs the script or the console, between passes of the [`hub`] | |
+//! | runs the script or the console, between passes of the hub | |
 
 mod bench;
 mod clock;
