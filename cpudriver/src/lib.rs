@@ -3,7 +3,7 @@
 //! [`console`] is what the person at the serial line talks to, [`post`] the path that messages take from
 //! core to core, [`driver`] what a core does about its leases. [`trace`] and [`log`] keep what happened, [`stats`] sums up what was
 //! measured and [`results`] prints it; [`options`] are what the command line asks for.
-//! [`node`] is what a core does about messages. [`machine`] reads what the firmware says about the machine.
+//! [`node`] is what a core does about messages, [`program`] what is to be known of programs. [`machine`] reads what the firmware says about the machine.
 //!
 //! The kernel's own target has two modules more: `arch`, the hardware, and `image`, which joins it all.
 #![no_std]
@@ -23,6 +23,7 @@ pub mod machine;
 pub mod node;
 pub mod options;
 pub mod post;
+pub mod program;
 pub mod results;
 pub mod stats;
 pub mod trace;

@@ -31,6 +31,8 @@ impl Outcome {
     pub const INTERRUPTED: Self = Self(-4);
     /// ENXIO: no such core, or one that does not serve.
     pub const NO_CORE: Self = Self(-6);
+    /// E2BIG: the arguments are too long.
+    pub const TOO_LONG: Self = Self(-7);
     /// ENOEXEC: what bears that name is not a program.
     pub const NOT_A_PROGRAM: Self = Self(-8);
     /// EBADF: no such handle, or one that does not do this.
@@ -53,6 +55,8 @@ impl Outcome {
     pub const NO_HANDLE: Self = Self(-24);
     /// EPIPE: nobody is left who could read it.
     pub const BROKEN_PIPE: Self = Self(-32);
+    /// ENOSYS: there is no such call.
+    pub const NO_CALL: Self = Self(-38);
 
     /// Did it fail?
     #[must_use]

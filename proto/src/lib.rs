@@ -2,12 +2,14 @@
 //!
 //! Ids ([`id`]), the messages between cores ([`message`]), their encoding in a slot of a ring
 //! ([`slot`]), a sample of each ([`sample`]), the command line that the host tool hands to the kernel
-//! ([`boot`]) and the exit codes that come back ([`exit`]). Every other crate depends on this one and
+//! ([`boot`]) with the programs ([`archive`]), what a program and the kernel agree on ([`program`]) and the
+//! exit codes that come back ([`exit`]). Every other crate depends on this one and
 //! it depends on none of them: no I/O, no allocation, no unsafe code.
 
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod boot;
 pub mod call;
 pub mod event;
@@ -15,6 +17,7 @@ pub mod exit;
 pub mod fixed;
 pub mod id;
 pub mod message;
+pub mod program;
 pub mod sample;
 pub mod slot;
 mod tag;
