@@ -177,6 +177,13 @@ impl Coordinator {
         self.counters
     }
 
+    /// Forgets what was only counted, so that an explorer takes states that differ in nothing else for
+    /// the same.
+    pub fn forget_counters(&mut self) {
+        self.counters = Counters { illegal: self.counters.illegal, ..Counters::default() };
+        self.cores.iter_mut().for_each(|core| core.unexpected = 0);
+    }
+
     fn on_message(&mut self, core: CoreId, message: ToMonitor, out: &mut Outbox) {
         if core.index() >= self.cores.len() {
             self.counters.unexpected += 1;

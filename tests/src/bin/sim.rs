@@ -4,6 +4,8 @@ use clap::Parser;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+use tests::sim::cases;
+use tests::sim::explore::{self, Explored};
 use tests::sim::random::{self, Failure, Plan};
 use tests::sim::{Action, World};
 
@@ -22,6 +24,9 @@ struct Options {
     /// Cores, the management core included.
     #[arg(long, default_value_t = 8)]
     cores: usize,
+    /// Explores every order of delivery of small cases, to so many states each.
+    #[arg(long)]
+    explore: Option<usize>,
     /// Lets cores fail.
     #[arg(long)]
     faults: bool,
@@ -41,9 +46,10 @@ impl Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let done = match options.seed {
-        Some(seed) => replay(&options, seed),
-        None => run_all(&options),
+    let done = match (options.seed, options.explore) {
+        (Some(seed), _) => replay(&options, seed),
+        (None, Some(limit)) => explore_all(limit),
+        (None, None) => run_all(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -85,6 +91,25 @@ fn what_is_taken(world: &World, action: Action) -> String {
 
 fn debug(message: &impl std::fmt::Debug) -> String {
     format!("{message:?}")
+}
+
+fn explore_all(limit: usize) -> Result<(), String> {
+    for case in cases::all() {
+        let began = Instant::now();
+        let found = explore::explore(&case, limit).map_err(|it| {
+            let mut text = format!("{}: {}\n", case.name, it.violation);
+            it.actions.iter().for_each(|action| text.push_str(&format!("  {action:?}\n")));
+            text
+        })?;
+        let Explored { states, depth, ends, exhausted } = found;
+        let seconds = began.elapsed().as_secs_f64();
+        println!(
+            "{}: states={states} depth={depth} exhausted={exhausted} ends={ends} \
+             seconds={seconds:.1}",
+            case.name
+        );
+    }
+    Ok(())
 }
 
 fn run_all(options: &Options) -> Result<(), String> {

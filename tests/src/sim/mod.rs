@@ -3,13 +3,15 @@
 //!
 //! A [`World`] is a value; an [`Action`] is one thing that happens in it: a message is taken from a ring,
 //! a program does something, the clock moves on, a core fails. After each one all rules are checked, and
-//! a rule that does not hold is a [`Violation`]. [`random`] picks actions by a seed, and tests
-//! write them down by hand.
+//! a rule that does not hold is a [`Violation`]. [`random`] picks actions by a seed, [`explore`]
+//! tries them all, and tests write them down by hand.
 
 mod action;
+pub mod cases;
 mod checks;
 mod core;
 mod effects;
+pub mod explore;
 mod memory;
 mod outputs;
 pub mod random;

@@ -6,7 +6,7 @@ use super::memory::Memory;
 use monitor::{Config, Coordinator, Input, Outbox, Output, ProcessId};
 use proto::id::{CoreId, Lease};
 use proto::message::{Lane, ToCore, ToMonitor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A rule that does not hold.
@@ -41,7 +41,7 @@ pub struct World {
     /// Calls that have no outcome yet, by the address of their structure.
     pub calls: BTreeMap<u64, ProcessId>,
     /// Processes that were told to die.
-    pub doomed: Vec<ProcessId>,
+    pub doomed: BTreeSet<ProcessId>,
     /// The clock.
     pub now: u64,
     /// When the coordinator wants to be told.
@@ -67,7 +67,7 @@ impl World {
             cores: (0..cores).map(|_| SimCore::new(Health::Starting)).collect(),
             memory: BTreeMap::new(),
             calls: BTreeMap::new(),
-            doomed: Vec::new(),
+            doomed: BTreeSet::new(),
             now: 0,
             armed: None,
             again: false,

@@ -1,0 +1,233 @@
+//! What the explorer explores.
+
+use super::action::{Action, Mishap, Op};
+use super::explore::{CONFIG, Case, Program};
+use super::world::World;
+use monitor::{Control, Input, Name, ProcessId, State};
+use proto::call::Outcome;
+use proto::id::{CoreId, Pid, VcoreId};
+
+const ONE: CoreId = CoreId(1);
+const TWO: CoreId = CoreId(2);
+const YIELD: Op = Op::Yield { wanted: 0, nice: false };
+
+/// A world being made ready: nothing here is explored, and everything must succeed.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The world so far.
+    pub world: World,
+}
+
+impl Setup {
+    /// So many cores, and no process.
+    #[must_use]
+    pub fn new(cores: usize) -> Self {
+        Self { world: World::new(CONFIG, cores) }
+    }
+
+    /// Makes something happen.
+    ///
+    /// # Panics
+    /// When a rule does not hold.
+    pub fn act(&mut self, action: Action) {
+        self.world.act(action).unwrap_or_else(|violation| panic!("{action:?}: {violation}"));
+    }
+
+    /// Delivers all messages until there are none.
+    pub fn settle(&mut self) {
+        while let Some(&action) = self.world.deliveries().first() {
+            self.act(action);
+        }
+    }
+
+    /// Makes a process that was not let run.
+    ///
+    /// # Panics
+    /// When there is no room for one.
+    pub fn created(&mut self) -> ProcessId {
+        let root = 0x1000 * (1 + self.world.memory.len() as u64);
+        self.act(Action::Tell(Input::Spawn { caller: None, name: Name::new("it"), root }));
+        let newest = self.world.coordinator.processes().max_by_key(|it| it.id.generation);
+        newest.expect("it was made").id
+    }
+
+    /// Makes a process that runs or waits for the management core.
+    pub fn single(&mut self) -> ProcessId {
+        let made = self.created();
+        self.act(Action::Tell(Input::Control(Control::Run { pid: made.pid })));
+        self.settle();
+        made
+    }
+
+    /// Makes a many-core process that wants so many cores.
+    ///
+    /// # Panics
+    /// When another process has the management core.
+    pub fn many(&mut self, wanted: u16) -> ProcessId {
+        let made = self.single();
+        let lease = self.world.cores[0].driver.lease().expect("the management core runs it");
+        assert_eq!(lease.pid, made.pid);
+        self.act(Action::User(CoreId(0), Op::ChangeToM));
+        self.settle();
+        let core = self.core_of(made).expect("it was granted a core");
+        self.act(Action::User(core, Op::Look));
+        self.act(Action::User(core, Op::Poke(wanted)));
+        self.settle();
+        for core in self.cores_of(made) {
+            self.act(Action::User(core, Op::Look));
+        }
+        made
+    }
+
+    /// The cores that run a process.
+    #[must_use]
+    pub fn cores_of(&self, process: ProcessId) -> Vec<CoreId> {
+        let runs = |core: &usize| {
+            let lease = self.world.cores[*core].driver.lease();
+            lease.map(super::world::process_of) == Some(process)
+        };
+        (0..self.world.cores.len()).filter(runs).map(|core| CoreId(core as u16)).collect()
+    }
+
+    /// The first of the cores that run a process.
+    #[must_use]
+    pub fn core_of(&self, process: ProcessId) -> Option<CoreId> {
+        self.cores_of(process).first().copied()
+    }
+
+    /// What a process is doing.
+    #[must_use]
+    pub fn state(&self, process: ProcessId) -> Option<State> {
+        self.world.coordinator.process(process.pid).map(|it| it.state)
+    }
+}
+
+fn preempt(core: CoreId) -> Action {
+    Action::Tell(Input::Control(Control::Preempt { core, warning: 0 }))
+}
+
+fn kill(pid: Pid) -> Action {
+    Action::Tell(Input::Control(Control::Kill { pid, code: Outcome(9) }))
+}
+
+fn case(
+    name: &'static str,
+    setup: Setup,
+    programs: &[(ProcessId, &[Op])],
+    outside: &[Action],
+) -> Case {
+    let program = |&(process, ops): &(_, &[Op])| Program { process, ops: ops.to_vec() };
+    let programs = programs.iter().map(program).collect();
+    Case { name, world: setup.world, programs, outside: outside.to_vec() }
+}
+
+/// All cases, the quick ones first.
+#[must_use]
+pub fn all() -> Vec<Case> {
+    vec![
+        two_cores_yield_and_preempt(),
+        two_cores_become_many_and_kill(),
+        two_cores_unmap_and_panic(),
+        three_cores_change_and_preempt(),
+        three_cores_grant_and_kill(),
+        three_cores_unmap_and_preempt(),
+        three_cores_notify_and_yield(),
+    ]
+}
+
+fn two_cores_yield_and_preempt() -> Case {
+    let mut setup = Setup::new(2);
+    let many = setup.many(1);
+    let single = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[YIELD, Op::Look, Op::Poke(1), YIELD, Op::NotifyVcore(VcoreId(0))]),
+        (single, &[Op::NotifyProcess(single.pid), YIELD, Op::Look, YIELD, Op::Exit(0)]),
+    ];
+    let event = proto::event::Event { kind: 50, value: 0 };
+    let notify = Action::Tell(Input::Control(Control::Notify { pid: many.pid, event }));
+    case("2 cores: yield, notify, preempt", setup, &programs, &[preempt(ONE), notify])
+}
+
+fn two_cores_become_many_and_kill() -> Case {
+    let mut setup = Setup::new(2);
+    let many = setup.many(1);
+    let single = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[Op::Poke(2), YIELD, Op::Look, YIELD, Op::Exit(1)]),
+        (single, &[Op::ChangeToM, Op::Look, Op::Poke(0), YIELD, Op::Fault]),
+    ];
+    case("2 cores: become many, share, kill", setup, &programs, &[kill(many.pid)])
+}
+
+fn two_cores_unmap_and_panic() -> Case {
+    let mut setup = Setup::new(2);
+    let many = setup.many(1);
+    let single = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[Op::Touch(1), Op::Unmap(1, 1), Op::Touch(1), Op::Unmap(0, 0), YIELD]),
+        (
+            single,
+            &[
+                Op::Touch(3),
+                Op::Unmap(3, 2),
+                Op::Spawn,
+                Op::Wait { pid: Pid(0), no_hang: true },
+                YIELD,
+            ],
+        ),
+    ];
+    let panic = Action::Fail(ONE, Mishap::Panic);
+    case("2 cores: unmap, spawn, wait, core failure", setup, &programs, &[panic])
+}
+
+fn three_cores_change_and_preempt() -> Case {
+    let mut setup = Setup::new(3);
+    let many = setup.many(1);
+    let single = setup.single();
+    let change = |to, keep| Op::ChangeVcore { to: VcoreId(to), keep };
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[change(1, true), Op::Poke(2), change(0, false), YIELD]),
+        (single, &[Op::ChangeToM, Op::Look, Op::Poke(2), YIELD]),
+    ];
+    case("3 cores: change vcore, preempt", setup, &programs, &[preempt(ONE)])
+}
+
+fn three_cores_grant_and_kill() -> Case {
+    let mut setup = Setup::new(3);
+    let one = setup.many(2);
+    let other = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (one, &[Op::ChangeVcore { to: VcoreId(0), keep: true }, Op::Poke(1), YIELD, Op::Poke(2)]),
+        (other, &[Op::ChangeToM, Op::Poke(2), Op::Look, YIELD]),
+    ];
+    case("3 cores: grant, yield, kill", setup, &programs, &[kill(one.pid)])
+}
+
+fn three_cores_unmap_and_preempt() -> Case {
+    let mut setup = Setup::new(3);
+    let many = setup.many(2);
+    let single = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[Op::Touch(1), Op::Touch(1), Op::Unmap(1, 1), Op::Touch(1)]),
+        (single, &[Op::ChangeToM, Op::Touch(2), Op::Unmap(2, 1), YIELD]),
+    ];
+    case("3 cores: unmap, preempt", setup, &programs, &[preempt(TWO), preempt(ONE)])
+}
+
+fn three_cores_notify_and_yield() -> Case {
+    let mut setup = Setup::new(3);
+    let many = setup.many(2);
+    let single = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[Op::Poke(0), Op::NotifyVcore(VcoreId(1)), YIELD, YIELD]),
+        (single, &[Op::NotifyProcess(single.pid), YIELD, Op::Look, YIELD]),
+    ];
+    let event = proto::event::Event { kind: 50, value: 0 };
+    let notify = Action::Tell(Input::Control(Control::Notify { pid: many.pid, event }));
+    case(
+        "3 cores: notify, yield, core failure",
+        setup,
+        &programs,
+        &[notify, Action::Fail(TWO, Mishap::Panic)],
+    )
+}
