@@ -131,7 +131,6 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
         170..185 => Op::NotifyVcore(any_vcore(world, seed)),
         185..190 => Op::Provision(any_pid(world, seed), any_core(world, seed)),
         190..195 => Op::Unmap(seed.below(8) as u64, seed.below(4) as u32),
-        195..200 => Op::Touch(seed.below(8) as u64),
         _ => Op::Look,
     }
 }
