@@ -20,7 +20,6 @@ mod calls;
 mod children;
 mod config;
 mod coordinator;
-mod core_set;
 mod cores;
 mod death;
 mod events;
@@ -39,10 +38,11 @@ mod table;
 mod timers;
 mod view;
 
+use proto::core_set;
+
 pub use audit::Broken;
 pub use config::{Config, Policy};
 pub use coordinator::{Coordinator, Counters};
-pub use core_set::{CoreSet, MAX_CORES};
 pub use cores::{CoreState, CoreView};
 pub use death::{FAULTED, LOST_CORE};
 pub use gang::Place;
@@ -50,5 +50,6 @@ pub use input::{Command, Control, Input};
 pub use lifecycle::State;
 pub use output::{Event, LossCause, Outbox, Output, Refusal};
 pub use process::{MAX_WAITS, Name, ProcessId};
+pub use proto::core_set::{CoreSet, MAX_CORES};
 pub use seat::{Held, Leaving};
 pub use view::{ProcessView, VcoreView};

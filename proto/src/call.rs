@@ -41,7 +41,7 @@ impl Outcome {
     pub const NO_CHILD: Self = Self(-10);
     /// EAGAIN: not now; a bound was reached, or something that is under way must end first.
     pub const AGAIN: Self = Self(-11);
-    /// ENOMEM: no memory is left for it.
+    /// ENOMEM: no memory is left for it, or it has as much as it may have.
     pub const NO_MEMORY: Self = Self(-12);
     /// EFAULT: the process's memory is not there, or cannot be written.
     pub const FAULT: Self = Self(-14);

@@ -8,7 +8,9 @@
 //! receiver has checked whose they are.
 
 use crate::call::{Call, HandlePair, Outcome};
+use crate::core_set::CoreSet;
 use crate::id::{ApicId, CoreId, Generation, Lease, Pid, VcoreId};
+use crate::memory::Rights;
 use postcard::experimental::max_size::MaxSize;
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +146,21 @@ pub enum ToCore {
     Panic,
     /// Spin with interrupts off for good: to see that a core which hangs is noticed. No answer.
     Hang,
+    /// Flush as for `TlbShootdown`, hand it on to the cores below by [`Peer::TlbShootdown`], then
+    /// acknowledge; never stale.
+    TlbMulticast {
+        /// Whose address space.
+        pid: Pid,
+        /// Which process of that pid.
+        generation: Generation,
+        /// What to flush.
+        range: PageRange,
+        /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`] by every core.
+        #[serde(with = "crate::fixed")]
+        ticket: u32,
+        /// The cores to hand it on to, see [`CoreSet::subtrees`].
+        below: CoreSet,
+    },
 }
 
 /// From a CPU driver to the coordinator.
@@ -425,16 +442,16 @@ pub enum ToMonitor {
         /// The request.
         call: Call,
         /// Address of the program's name.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         path: u64,
         /// The name's length in bytes.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         path_length: u16,
         /// Address of arguments and environment as the program shall find them.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         arguments: u64,
         /// Their length in bytes.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         arguments_length: u32,
         /// [`crate::call::ALL_HANDLES`] or 0.
         flags: u8,
@@ -455,10 +472,10 @@ pub enum ToMonitor {
         /// [`crate::call::NO_HANG`] or 0.
         flags: u8,
         /// Address of the bytes to be overwritten.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         at: u64,
         /// How many at most.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         length: u32,
     },
     /// Write all of it: the outcome is how many bytes, fewer only if the wait for room was cut short.
@@ -470,10 +487,10 @@ pub enum ToMonitor {
         /// [`crate::call::NO_HANG`] or 0.
         flags: u8,
         /// Address of the bytes.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         at: u64,
         /// How many.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         length: u32,
     },
     /// Close a handle; the calls that wait on it are interrupted.
@@ -508,10 +525,10 @@ pub enum ToMonitor {
         /// Of which.
         pid: Pid,
         /// Address of the name.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         name: u64,
         /// Its length in bytes: 1 to 127.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         length: u16,
     },
     /// Be told when time has passed; when cut short, the value is what was left of it.
@@ -519,7 +536,7 @@ pub enum ToMonitor {
         /// The request.
         call: Call,
         /// How many ticks of the clock.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         ticks: u64,
     },
     /// Wait until more events have been posted to the process than the caller knows of: the value is how
@@ -528,7 +545,7 @@ pub enum ToMonitor {
         /// The request.
         call: Call,
         /// The count that the caller knows of: the value of its last such call, 0 at first.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         seen: u32,
     },
     /// Cut a waiting call of the own process short: the outcome is 1, or 0 if no such call waits.
@@ -536,7 +553,7 @@ pub enum ToMonitor {
         /// The request.
         call: Call,
         /// Address of the structure of the call to be cut short.
-        #[serde(with = "postcard::fixint::le")]
+        #[serde(with = "crate::fixed")]
         target: u64,
     },
     /// Cut all calls short that wait on a handle: the outcome is how many did.
@@ -545,6 +562,49 @@ pub enum ToMonitor {
         call: Call,
         /// Which.
         handle: u8,
+    },
+    /// Map memory into the own address space; returns its address.
+    Map {
+        /// The request.
+        call: Call,
+        /// The first page, where [`crate::memory::FIXED`] is set.
+        #[serde(with = "crate::fixed")]
+        first: u64,
+        /// How many pages.
+        #[serde(with = "crate::fixed")]
+        pages: u32,
+        /// What may be done with them.
+        rights: Rights,
+        /// See [`crate::memory`].
+        flags: u8,
+    },
+    /// Change the rights to memory of the own address space.
+    Protect {
+        /// The request.
+        call: Call,
+        /// Which memory.
+        range: PageRange,
+        /// What may be done with it from now on.
+        rights: Rights,
+    },
+    /// Give a child memory that was mapped to be shared, at the same address.
+    Share {
+        /// The request.
+        call: Call,
+        /// The child.
+        pid: Pid,
+        /// The first page of the memory.
+        #[serde(with = "crate::fixed")]
+        first: u64,
+    },
+    /// Answers [`ToCore::TlbMulticast`] and [`Peer::TlbShootdown`] before [`ToMonitor::ShootdownDone`]: the
+    /// core could not hand it on to these.
+    Unreached {
+        /// The request's ticket.
+        #[serde(with = "crate::fixed")]
+        ticket: u32,
+        /// Whom it did not reach.
+        cores: CoreSet,
     },
 }
 
@@ -599,6 +659,20 @@ pub enum Peer {
         #[serde(with = "crate::fixed")]
         value: u64,
     },
+    /// As [`ToCore::TlbMulticast`]; the receiver acknowledges to the coordinator.
+    TlbShootdown {
+        /// Whose address space.
+        pid: Pid,
+        /// Which process of that pid.
+        generation: Generation,
+        /// What to flush.
+        range: PageRange,
+        /// Returned in [`ToMonitor::ShootdownDone`].
+        #[serde(with = "crate::fixed")]
+        ticket: u32,
+        /// The cores to hand it on to.
+        below: CoreSet,
+    },
 }
 
 impl ToCore {
@@ -606,7 +680,7 @@ impl ToCore {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Dump | Self::TlbShootdown { .. } => Lane::Immediate,
+            Self::Dump | Self::TlbShootdown { .. } | Self::TlbMulticast { .. } => Lane::Immediate,
             _ => Lane::Routine,
         }
     }
@@ -617,9 +691,21 @@ impl ToMonitor {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Dumped { .. } | Self::ShootdownDone { .. } | Self::CoreFailed { .. } => {
-                Lane::Immediate
-            }
+            Self::Dumped { .. }
+            | Self::ShootdownDone { .. }
+            | Self::Unreached { .. }
+            | Self::CoreFailed { .. } => Lane::Immediate,
+            _ => Lane::Routine,
+        }
+    }
+}
+
+impl Peer {
+    /// The lane that this message travels in.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::TlbShootdown { .. } => Lane::Immediate,
             _ => Lane::Routine,
         }
     }

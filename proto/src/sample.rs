@@ -5,7 +5,9 @@
 //! no sample or the wrong name.
 
 use crate::call::{Call, HandlePair, Outcome};
+use crate::core_set::CoreSet;
 use crate::id::{ApicId, CoreId, Epoch, Generation, Lease, Pid, VcoreId};
+use crate::memory::Rights;
 use crate::message::{PageRange, Peer, ToCore, ToMonitor};
 
 /// A message and what reports call it.
@@ -31,6 +33,14 @@ pub const LEASE: Lease = Lease {
 
 /// A request made on that lease.
 pub const CALL: Call = Call { lease: LEASE, at: 0x1413_1211_100f_0e0d };
+
+/// A set with 32 different bytes from 0x17 on.
+pub const CORES: CoreSet = CoreSet::from_words([
+    0x1e1d_1c1b_1a19_1817,
+    0x2625_2423_2221_201f,
+    0x2e2d_2c2b_2a29_2827,
+    0x3635_3433_3231_302f,
+]);
 
 /// All kinds from the coordinator to a CPU driver, by tag.
 pub const TO_CORE: &[Sample<ToCore>] = &[
@@ -70,6 +80,16 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
     sample("ToCore::Done", ToCore::Done { lease: LEASE, outcome: Outcome(0x100f_0e0d) }),
     sample("ToCore::Panic", ToCore::Panic),
     sample("ToCore::Hang", ToCore::Hang),
+    sample(
+        "ToCore::TlbMulticast",
+        ToCore::TlbMulticast {
+            pid: Pid(0x0201),
+            generation: Generation(0x0605_0403),
+            range: PageRange { first: 0x0e0d_0c0b_0a09_0807, pages: 0x1211_100f },
+            ticket: 0x1615_1413,
+            below: CORES,
+        },
+    ),
 ];
 
 /// All kinds from a CPU driver to the coordinator, by tag.
@@ -250,6 +270,29 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
         ToMonitor::AbortCall { call: CALL, target: 0x1c1b_1a19_1817_1615 },
     ),
     sample("ToMonitor::AbortHandle", ToMonitor::AbortHandle { call: CALL, handle: 0x15 }),
+    sample(
+        "ToMonitor::Map",
+        ToMonitor::Map {
+            call: CALL,
+            first: 0x1c1b_1a19_1817_1615,
+            pages: 0x201f_1e1d,
+            rights: Rights(0x21),
+            flags: 0x22,
+        },
+    ),
+    sample(
+        "ToMonitor::Protect",
+        ToMonitor::Protect {
+            call: CALL,
+            range: PageRange { first: 0x1c1b_1a19_1817_1615, pages: 0x201f_1e1d },
+            rights: Rights(0x21),
+        },
+    ),
+    sample(
+        "ToMonitor::Share",
+        ToMonitor::Share { call: CALL, pid: Pid(0x1615), first: 0x1e1d_1c1b_1a19_1817 },
+    ),
+    sample("ToMonitor::Unreached", ToMonitor::Unreached { ticket: 0x1615_1413, cores: CORES }),
 ];
 
 /// All kinds between two CPU drivers, by tag.
@@ -259,4 +302,14 @@ pub const PEER: &[Sample<Peer>] = &[
     sample("Peer::Data", Peer::Data { value: 0x0807_0605_0403_0201 }),
     sample("Peer::End", Peer::End),
     sample("Peer::Sum", Peer::Sum { value: 0x0807_0605_0403_0201 }),
+    sample(
+        "Peer::TlbShootdown",
+        Peer::TlbShootdown {
+            pid: Pid(0x0201),
+            generation: Generation(0x0605_0403),
+            range: PageRange { first: 0x0e0d_0c0b_0a09_0807, pages: 0x1211_100f },
+            ticket: 0x1615_1413,
+            below: CORES,
+        },
+    ),
 ];

@@ -26,6 +26,7 @@ impl ToCore {
             Self::Done { .. } => 13,
             Self::Panic => 14,
             Self::Hang => 15,
+            Self::TlbMulticast { .. } => 16,
         }
     }
 }
@@ -77,6 +78,10 @@ impl ToMonitor {
             Self::AwaitEvent { .. } => 39,
             Self::AbortCall { .. } => 40,
             Self::AbortHandle { .. } => 41,
+            Self::Map { .. } => 42,
+            Self::Protect { .. } => 43,
+            Self::Share { .. } => 44,
+            Self::Unreached { .. } => 45,
         }
     }
 }
@@ -91,6 +96,7 @@ impl Peer {
             Self::Data { .. } => 2,
             Self::End => 3,
             Self::Sum { .. } => 4,
+            Self::TlbShootdown { .. } => 5,
         }
     }
 }

@@ -27,6 +27,11 @@ const GOLDEN: &[(&str, &str)] = &[
     ("ToCore::Done", "0d0102030405060708090a0b0c0d0e0f10"),
     ("ToCore::Panic", "0e"),
     ("ToCore::Hang", "0f"),
+    (
+        "ToCore::TlbMulticast",
+        "100102030405060708090a0b0c0d0e0f10111213141516\
+         1718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f30313233343536",
+    ),
     ("ToMonitor::Join", "0001020304"),
     ("ToMonitor::Pong", "0101020304"),
     ("ToMonitor::CoreFailed", "0201020304"),
@@ -87,11 +92,23 @@ const GOLDEN: &[(&str, &str)] = &[
     ("ToMonitor::AwaitEvent", "270102030405060708090a0b0c0d0e0f101112131415161718"),
     ("ToMonitor::AbortCall", "280102030405060708090a0b0c0d0e0f101112131415161718191a1b1c"),
     ("ToMonitor::AbortHandle", "290102030405060708090a0b0c0d0e0f101112131415"),
+    ("ToMonitor::Map", "2a0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122"),
+    ("ToMonitor::Protect", "2b0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f2021"),
+    ("ToMonitor::Share", "2c0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e"),
+    (
+        "ToMonitor::Unreached",
+        "2d131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f30313233343536",
+    ),
     ("Peer::Ping", "000102030405060708090a0b0c"),
     ("Peer::Pong", "010102030405060708090a0b0c"),
     ("Peer::Data", "020102030405060708"),
     ("Peer::End", "03"),
     ("Peer::Sum", "040102030405060708"),
+    (
+        "Peer::TlbShootdown",
+        "050102030405060708090a0b0c0d0e0f10111213141516\
+         1718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f30313233343536",
+    ),
 ];
 
 fn encoded<M: Message>(message: &M) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! What the driver wants the image to do.
 
 use proto::call::Outcome;
-use proto::id::{Lease, VcoreId};
-use proto::message::{PageRange, ToMonitor};
+use proto::id::{CoreId, Lease, VcoreId};
+use proto::message::{PageRange, Peer, ToMonitor};
 
 /// How a saved context goes on when it is started next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +63,14 @@ pub enum Effect {
     },
     /// The vcore goes on with the instruction that faulted.
     Repeat,
+    /// Send a shootdown on to a core below. When it cannot be reached, the coordinator must be told by
+    /// [`ToMonitor::Unreached`], before anything else is sent to it.
+    Forward {
+        /// To whom.
+        to: CoreId,
+        /// What.
+        message: Peer,
+    },
     /// Send a message to the coordinator.
     Send(ToMonitor),
 }

@@ -13,8 +13,9 @@ mod tests;
 pub use effect::{Effect, Effects, Fate};
 
 use proto::call::{Call, KEEP, Outcome};
-use proto::id::{Epoch, Lease, VcoreId};
-use proto::message::{ToCore, ToMonitor, tag};
+use proto::core_set::CoreSet;
+use proto::id::{Epoch, Generation, Lease, Pid, VcoreId};
+use proto::message::{PageRange, Peer, ToCore, ToMonitor, tag};
 
 /// A request for which the vcore stands still until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +85,17 @@ struct Held {
     notified: bool,
 }
 
+/// A shootdown, whichever way it came.
+#[derive(Clone, Copy, Debug)]
+struct Flush {
+    pid: Pid,
+    generation: Generation,
+    range: PageRange,
+    ticket: u32,
+    /// The cores to hand it on to.
+    below: CoreSet,
+}
+
 /// One core's view of its lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Driver {
@@ -135,15 +147,38 @@ impl Driver {
             ToCore::SetContext { lease, notified } => self.set_context(lease, notified),
             ToCore::Done { lease, outcome } => self.done(lease, outcome),
             ToCore::TlbShootdown { pid, generation, range, ticket } => {
-                let loaded = |held: Held| (held.lease.pid, held.lease.generation);
-                let mut effects = Effects::none();
-                if self.held.map(loaded) == Some((pid, generation)) {
-                    effects.add(Effect::Flush { range });
-                }
-                effects.and_send(ToMonitor::ShootdownDone { ticket })
+                self.flush(Flush { pid, generation, range, ticket, below: CoreSet::EMPTY })
+            }
+            ToCore::TlbMulticast { pid, generation, range, ticket, below } => {
+                self.flush(Flush { pid, generation, range, ticket, below })
             }
             _ => Effects::none(),
         }
+    }
+
+    /// Takes a message of another core about translations; others are not for this part.
+    pub fn peer(&mut self, message: Peer) -> Effects {
+        match message {
+            Peer::TlbShootdown { pid, generation, range, ticket, below } => {
+                self.flush(Flush { pid, generation, range, ticket, below })
+            }
+            _ => Effects::none(),
+        }
+    }
+
+    /// Flushes, hands the shootdown on, and only then acknowledges it. Never stale: a core that has
+    /// another space loaded, or none, has nothing to flush, but others may lie below it.
+    fn flush(&mut self, Flush { pid, generation, range, ticket, below }: Flush) -> Effects {
+        let loaded = |held: Held| (held.lease.pid, held.lease.generation);
+        let mut effects = Effects::none();
+        if self.held.map(loaded) == Some((pid, generation)) {
+            effects.add(Effect::Flush { range });
+        }
+        for (to, below) in below.subtrees().into_iter().flatten() {
+            let message = Peer::TlbShootdown { pid, generation, range, ticket, below };
+            effects.add(Effect::Forward { to, message });
+        }
+        effects.and_send(ToMonitor::ShootdownDone { ticket })
     }
 
     /// Takes a request of the running vcore, which stands still until it is answered. A core that runs

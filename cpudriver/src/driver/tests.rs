@@ -3,8 +3,9 @@
 use super::{Driver, Effect, Fate, Trap};
 use alloc::vec::Vec;
 use proto::call::{KEEP, Outcome};
-use proto::id::{Epoch, Generation, Lease, Pid, VcoreId};
-use proto::message::{PageRange, ToCore, ToMonitor, tag};
+use proto::core_set::CoreSet;
+use proto::id::{CoreId, Epoch, Generation, Lease, Pid, VcoreId};
+use proto::message::{PageRange, Peer, ToCore, ToMonitor, tag};
 
 const FIRST: Lease =
     Lease { pid: Pid(7), generation: Generation(3), vcore: VcoreId(1), epoch: Epoch(4) };
@@ -24,6 +25,14 @@ fn started() -> Driver {
     let mut driver = Driver::new();
     tell(&mut driver, START);
     driver
+}
+
+fn set(cores: &[u16]) -> CoreSet {
+    let mut set = CoreSet::EMPTY;
+    for &core in cores {
+        set.insert(CoreId(core));
+    }
+    set
 }
 
 fn stale(kind: u8, lease: Lease) -> [Effect; 1] {
@@ -183,6 +192,37 @@ fn a_shootdown_is_flushed_before_it_is_acknowledged_and_never_stale() {
     assert_eq!(tell(&mut driver, shootdown(8)), [done]);
     tell(&mut driver, ToCore::Death { lease: FIRST });
     assert_eq!(tell(&mut driver, shootdown(7)), [done]);
+}
+
+#[test]
+fn a_shootdown_in_a_tree_is_flushed_then_handed_on_then_acknowledged() {
+    let range = PageRange { first: 16, pages: 2 };
+    let (pid, generation, ticket) = (FIRST.pid, FIRST.generation, 6);
+    let below = set(&[3, 4, 5, 70, 71]);
+    let forward = |to, below| Effect::Forward {
+        to: CoreId(to),
+        message: Peer::TlbShootdown { pid, generation, range, ticket, below },
+    };
+    let forwards = [forward(3, set(&[4, 5])), forward(70, set(&[71]))];
+    let done = Effect::Send(ToMonitor::ShootdownDone { ticket });
+    let multicast = ToCore::TlbMulticast { pid, generation, range, ticket, below };
+    let mut driver = started();
+    let flushed = [Effect::Flush { range }, forwards[0], forwards[1], done];
+    assert_eq!(tell(&mut driver, multicast), flushed);
+    tell(&mut driver, ToCore::Death { lease: FIRST });
+    assert_eq!(tell(&mut driver, multicast), [forwards[0], forwards[1], done]);
+}
+
+#[test]
+fn a_shootdown_from_a_peer_is_acknowledged_to_the_coordinator() {
+    let range = PageRange { first: 16, pages: 0 };
+    let (pid, generation, ticket) = (FIRST.pid, FIRST.generation, 6);
+    let message = Peer::TlbShootdown { pid, generation, range, ticket, below: set(&[]) };
+    let done = Effect::Send(ToMonitor::ShootdownDone { ticket });
+    let mut driver = started();
+    let effects: Vec<_> = driver.peer(message).into_iter().collect();
+    assert_eq!(effects, [Effect::Flush { range }, done]);
+    assert_eq!(driver.peer(Peer::End).into_iter().count(), 0);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use crate::post::{Hardware, Outbox, Receiver, Sender};
 use crate::trace::{Event, Kind, Trace, What};
 use alloc::boxed::Box;
 use proto::id::{ApicId, CoreId};
-use proto::message::{Lane, ToCore, ToMonitor};
+use proto::message::{Lane, Peer, ToCore, ToMonitor};
 use proto::slot::NoMessage;
 
 /// What a node needs of the machine beside the message path.
@@ -163,9 +163,9 @@ impl<P: Platform> Node<P> {
         self.outbox.flush(&self.platform);
     }
 
-    /// Handles one message from another core's lane; false if there was none. Peers have one lane.
+    /// Handles one message from another core's lane; false if there was none.
     pub fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
-        self.take_order(sender, lane) || (lane == Lane::Routine && self.take_peer(sender))
+        self.take_order(sender, lane) || self.take_peer(sender, lane)
     }
 
     fn take_order(&mut self, sender: CoreId, lane: Lane) -> bool {
@@ -195,6 +195,10 @@ impl<P: Platform> Node<P> {
             }
             // No address space of a process is loaded on this core, so there is nothing to flush.
             ToCore::TlbShootdown { ticket, .. } => Some(ToMonitor::ShootdownDone { ticket }),
+            ToCore::TlbMulticast { pid, generation, range, ticket, below } => {
+                self.hand_on(Peer::TlbShootdown { pid, generation, range, ticket, below });
+                Some(ToMonitor::ShootdownDone { ticket })
+            }
             ToCore::Link { peer } => self.link(peer),
             ToCore::Unlink { peer } => self.unlink(peer),
             ToCore::Experiment { .. } => self.take_part(&order),

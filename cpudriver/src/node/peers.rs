@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use proto::id::CoreId;
-use proto::message::{Lane, Peer};
+use proto::message::{Lane, Peer, ToMonitor};
 use proto::slot::NoMessage;
 
 /// One core's ends of a link to another core. Freed by [`take_apart`] and not by being dropped.
@@ -139,15 +139,28 @@ impl<P: Platform> Node<P> {
 
     /// Handles one message from a peer; false if there was none.
     #[inline]
-    pub(super) fn take_peer(&mut self, sender: CoreId) -> bool {
+    pub(super) fn take_peer(&mut self, sender: CoreId, lane: Lane) -> bool {
         let Some(Some(link)) = self.peers.links.get_mut(sender.index()) else { return false };
-        match link.ends.receiver.take(Lane::Routine) {
+        match link.ends.receiver.take(lane) {
             Ok(Peer::Data { value }) => link.incoming.sum = link.incoming.sum.wrapping_add(value),
             Ok(message) => self.hear(sender, message),
             Err(NoMessage::Malformed) => self.counts.stray += 1,
             Err(NoMessage::Empty) => return false,
         }
         true
+    }
+
+    /// Sends a shootdown on to the cores below; the coordinator learns of those that are out of reach.
+    pub(super) fn hand_on(&mut self, message: Peer) {
+        let Peer::TlbShootdown { pid, generation, range, ticket, below } = message else { return };
+        for (child, below) in below.subtrees().into_iter().flatten() {
+            let message = Peer::TlbShootdown { pid, generation, range, ticket, below };
+            if !self.tell(child, &message) {
+                let mut cores = below;
+                cores.insert(child);
+                self.answer(ToMonitor::Unreached { ticket, cores });
+            }
+        }
     }
 
     fn hear(&mut self, sender: CoreId, message: Peer) {
@@ -166,6 +179,12 @@ impl<P: Platform> Node<P> {
             Peer::Sum { value } => {
                 self.peers.sums += 1;
                 self.peers.total = self.peers.total.wrapping_add(value);
+                true
+            }
+            // No address space of a process is loaded on this core, so there is nothing to flush.
+            Peer::TlbShootdown { ticket, .. } => {
+                self.hand_on(message);
+                self.answer(ToMonitor::ShootdownDone { ticket });
                 true
             }
         };

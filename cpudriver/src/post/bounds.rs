@@ -50,7 +50,7 @@ impl Post for ToMonitor {
 impl Post for Peer {
     #[inline(always)]
     fn lane(&self) -> Lane {
-        Lane::Routine
+        Self::lane(self)
     }
 }
 
@@ -62,6 +62,7 @@ pub const fn outstanding_to_core(message: &ToCore) -> usize {
         ToCore::Dump
         | ToCore::Stop
         | ToCore::TlbShootdown { .. }
+        | ToCore::TlbMulticast { .. }
         | ToCore::Link { .. }
         | ToCore::Unlink { .. }
         | ToCore::Experiment { .. }
@@ -83,12 +84,13 @@ pub const fn outstanding_to_core(message: &ToCore) -> usize {
 pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
     match message {
         ToMonitor::Pong { .. } => Some(8),
+        // One more when the core above was lost while it handed a shootdown on.
+        ToMonitor::ShootdownDone { .. } | ToMonitor::Unreached { .. } => Some(2),
         ToMonitor::Join { .. }
         | ToMonitor::CoreFailed { .. }
         | ToMonitor::Dumped { .. }
         | ToMonitor::Stopped
         | ToMonitor::Stale { .. }
-        | ToMonitor::ShootdownDone { .. }
         | ToMonitor::Linked { .. }
         | ToMonitor::Unlinked { .. }
         | ToMonitor::ExperimentDone { .. }
@@ -124,7 +126,10 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::Sleep { .. }
         | ToMonitor::AwaitEvent { .. }
         | ToMonitor::AbortCall { .. }
-        | ToMonitor::AbortHandle { .. } => None,
+        | ToMonitor::AbortHandle { .. }
+        | ToMonitor::Map { .. }
+        | ToMonitor::Protect { .. }
+        | ToMonitor::Share { .. } => None,
     }
 }
 

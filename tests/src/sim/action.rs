@@ -11,6 +11,8 @@ pub enum Action {
     Deliver(CoreId, Lane),
     /// A core takes its next message.
     Handle(CoreId),
+    /// A core takes the next message of a peer.
+    HandlePeer(CoreId, CoreId),
     /// The program on a core does something.
     User(CoreId, Op),
     /// The clock moves on by so many ticks, but not beyond the armed deadline.

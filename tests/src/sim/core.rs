@@ -3,8 +3,8 @@
 use super::memory::Frame;
 use cpudriver::driver::Driver;
 use monitor::ProcessId;
-use proto::id::{ApicId, Lease};
-use proto::message::{Lane, ToCore, ToMonitor};
+use proto::id::{ApicId, CoreId, Lease};
+use proto::message::{Lane, Peer, ToCore, ToMonitor};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How a core is.
@@ -31,6 +31,8 @@ pub struct SimCore {
     pub to: [VecDeque<ToCore>; 2],
     /// Rings from the core, the immediate lane first.
     pub from: [VecDeque<ToMonitor>; 2],
+    /// What peers have sent to it, by sender.
+    pub peers: BTreeMap<CoreId, VecDeque<Peer>>,
     /// Whose address space is loaded.
     pub loaded: Option<ProcessId>,
     /// Translations of the loaded address space: page and frame.
@@ -57,6 +59,7 @@ impl SimCore {
             driver: Driver::new(),
             to: Default::default(),
             from: Default::default(),
+            peers: BTreeMap::new(),
             loaded: None,
             translations: BTreeMap::new(),
             replay: None,
@@ -104,6 +107,21 @@ impl SimCore {
     #[must_use]
     pub fn can_handle(&self) -> bool {
         self.health == Health::Well && self.to.iter().any(|ring| !ring.is_empty())
+    }
+
+    /// The next message from that peer.
+    pub(crate) fn next_from_peer(&mut self, peer: CoreId) -> Option<Peer> {
+        let ring = self.peers.get_mut(&peer)?;
+        let message = ring.pop_front();
+        if ring.is_empty() {
+            self.peers.remove(&peer);
+        }
+        message
+    }
+
+    /// The peers that have sent it something which it can take.
+    pub fn talking_peers(&self) -> impl Iterator<Item = CoreId> + '_ {
+        self.peers.keys().copied().filter(|_| self.health == Health::Well)
     }
 
     /// Is a program running that can do something?

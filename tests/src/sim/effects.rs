@@ -7,7 +7,7 @@ use cpudriver::driver::{Effect, Effects, Fate, Trap};
 use monitor::{Input, Name, ProcessId};
 use proto::call::{KEEP, NICE, NO_HANG};
 use proto::id::{CoreId, Lease, VcoreId};
-use proto::message::{PageRange, ToCore, ToMonitor};
+use proto::message::{PageRange, Peer, ToCore, ToMonitor};
 
 impl World {
     /// A core takes a message.
@@ -83,9 +83,22 @@ impl World {
                 }
                 it.send(message);
             }
+            Effect::Forward { to, message } => {
+                let it = &mut self.cores[to.index()];
+                if it.health != super::Health::Stopped {
+                    it.peers.entry(core).or_default().push_back(message);
+                }
+            }
             Effect::Resume { .. } | Effect::Repeat => {}
         }
         Ok(())
+    }
+
+    /// A core takes a message of another one.
+    pub(crate) fn handle_peer(&mut self, core: CoreId, message: Peer) -> Happened {
+        let before = self.cores[core.index()].driver.lease();
+        let effects = self.cores[core.index()].driver.peer(message);
+        self.carry_out(core, before, effects)
     }
 
     pub(crate) fn vcore(

@@ -108,6 +108,10 @@ impl World {
                 Some(message) => self.handle(core, message),
                 None => Ok(()),
             },
+            Action::HandlePeer(core, peer) => match self.cores[core.index()].next_from_peer(peer) {
+                Some(message) => self.handle_peer(core, message),
+                None => Ok(()),
+            },
             Action::User(core, op) => self.user(core, op),
             Action::Pass(ticks) => {
                 self.now = self.armed.unwrap_or(u64::MAX).min(self.now.saturating_add(ticks));
@@ -189,6 +193,7 @@ impl World {
             if it.can_handle() {
                 all.push(Action::Handle(core));
             }
+            all.extend(it.talking_peers().map(|peer| Action::HandlePeer(core, peer)));
         }
         if self.again {
             all.push(Action::Continue);

@@ -1,6 +1,9 @@
 //! A set of cores: one bit each, every operation in constant time.
 
-use proto::id::CoreId;
+use crate::fixed::Whole;
+use crate::id::CoreId;
+use postcard::experimental::max_size::MaxSize;
+use serde::{Deserialize, Serialize};
 
 /// The greatest number of cores of a machine.
 pub const MAX_CORES: usize = 256;
@@ -8,12 +11,35 @@ pub const MAX_CORES: usize = 256;
 const WORDS: usize = MAX_CORES / 64;
 
 /// A set of cores; core numbers of [`MAX_CORES`] and above are never members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "[Whole<u64>; WORDS]", into = "[Whole<u64>; WORDS]")]
 pub struct CoreSet([u64; WORDS]);
+
+impl MaxSize for CoreSet {
+    const POSTCARD_MAX_SIZE: usize = MAX_CORES / 8;
+}
+
+impl From<[Whole<u64>; WORDS]> for CoreSet {
+    fn from(words: [Whole<u64>; WORDS]) -> Self {
+        Self(words.map(|word| word.0))
+    }
+}
+
+impl From<CoreSet> for [Whole<u64>; WORDS] {
+    fn from(set: CoreSet) -> Self {
+        set.0.map(Whole)
+    }
+}
 
 impl CoreSet {
     /// No core.
     pub const EMPTY: Self = Self([0; WORDS]);
+
+    /// The set whose members are the ones of these words, core 0 in the lowest bit of the first.
+    #[must_use]
+    pub const fn from_words(words: [u64; WORDS]) -> Self {
+        Self(words)
+    }
 
     fn place(core: CoreId) -> Option<(usize, u64)> {
         (core.index() < MAX_CORES).then(|| (core.index() / 64, 1 << (core.index() % 64)))
@@ -111,15 +137,47 @@ impl CoreSet {
         })
     }
 
+    /// The first `count` members, and the others.
+    #[must_use]
+    pub fn split(&self, mut count: usize) -> (Self, Self) {
+        let mut first = Self::EMPTY;
+        for (of_first, &word) in first.0.iter_mut().zip(&self.0) {
+            let ones = word.count_ones() as usize;
+            *of_first = if ones <= count { word } else { lowest(word, count) };
+            count = count.saturating_sub(ones);
+        }
+        (first, self.without(&first))
+    }
+
+    /// The two subtrees of a node of a binary tree whose descendants are the members: each a child, the
+    /// first of its half, and that child's descendants. A tree of n members is log n deep.
+    #[must_use]
+    pub fn subtrees(&self) -> [Option<(CoreId, Self)>; 2] {
+        let (left, right) = self.split(self.len().div_ceil(2));
+        [left, right].map(|mut half| {
+            let child = half.at_or_after(CoreId(0))?;
+            half.remove(child);
+            Some((child, half))
+        })
+    }
+
     fn name(word: usize, bit: u32) -> CoreId {
         CoreId(u16::try_from(word * 64 + bit as usize).expect("below MAX_CORES"))
     }
 }
 
+/// The lowest `count` ones of a word.
+fn lowest(word: u64, count: usize) -> u64 {
+    let mut rest = word;
+    for _ in 0..count {
+        rest &= rest.wrapping_sub(1);
+    }
+    word & !rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::{CoreId, CoreSet};
-    use alloc::vec::Vec;
 
     fn set(cores: &[u16]) -> CoreSet {
         let mut set = CoreSet::EMPTY;
@@ -131,8 +189,8 @@ mod tests {
 
     #[test]
     fn members_come_in_rising_order() {
-        let numbers: Vec<u16> = set(&[255, 0, 64, 63, 7]).iter().map(|core| core.0).collect();
-        assert_eq!(numbers, [0, 7, 63, 64, 255]);
+        let numbers = set(&[255, 0, 64, 63, 7]).iter().map(|core| core.0);
+        assert!(numbers.eq([0, 7, 63, 64, 255]));
     }
 
     #[test]
@@ -143,6 +201,28 @@ mod tests {
         assert_eq!(cores.nearest(CoreId(0)), Some(CoreId(3)));
         assert_eq!(cores.nearest(CoreId(255)), Some(CoreId(130)));
         assert_eq!(CoreSet::EMPTY.nearest(CoreId(9)), None);
+    }
+
+    /// Walks a tree and takes everybody whom it reaches out of `left`; returns its depth.
+    fn depth(below: &CoreSet, left: &mut CoreSet) -> usize {
+        let children = below.subtrees().into_iter().flatten();
+        let depths = children.map(|(child, below)| {
+            assert!(left.remove(child), "{child} is reached twice");
+            1 + depth(&below, left)
+        });
+        depths.max().unwrap_or(0)
+    }
+
+    #[test]
+    fn a_tree_reaches_every_member_once_and_is_as_deep_as_the_logarithm() {
+        for (cores, deepest) in [(0, 0), (1, 1), (2, 1), (6, 2), (7, 3), (62, 5), (254, 7)] {
+            let numbers = (0..cores).map(|n| CoreId(255 - n));
+            let mut all = CoreSet::EMPTY;
+            numbers.for_each(|core| assert!(all.insert(core)));
+            let mut left = all;
+            assert_eq!(depth(&all, &mut left), deepest, "{cores} cores");
+            assert!(left.is_empty());
+        }
     }
 
     #[test]
