@@ -173,3 +173,15 @@ impl Process {
         self.pinned.without(&self.lost).is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Name;
+
+    #[test]
+    fn a_name_is_cut_at_a_character() {
+        assert_eq!(Name::new("short").as_str(), "short");
+        assert_eq!(Name::new("nineteen bytes and ä").as_str(), "nineteen bytes and ");
+        assert_eq!(Name::new("exactly twenty bytes").as_str(), "exactly twenty bytes");
+    }
+}

@@ -1,7 +1,9 @@
 //! The protocol on the host, driven by hand: one test a fact.
 
+mod coverage;
 mod crossings;
 mod defects;
+mod ledger;
 mod orders;
 mod processes;
 mod runs;

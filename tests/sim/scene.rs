@@ -54,6 +54,15 @@ impl Scene {
         next
     }
 
+    pub(crate) fn cores(&self) -> impl Iterator<Item = CoreId> + use<> {
+        (0..self.setup.world.cores.len()).map(|core| CoreId(core as u16))
+    }
+
+    /// The next message that a core has for the coordinator in that lane.
+    pub(crate) fn says(&self, core: CoreId, lane: Lane) -> Option<ToMonitor> {
+        self.setup.world.cores[core.index()].from[lane as usize].front().copied()
+    }
+
     /// What waits for a core.
     pub(crate) fn waiting_for(&self, core: CoreId) -> Vec<ToCore> {
         self.setup.world.cores[core.index()].to.iter().flatten().copied().collect()

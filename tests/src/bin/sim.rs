@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 use tests::sim::cases;
 use tests::sim::explore::{self, Explored};
+use tests::sim::mutants;
 use tests::sim::random::{self, Failure, Plan};
 use tests::sim::{Action, World};
 
@@ -27,6 +28,9 @@ struct Options {
     /// Explores every order of delivery of small cases, to so many states each.
     #[arg(long)]
     explore: Option<usize>,
+    /// Proves that the checks can fail: hunts every mutant whose name contains this.
+    #[arg(long, num_args = 0..=1, default_missing_value = "")]
+    mutants: Option<String>,
     /// Lets cores fail.
     #[arg(long)]
     faults: bool,
@@ -46,10 +50,11 @@ impl Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    let done = match (options.seed, options.explore) {
-        (Some(seed), _) => replay(&options, seed),
-        (None, Some(limit)) => explore_all(limit),
-        (None, None) => run_all(&options),
+    let done = match &options {
+        Options { mutants: Some(filter), .. } => mutants::hunt_all(filter),
+        Options { seed: Some(seed), .. } => replay(&options, *seed),
+        Options { explore: Some(limit), .. } => explore_all(*limit),
+        _ => run_all(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ mod core;
 mod effects;
 pub mod explore;
 mod memory;
+pub mod mutants;
 mod outputs;
 pub mod random;
 mod rest;
