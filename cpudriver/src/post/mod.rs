@@ -9,6 +9,7 @@
 //! - [`bounds`]: how many messages of a kind may be outstanding, and that they fit.
 //! - [`hardware`]: flag bytes, state byte, fence, doorbell, halt.
 //! - [`outbox`]: the end of a sender's step: flags, one fence, doorbells.
+//! - [`layouts`]: other ways to lay a message out, to compare with.
 //! - [`inbox`]: the receiver: which senders to look at, immediate before routine, and how to halt without
 //!   losing a wake-up.
 //!
@@ -48,6 +49,7 @@ pub mod bounds;
 pub mod hardware;
 pub mod inbox;
 pub mod lanes;
+pub mod layouts;
 pub mod outbox;
 pub mod ring;
 #[cfg(test)]

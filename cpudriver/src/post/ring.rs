@@ -53,11 +53,116 @@ pub trait SlotConsumer {
     }
 }
 
+/// How a message lies in a slot.
+///
+/// The kernel's way is [`Postcard`]; an experiment compares it with another one on the same rings.
+pub trait Codec<M> {
+    /// Encodes a message into a slot and returns its length in bytes, inlined as [`Slot::encode_for`].
+    fn encode<Caller>(message: &M, slot: &mut Slot) -> usize;
+
+    /// Decodes the message in a slot and adds its length to `bytes`, inlined as [`Slot::decode_for`].
+    ///
+    /// # Errors
+    /// [`NoMessage::Malformed`] when the bytes have no meaning.
+    fn decode<Caller>(slot: &Slot, bytes: &mut u64) -> Result<M, NoMessage>;
+}
+
+/// Messages as the kernel sends them.
+#[derive(Debug)]
+pub struct Postcard;
+
+impl<M: Message> Codec<M> for Postcard {
+    #[inline(always)]
+    fn encode<Caller>(message: &M, slot: &mut Slot) -> usize {
+        slot.encode_for::<Caller, M>(message)
+    }
+
+    #[inline(always)]
+    fn decode<Caller>(slot: &Slot, bytes: &mut u64) -> Result<M, NoMessage> {
+        slot.decode_for::<Caller, M>(bytes)
+    }
+}
+
 /// Names the code for one message, see [`Slot::encode_for`].
 struct One;
 
 /// Names the code for a batch.
 struct Many;
+
+/// Puts one message, see [`SlotProducer::put`].
+#[inline(never)]
+pub(super) fn put<C: Codec<M>, M>(
+    ring: &mut Producer<Slot>,
+    message: &M,
+    traffic: &mut Traffic,
+) -> bool {
+    // Safe Rust gets at a slot in place only when it is initialised: eight stores, where encoding
+    // on the stack and copying would take sixteen moves.
+    let Ok(mut chunk) = ring.write_chunk(1) else { return false };
+    let Some(slot) = chunk.as_mut_slices().0.first_mut() else { return false };
+    traffic.bytes += C::encode::<One>(message, slot) as u64;
+    traffic.messages += 1;
+    chunk.commit_all();
+    true
+}
+
+/// Takes one message, see [`SlotConsumer::take`].
+#[inline(never)]
+pub(super) fn take<C: Codec<M>, M>(
+    ring: &mut Consumer<Slot>,
+    traffic: &mut Traffic,
+) -> Result<M, NoMessage> {
+    let Ok(slot) = ring.peek() else { return Err(NoMessage::Empty) };
+    traffic.messages += 1;
+    let message = C::decode::<One>(slot, &mut traffic.bytes);
+    // The slot was read where it lies; this only frees it.
+    let _ = ring.pop();
+    message
+}
+
+/// Puts a batch, see [`SlotProducer::put_all`].
+#[inline(never)]
+pub(super) fn put_all<C: Codec<M>, M>(
+    ring: &mut Producer<Slot>,
+    messages: &[M],
+    traffic: &mut Traffic,
+) -> usize {
+    let count = messages.len();
+    let count = if ring.cached_slots() < count { count.min(ring.slots()) } else { count };
+    let Ok(mut chunk) = ring.write_chunk(count) else { return 0 };
+    let (first, second) = chunk.as_mut_slices();
+    let (before, behind) = messages.split_at(first.len());
+    for (slots, messages) in [(first, before), (second, behind)] {
+        for (slot, message) in slots.iter_mut().zip(messages) {
+            traffic.bytes += C::encode::<Many>(message, slot) as u64;
+        }
+    }
+    chunk.commit_all();
+    traffic.messages += count as u64;
+    count
+}
+
+/// Takes a batch, see [`SlotConsumer::take_all`].
+#[inline(always)]
+pub(super) fn take_all<C: Codec<M>, M>(
+    ring: &mut Consumer<Slot>,
+    most: usize,
+    traffic: &mut Traffic,
+    mut visit: impl FnMut(Result<M, NoMessage>),
+) -> usize {
+    let there = ring.cached_slots();
+    let count = if there < most { most.min(ring.slots()) } else { most };
+    let Ok(chunk) = ring.read_chunk(count) else { return 0 };
+    let (first, second) = chunk.as_slices();
+    for slots in [first, second] {
+        for slot in slots {
+            visit(C::decode::<Many>(slot, &mut traffic.bytes));
+        }
+    }
+    chunk.commit_all();
+    traffic.messages += count as u64;
+    count
+}
 
 impl SlotProducer for Producer<Slot> {
     /// What is known of the consumer's place is nearly always enough; to look costs a cache miss.
@@ -66,33 +171,14 @@ impl SlotProducer for Producer<Slot> {
         self.cached_slots() > slots || self.slots() > slots
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn put<M: Message>(&mut self, message: &M, traffic: &mut Traffic) -> bool {
-        // Safe Rust gets at a slot in place only when it is initialised: eight stores, where encoding
-        // on the stack and copying would take sixteen moves.
-        let Ok(mut chunk) = self.write_chunk(1) else { return false };
-        let Some(slot) = chunk.as_mut_slices().0.first_mut() else { return false };
-        traffic.bytes += slot.encode_for::<One, M>(message) as u64;
-        traffic.messages += 1;
-        chunk.commit_all();
-        true
+        put::<Postcard, M>(self, message, traffic)
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn put_all<M: Message>(&mut self, messages: &[M], traffic: &mut Traffic) -> usize {
-        let count = messages.len();
-        let count = if self.cached_slots() < count { count.min(self.slots()) } else { count };
-        let Ok(mut chunk) = self.write_chunk(count) else { return 0 };
-        let (first, second) = chunk.as_mut_slices();
-        let (before, behind) = messages.split_at(first.len());
-        for (slots, messages) in [(first, before), (second, behind)] {
-            for (slot, message) in slots.iter_mut().zip(messages) {
-                traffic.bytes += slot.encode_for::<Many, M>(message) as u64;
-            }
-        }
-        chunk.commit_all();
-        traffic.messages += count as u64;
-        count
+        put_all::<Postcard, M>(self, messages, traffic)
     }
 }
 
@@ -102,14 +188,9 @@ impl SlotConsumer for Consumer<Slot> {
         Self::is_empty(self)
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn take<M: Message>(&mut self, traffic: &mut Traffic) -> Result<M, NoMessage> {
-        let Ok(slot) = self.peek() else { return Err(NoMessage::Empty) };
-        traffic.messages += 1;
-        let message = slot.decode_for::<One, M>(&mut traffic.bytes);
-        // The slot was read where it lies; this only frees it.
-        let _ = self.pop();
-        message
+        take::<Postcard, M>(self, traffic)
     }
 
     #[inline(always)]
@@ -117,19 +198,8 @@ impl SlotConsumer for Consumer<Slot> {
         &mut self,
         most: usize,
         traffic: &mut Traffic,
-        mut visit: impl FnMut(Result<M, NoMessage>),
+        visit: impl FnMut(Result<M, NoMessage>),
     ) -> usize {
-        let there = self.cached_slots();
-        let count = if there < most { most.min(self.slots()) } else { most };
-        let Ok(chunk) = self.read_chunk(count) else { return 0 };
-        let (first, second) = chunk.as_slices();
-        for slots in [first, second] {
-            for slot in slots {
-                visit(slot.decode_for::<Many, M>(&mut traffic.bytes));
-            }
-        }
-        chunk.commit_all();
-        traffic.messages += count as u64;
-        count
+        take_all::<Postcard, M>(self, most, traffic, visit)
     }
 }
