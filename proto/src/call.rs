@@ -133,4 +133,48 @@ impl HandlePair {
     pub const NONE: Self = Self { mine: u8::MAX, theirs: u8::MAX };
     /// How many one request takes.
     pub const MOST: usize = 8;
+
+    /// Pairs as two integers whose little-endian bytes are theirs in order.
+    #[must_use]
+    #[inline(always)]
+    pub fn to_words(pairs: [Self; Self::MOST]) -> [u64; 2] {
+        let word = |from: usize| {
+            let pair = |at: usize| u16::from_le_bytes([pairs[at].mine, pairs[at].theirs]);
+            (0..4).fold(0, |word, at| word | u64::from(pair(from + at)) << (16 * at))
+        };
+        [word(0), word(4)]
+    }
+
+    /// What [`HandlePair::to_words`] made of them.
+    #[must_use]
+    #[inline(always)]
+    pub fn from_words(words: [u64; 2]) -> [Self; Self::MOST] {
+        core::array::from_fn(|at| {
+            let bytes = words[at / 4].to_le_bytes();
+            Self { mine: bytes[at % 4 * 2], theirs: bytes[at % 4 * 2 + 1] }
+        })
+    }
+}
+
+/// `#[serde(with = …)]` for the pairs of one request, which pass as two integers.
+pub(crate) mod pairs {
+    use super::{HandlePair, Whole};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[inline(always)]
+    pub(crate) fn serialize<S: Serializer>(
+        pairs: &[HandlePair; HandlePair::MOST],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let [first, second] = HandlePair::to_words(*pairs);
+        (Whole(first), Whole(second)).serialize(serializer)
+    }
+
+    #[inline(always)]
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<[HandlePair; HandlePair::MOST], D::Error> {
+        let (Whole(first), Whole(second)) = Deserialize::deserialize(deserializer)?;
+        Ok(HandlePair::from_words([first, second]))
+    }
 }

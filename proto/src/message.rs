@@ -516,6 +516,7 @@ pub enum ToMonitor {
         /// To which.
         pid: Pid,
         /// From and to; [`HandlePair::NONE`] at the end.
+        #[serde(with = "crate::call::pairs")]
         pairs: [HandlePair; HandlePair::MOST],
     },
     /// Set the name of the user that a process belongs to.

@@ -1,241 +1,35 @@
 //! Codecs that are written out by hand, for every kind of message.
 //!
 //! [`Hand`] encodes little-endian into a slot. Its bytes are those of postcard: a tag, then the fields in
-//! order. So it shows what postcard's generality costs, and nothing else. [`InWords`] gives each field a
-//! word of its own, for [`line`](super::line).
+//! order. So it shows what postcard's generality costs, and nothing else. [`InWords`] lays the fields out
+//! in whole words, for [`line`](super::line).
+//!
+//! A new kind of message needs its line in the lists at the end, and a field of a new type an
+//! implementation of `Field`.
+
+mod field;
 
 use crate::post::ring::Codec;
-use core::sync::atomic::{AtomicU64, Ordering};
-use proto::call::{Call, Outcome};
-use proto::id::{ApicId, CoreId, Epoch, Generation, Lease, Pid, VcoreId};
-use proto::message::{PageRange, Peer, ToCore, ToMonitor};
+use field::Field;
+pub(super) use field::Words;
+use field::{Packer, Unpacker};
+use proto::message::{Peer, ToCore, ToMonitor};
 use proto::slot::{NoMessage, Slot};
 
 /// Messages encoded by hand.
 #[derive(Debug)]
 pub struct Hand;
 
-/// Words for the fields of a message.
-pub(super) const WORDS: usize = 7;
-
 /// A message whose fields can be laid out in words.
 pub trait InWords: Sized {
     /// Stores the fields and returns the tag.
-    fn store(&self, words: &[AtomicU64; WORDS]) -> u8;
+    fn store(&self, words: &Words) -> u8;
 
     /// Loads the fields of the variant with this tag.
     ///
     /// # Errors
     /// [`NoMessage::Malformed`] when there is no such variant.
-    fn load(tag: u8, words: &[AtomicU64; WORDS]) -> Result<Self, NoMessage>;
-}
-
-/// The bytes of a slot.
-type Bytes = [u8; Slot::LEN];
-
-/// The words of a line.
-type Words = [AtomicU64; WORDS];
-
-/// A field of fixed length.
-trait Field: Copy {
-    /// Its length in bytes.
-    const LEN: usize;
-    /// Its length in words.
-    const WORDS: usize;
-
-    /// Writes it at a place where it fits.
-    fn put(self, bytes: &mut Bytes, at: usize);
-    /// Reads it from a place where it fits.
-    fn get(bytes: &Bytes, at: usize) -> Self;
-    /// Writes it in words.
-    fn store(self, words: &Words, at: usize);
-    /// Reads it from words.
-    fn load(words: &Words, at: usize) -> Self;
-}
-
-macro_rules! integers {
-    ($($integer:ty)*) => {
-        $(impl Field for $integer {
-            const LEN: usize = size_of::<$integer>();
-            const WORDS: usize = 1;
-
-            #[inline(always)]
-            fn put(self, bytes: &mut Bytes, at: usize) {
-                bytes[at..at + Self::LEN].copy_from_slice(&self.to_le_bytes());
-            }
-
-            #[inline(always)]
-            fn get(bytes: &Bytes, at: usize) -> Self {
-                let mut own = [0; Self::LEN];
-                own.copy_from_slice(&bytes[at..at + Self::LEN]);
-                Self::from_le_bytes(own)
-            }
-
-            #[inline(always)]
-            fn store(self, words: &Words, at: usize) {
-                words[at].store(u64::from(self), Ordering::Relaxed);
-            }
-
-            #[inline(always)]
-            fn load(words: &Words, at: usize) -> Self {
-                words[at].load(Ordering::Relaxed) as Self
-            }
-        })*
-    };
-}
-
-integers!(u8 u16 u32 u64);
-
-/// Fields that are one other field in a coat.
-macro_rules! coats {
-    ($($coat:ty: $inner:ty, $off:expr, $on:expr;)*) => {
-        $(impl Field for $coat {
-            const LEN: usize = <$inner>::LEN;
-            const WORDS: usize = <$inner>::WORDS;
-
-            #[inline(always)]
-            fn put(self, bytes: &mut Bytes, at: usize) {
-                $off(self).put(bytes, at);
-            }
-
-            #[inline(always)]
-            fn get(bytes: &Bytes, at: usize) -> Self {
-                $on(<$inner>::get(bytes, at))
-            }
-
-            #[inline(always)]
-            fn store(self, words: &Words, at: usize) {
-                $off(self).store(words, at);
-            }
-
-            #[inline(always)]
-            fn load(words: &Words, at: usize) -> Self {
-                $on(<$inner>::load(words, at))
-            }
-        })*
-    };
-}
-
-coats! {
-    i32: u32, i32::cast_unsigned, u32::cast_signed;
-    ApicId: u32, |it: Self| it.0, Self;
-    CoreId: u16, |it: Self| it.0, Self;
-    Epoch: u32, |it: Self| it.0, Self;
-    Generation: u32, |it: Self| it.0, Self;
-    Outcome: i32, |it: Self| it.0, Self;
-    Pid: u16, |it: Self| it.0, Self;
-    VcoreId: u16, |it: Self| it.0, Self;
-}
-
-/// Fields that are others in a row.
-macro_rules! rows {
-    ($($row:ident { $($field:ident: $kind:ty),* } in $words:literal)*) => {
-        $(impl Field for $row {
-            const LEN: usize = 0 $(+ <$kind>::LEN)*;
-            const WORDS: usize = $words;
-
-            #[inline(always)]
-            fn put(self, bytes: &mut Bytes, at: usize) {
-                $(let at = put(self.$field, bytes, at);)*
-                let _ = at;
-            }
-
-            #[inline(always)]
-            fn get(bytes: &Bytes, at: usize) -> Self {
-                $(let ($field, at) = get::<$kind>(bytes, at);)*
-                let _ = at;
-                Self { $($field),* }
-            }
-
-            #[inline(always)]
-            fn store(self, words: &Words, at: usize) {
-                $(let at = store(self.$field, words, at);)*
-                let _ = at;
-            }
-
-            #[inline(always)]
-            fn load(words: &Words, at: usize) -> Self {
-                $(let ($field, at) = load::<$kind>(words, at);)*
-                let _ = at;
-                Self { $($field),* }
-            }
-        })*
-    };
-}
-
-rows! {
-    Call { lease: Lease, at: u64 } in 3
-    PageRange { first: u64, pages: u32 } in 2
-}
-
-/// A lease as two integers.
-#[inline(always)]
-fn halves(lease: Lease) -> (u64, u32) {
-    let counts = u64::from(lease.epoch.0) << 32 | u64::from(lease.generation.0);
-    (counts, u32::from(lease.vcore.0) << 16 | u32::from(lease.pid.0))
-}
-
-/// Two integers as a lease.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "takes the fields out of their places")]
-const fn whole(counts: u64, who: u32) -> Lease {
-    Lease {
-        generation: Generation(counts as u32),
-        epoch: Epoch((counts >> 32) as u32),
-        pid: Pid(who as u16),
-        vcore: VcoreId((who >> 16) as u16),
-    }
-}
-
-impl Field for Lease {
-    const LEN: usize = 12;
-    const WORDS: usize = 2;
-
-    #[inline(always)]
-    fn put(self, bytes: &mut Bytes, at: usize) {
-        let (counts, who) = halves(self);
-        counts.put(bytes, at);
-        who.put(bytes, at + 8);
-    }
-
-    #[inline(always)]
-    fn get(bytes: &Bytes, at: usize) -> Self {
-        whole(u64::get(bytes, at), u32::get(bytes, at + 8))
-    }
-
-    #[inline(always)]
-    fn store(self, words: &Words, at: usize) {
-        let (counts, who) = halves(self);
-        counts.store(words, at);
-        who.store(words, at + 1);
-    }
-
-    #[inline(always)]
-    fn load(words: &Words, at: usize) -> Self {
-        whole(u64::load(words, at), u32::load(words, at + 1))
-    }
-}
-
-#[inline(always)]
-fn put<F: Field>(field: F, bytes: &mut Bytes, at: usize) -> usize {
-    field.put(bytes, at);
-    at + F::LEN
-}
-
-#[inline(always)]
-fn get<F: Field>(bytes: &Bytes, at: usize) -> (F, usize) {
-    (F::get(bytes, at), at + F::LEN)
-}
-
-#[inline(always)]
-fn store<F: Field>(field: F, words: &Words, at: usize) -> usize {
-    field.store(words, at);
-    at + F::WORDS
-}
-
-#[inline(always)]
-fn load<F: Field>(words: &Words, at: usize) -> (F, usize) {
-    (F::load(words, at), at + F::WORDS)
+    fn load(tag: u8, words: &Words) -> Result<Self, NoMessage>;
 }
 
 /// The codecs of an enum: tag, variant and fields, in their order on the wire.
@@ -248,21 +42,21 @@ macro_rules! codec {
                 match *message {
                     $($message::$variant { $($field),* } => {
                         bytes[0] = $tag;
-                        let at = 1;
-                        $(let at = put($field, bytes, at);)*
-                        at
+                        let end = 1;
+                        $(let end = $field.put(bytes, end);)*
+                        end
                     })*
                 }
             }
 
             #[inline(always)]
-            fn decode<Caller>(slot: &Slot, length: &mut u64) -> Result<$message, NoMessage> {
+            fn decode<Caller>(slot: &Slot, count: &mut u64) -> Result<$message, NoMessage> {
                 let bytes = slot.bytes();
                 match bytes[0] {
                     $($tag => {
-                        let at = 1;
-                        $(let ($field, at) = get(bytes, at);)*
-                        *length += at as u64;
+                        let end = 1;
+                        $(let ($field, end) = Field::get(bytes, end);)*
+                        *count += end as u64;
                         Ok($message::$variant { $($field),* })
                     })*
                     _ => Err(NoMessage::Malformed),
@@ -273,11 +67,11 @@ macro_rules! codec {
         impl InWords for $message {
             #[inline(always)]
             fn store(&self, words: &Words) -> u8 {
+                let packer = Packer::new(words);
                 match *self {
                     $($message::$variant { $($field),* } => {
-                        let at = 0;
-                        $(let at = store($field, words, at);)*
-                        debug_assert!(at <= WORDS);
+                        $(let packer = $field.pack(packer);)*
+                        packer.finish();
                         $tag
                     })*
                 }
@@ -285,11 +79,11 @@ macro_rules! codec {
 
             #[inline(always)]
             fn load(tag: u8, words: &Words) -> Result<Self, NoMessage> {
+                let unpacker = Unpacker::new(words);
                 match tag {
                     $($tag => {
-                        let at = 0;
-                        $(let ($field, at) = load(words, at);)*
-                        debug_assert!(at <= WORDS);
+                        $(let ($field, unpacker) = Field::unpack(unpacker);)*
+                        unpacker.finish();
                         Ok($message::$variant { $($field),* })
                     })*
                     _ => Err(NoMessage::Malformed),
@@ -349,6 +143,18 @@ codec! { ToMonitor:
     27 Provision { call, pid, core }
     28 Unmap { call, range }
     29 SetAlarm { call, alarm, deadline, period }
+    30 Create { call, path, path_length, arguments, arguments_length, flags }
+    31 OpenPipe { call, flags }
+    32 Read { call, handle, flags, at, length }
+    33 Write { call, handle, flags, at, length }
+    34 Close { call, handle }
+    35 SetHandle { call, handle, flags }
+    36 DupHandles { call, pid, pairs }
+    37 SetUser { call, pid, name, length }
+    38 Sleep { call, ticks }
+    39 AwaitEvent { call, seen }
+    40 AbortCall { call, target }
+    41 AbortHandle { call, handle }
 }
 
 codec! { Peer:

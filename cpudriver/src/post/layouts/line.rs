@@ -7,7 +7,7 @@
 //! Barrelfish, and the least that one costs.
 
 use super::Path;
-use super::hand::{InWords, WORDS};
+use super::hand::{InWords, Words};
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicU64, Ordering};
 use proto::slot::NoMessage;
@@ -19,7 +19,7 @@ const TAG_BITS: u32 = 8;
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Line {
-    words: [AtomicU64; WORDS],
+    words: Words,
     /// Above [`TAG_BITS`] the number of messages sent up to this one, 0 before the first; below, its tag.
     head: AtomicU64,
 }
