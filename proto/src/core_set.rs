@@ -41,6 +41,12 @@ impl CoreSet {
         Self(words)
     }
 
+    /// The members as bits, core 0 in the lowest of the first word.
+    #[must_use]
+    pub const fn words(self) -> [u64; WORDS] {
+        self.0
+    }
+
     fn place(core: CoreId) -> Option<(usize, u64)> {
         (core.index() < MAX_CORES).then(|| (core.index() / 64, 1 << (core.index() % 64)))
     }

@@ -110,6 +110,7 @@ codec! { ToCore:
     13 Done { lease, outcome }
     14 Panic {}
     15 Hang {}
+    16 TlbMulticast { pid, generation, range, ticket, below }
 }
 
 codec! { ToMonitor:
@@ -155,6 +156,10 @@ codec! { ToMonitor:
     39 AwaitEvent { call, seen }
     40 AbortCall { call, target }
     41 AbortHandle { call, handle }
+    42 Map { call, first, pages, rights, flags }
+    43 Protect { call, range, rights }
+    44 Share { call, pid, first }
+    45 Unreached { ticket, cores }
 }
 
 codec! { Peer:
@@ -163,4 +168,5 @@ codec! { Peer:
     2 Data { value }
     3 End {}
     4 Sum { value }
+    5 TlbShootdown { pid, generation, range, ticket, below }
 }

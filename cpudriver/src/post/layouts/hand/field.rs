@@ -2,7 +2,9 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use proto::call::{Call, HandlePair, Outcome};
+use proto::core_set::CoreSet;
 use proto::id::{ApicId, CoreId, Epoch, Generation, Lease, Pid, VcoreId};
+use proto::memory::Rights;
 use proto::message::PageRange;
 use proto::slot::Slot;
 
@@ -167,6 +169,8 @@ coats! {
     Outcome: |it: Self| it.0, Self;
     Pid: |it: Self| it.0, Self;
     VcoreId: |it: Self| it.0, Self;
+    CoreSet: CoreSet::words, CoreSet::from_words;
+    Rights: |it: Self| it.0, Self;
     [HandlePair; HandlePair::MOST]: HandlePair::to_words, HandlePair::from_words;
 }
 
