@@ -24,13 +24,13 @@ pub struct Broken {
     pub core: Option<CoreId>,
 }
 
-type Audit = Result<(), Broken>;
+pub(crate) type Audit = Result<(), Broken>;
 
 fn core_rule(core: CoreId, holds: bool, rule: &'static str) -> Audit {
     if holds { Ok(()) } else { Err(Broken { rule, pid: None, core: Some(core) }) }
 }
 
-fn process_rule(process: &Process, holds: bool, rule: &'static str) -> Audit {
+pub(crate) fn process_rule(process: &Process, holds: bool, rule: &'static str) -> Audit {
     if holds { Ok(()) } else { Err(Broken { rule, pid: Some(process.id.pid), core: None }) }
 }
 
@@ -48,6 +48,7 @@ impl Coordinator {
             self.audit_state(process)?;
             self.audit_family(process)?;
         }
+        self.audit_io()?;
         self.audit_queues()
     }
 

@@ -49,7 +49,7 @@ impl Coordinator {
     fn on_call(&mut self, core: CoreId, request: ToMonitor, out: &mut Outbox) {
         match request {
             ToMonitor::Poke { call, wanted } => {
-                self.answer(call, out, |it, pid, out| it.want(pid, wanted, out));
+                self.answer(call, out, |it, pid, out| it.poke(pid, wanted, out));
             }
             ToMonitor::Run { call, pid } => {
                 self.answer(call, out, |it, caller, out| it.run_process(Some(caller), pid, out));
@@ -75,7 +75,7 @@ impl Coordinator {
                     self.on_wait(call, pid, flags, out);
                 }
             }
-            _ => self.count_unexpected(core),
+            request => self.on_io_call(core, request, out),
         }
     }
 
@@ -90,7 +90,7 @@ impl Coordinator {
     }
 
     /// Answers a call at once with what `serve` says.
-    fn answer(
+    pub(crate) fn answer(
         &mut self,
         call: Call,
         out: &mut Outbox,
@@ -102,11 +102,19 @@ impl Coordinator {
     }
 
     /// The target of a request, if it lives and the actor may control it. The console may always.
-    fn target(&self, actor: Option<Pid>, pid: Pid) -> Result<State, Outcome> {
+    pub(crate) fn target(&self, actor: Option<Pid>, pid: Pid) -> Result<State, Outcome> {
         let target = self.table.by_pid(pid).filter(|it| !it.reaped);
         let state = target.ok_or(Outcome::NO_PROCESS)?.state();
         let allowed = actor.is_none_or(|actor| self.controls(actor, pid));
         if allowed { Ok(state) } else { Err(Outcome::NOT_PERMITTED) }
+    }
+
+    /// A process wants another number of cores.
+    fn poke(&mut self, pid: Pid, wanted: u16, out: &mut Outbox) -> Outcome {
+        match self.target(Some(pid), pid) {
+            Ok(_) => self.want(pid, wanted, out),
+            Err(outcome) => outcome,
+        }
     }
 
     fn run_process(&mut self, actor: Option<Pid>, pid: Pid, out: &mut Outbox) -> Outcome {
@@ -149,14 +157,14 @@ impl Coordinator {
         }
         out.push(crate::Output::Post { process: process.id, vcore, event });
         self.notify(pid, vcore, out);
+        self.count_event(pid, event, out);
         Outcome::OK
     }
 
     /// A process hands the right to one of its own cores on.
     fn hand_on(&mut self, actor: Pid, to: Pid, core: CoreId, out: &mut Outbox) -> Outcome {
-        if to != Pid(0)
-            && let Err(outcome) = self.target(Some(actor), to)
-        {
+        let target = if to == Pid(0) { actor } else { to };
+        if let Err(outcome) = self.target(Some(actor), target) {
             return outcome;
         }
         let own = self.table.at(actor).provisioned.contains(core);

@@ -3,8 +3,9 @@
 use crate::config::Policy;
 use crate::coordinator::Coordinator;
 use crate::output::{Event as Told, Outbox, Output};
-use crate::process::{ChildWait, Demise, Name, Process, ProcessId};
+use crate::process::{Demise, Name, Process, ProcessId};
 use crate::table::Chain;
+use crate::waits::{MAX_WAITS, Waiting};
 use proto::call::{Call, NO_HANG, Outcome};
 use proto::id::Pid;
 
@@ -41,12 +42,17 @@ impl Coordinator {
             // The parent has died meanwhile.
             Some(None) => return out.push(Output::Discard { root }),
         };
+        let flags = caller.map_or(0, |call| self.take_create(call));
         match (self.make(parent, name, root), caller) {
             (Some(made), Some(call)) => {
+                self.equip(made, parent, flags, out);
                 let outcome = Outcome(i32::from(made.pid.0));
                 self.complete(call.lease.pid, call, outcome, 0, out);
             }
-            (Some(made), None) => out.tell(Told::Spawned { process: made }),
+            (Some(made), None) => {
+                self.equip(made, parent, flags, out);
+                out.tell(Told::Spawned { process: made });
+            }
             (None, caller) => {
                 out.push(Output::Discard { root });
                 match caller {
@@ -97,13 +103,9 @@ impl Coordinator {
         } else if flags & NO_HANG != 0 {
             Outcome::OK
         } else {
-            let free = self.table.at_mut(parent).waits.iter_mut().find(|wait| wait.is_none());
-            match free {
-                Some(free) => {
-                    *free = Some(ChildWait { call, pid });
-                    return;
-                }
-                None => Outcome::AGAIN,
+            match self.park(call, Waiting::Child(pid)) {
+                Ok(_) => return,
+                Err(outcome) => outcome,
             }
         };
         self.complete(parent, call, outcome, 0, out);
@@ -119,12 +121,11 @@ impl Coordinator {
 
     /// Answers all waits of a process that can be answered.
     pub(crate) fn answer_waits(&mut self, parent: Pid, out: &mut Outbox) {
-        for at in 0..self.table.at(parent).waits.len() {
-            let Some(ChildWait { call, pid }) = self.table.at_mut(parent).waits[at].take() else {
-                continue;
-            };
+        for slot in 0..MAX_WAITS {
             // Reaping below answers others, which then are gone from the list.
-            self.on_wait(call, pid, 0, out);
+            if let Some((call, pid)) = self.table.at_mut(parent).waits.take_for_child(slot) {
+                self.on_wait(call, pid, 0, out);
+            }
         }
     }
 

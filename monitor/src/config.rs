@@ -17,6 +17,12 @@ pub struct Config {
     pub max_processes: u16,
     /// How many children a process may have that it has not reaped.
     pub max_children: u16,
+    /// How many pipes there may be at once.
+    pub max_pipes: u16,
+    /// How many bytes a pipe holds.
+    pub pipe_bytes: u16,
+    /// How often a periodic alarm may ring at most: the least time between two times.
+    pub shortest_period: u64,
     /// Who may control whom.
     pub policy: Policy,
 }
@@ -32,7 +38,8 @@ pub enum Policy {
 
 impl Config {
     /// The defaults for a clock of so many ticks a second: 2 s to start, 1 s to answer, ten pings a
-    /// second, slices of 10 ms, a core shared every 100 ms; 1,024 processes with 256 children each.
+    /// second, slices of 10 ms, a core shared every 100 ms; 1,024 processes with 256 children each; 256
+    /// pipes of 1 KiB; at most 1,000 rings of an alarm a second.
     #[must_use]
     pub const fn with_ticks_per_second(ticks: u64) -> Self {
         Self {
@@ -43,6 +50,9 @@ impl Config {
             share: ticks / 10,
             max_processes: 1_024,
             max_children: 256,
+            max_pipes: 256,
+            pipe_bytes: 1_024,
+            shortest_period: ticks / 1_000,
             policy: Policy::Descendants,
         }
     }

@@ -5,6 +5,7 @@ use crate::core_set::{CoreSet, MAX_CORES};
 use crate::cores::{Core, CoreState, CoreView, OTHER_TIMERS, TIMERS_PER_CORE, Timer};
 use crate::input::{Command, Input};
 use crate::output::{Outbox, Output};
+use crate::pipes::Pipes;
 use crate::seat::Rotation;
 use crate::table::{Chain, List, Table};
 use crate::timers::{TimerId, Timers};
@@ -23,7 +24,7 @@ const ENTRIES_PER_STEP: u32 = 64;
 
 /// The owner of the machine's cores and of all processes.
 ///
-/// Allocates when it is made, when a process is made and when one becomes a many-core process; no other
+/// Allocates when it is made, when a process or a pipe is made and when one becomes many-core; no other
 /// [`Coordinator::step`] does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinator {
@@ -57,6 +58,11 @@ pub struct Coordinator {
     /// Cores that somebody has a right to.
     pub(crate) provisioned: CoreSet,
     pub(crate) rotation: Rotation,
+    pub(crate) pipes: Pipes,
+    /// When something of a process is due, by pid.
+    pub(crate) clocks: Timers,
+    /// Names the bytes that were asked for last.
+    pub(crate) last_ticket: u32,
     /// The ticket of the next batch of pages to be unmapped.
     pub(crate) next_ticket: u32,
 }
@@ -76,6 +82,8 @@ pub struct Counters {
     pub stale: u64,
     /// Transitions refused because they are not in the table: mistakes of the coordinator.
     pub illegal: u64,
+    /// Keys that there was no room for.
+    pub keys_refused: u64,
 }
 
 impl Coordinator {
@@ -108,6 +116,9 @@ impl Coordinator {
             leaving: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
             rotation: Rotation::default(),
+            pipes: Pipes::new(config.max_pipes, config.pipe_bytes),
+            clocks: Timers::new(usize::from(config.max_processes.min(MAX_PID)) + 1),
+            last_ticket: 0,
             next_ticket: 0,
         };
         new.cores.push(Core::new(CoreState::Online, now));
@@ -136,7 +147,12 @@ impl Coordinator {
         let before = out.outputs().len();
         match input {
             Input::Message { core, message } => self.on_message(core, message, out),
-            Input::Tick => self.on_tick(out),
+            Input::Tick => {
+                // Where more is due than one step does, the same moment is armed once more.
+                self.armed = None;
+                self.on_tick(out);
+                self.on_clocks(out);
+            }
             Input::Console(command) => self.on_command(command, out),
             Input::StartFailed { core } => self.on_start_failed(core, out),
             Input::PauseHeartbeat => self.heartbeat_paused = true,
@@ -144,10 +160,15 @@ impl Coordinator {
             Input::Continue => self.on_continue(out),
             Input::Spawn { caller, name, root } => self.on_spawn(caller, name, root, out),
             Input::Control(control) => self.on_control(control, out),
+            Input::LoadFailed { caller, why } => self.on_load_failed(caller, why, out),
+            Input::Copied { process, ticket, bytes } => {
+                self.on_copied(process, ticket, bytes, out);
+            }
+            Input::Keys { bytes } => self.on_keys(bytes, out),
         }
         let sends = out.outputs()[before..].iter().filter(|it| matches!(it, Output::Send { .. }));
         self.counters.sent += sends.count() as u64;
-        if !self.work.is_empty() {
+        if self.has_work() {
             out.push(Output::Again);
         }
         self.arm(out);
@@ -227,8 +248,11 @@ impl Coordinator {
         }
     }
 
-    /// Goes on with the work of one process.
+    /// Goes on with the work of one pipe and of one process.
     fn on_continue(&mut self, out: &mut Outbox) {
+        if let Some(pipe) = self.pipes.next_work() {
+            self.serve_pipe(pipe, out);
+        }
         let Some(pid) = self.table.pop_front(&mut self.work, Chain::Work) else { return };
         let process = self.table.at_mut(pid);
         process.working = false;
@@ -255,7 +279,8 @@ impl Coordinator {
     }
 
     fn arm(&mut self, out: &mut Outbox) {
-        let deadline = self.timers.soonest();
+        let soonest = [self.timers.soonest(), self.clocks.soonest()];
+        let deadline = soonest.into_iter().flatten().min();
         if deadline != self.armed {
             self.armed = deadline;
             out.push(Output::Arm { deadline });

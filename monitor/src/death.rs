@@ -9,7 +9,7 @@ use crate::coordinator::Coordinator;
 use crate::gang::Place;
 use crate::lifecycle::{State, Trigger};
 use crate::output::{Outbox, Output};
-use crate::process::{Demise, MAX_WAITS};
+use crate::process::Demise;
 use crate::seat::Leaving;
 use crate::table::Chain;
 use proto::call::Outcome;
@@ -42,8 +42,9 @@ impl Coordinator {
             let (done, next) = match process.demise {
                 Demise::None => return,
                 Demise::Revoke => (self.revoke_all(pid, out), Demise::Disown),
-                Demise::Disown => (self.disown_children(pid, out), Demise::Abort),
-                Demise::Abort => (self.abort_waits(pid), Demise::Cores),
+                Demise::Disown => (self.disown_children(pid, out), Demise::Close),
+                Demise::Close => (self.close_all(pid, out), Demise::Abort),
+                Demise::Abort => (self.abort_waits(pid, out), Demise::Cores),
                 Demise::Cores if !process.is_off_all_cores() => return,
                 Demise::Cores => (true, Demise::Ended),
                 Demise::Ended => return self.free_if_over(pid, out),
@@ -106,12 +107,12 @@ impl Coordinator {
         }
     }
 
-    fn abort_waits(&mut self, pid: Pid) -> bool {
+    fn abort_waits(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         if self.table.at(pid).state() == State::Dying {
             self.follow(pid, Trigger::Abort);
         }
-        // Its memory is going, so nobody is left to be told that they were interrupted.
-        self.table.at_mut(pid).waits = [None; MAX_WAITS];
+        self.abort_all(pid, out);
+        self.drop_alarms(pid);
         while let Some(core) = self.table.at(pid).provisioned.at_or_after(CoreId(0)) {
             if !self.spend() {
                 return false;

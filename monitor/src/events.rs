@@ -23,6 +23,7 @@ impl Coordinator {
         self.notify(pid, vcore, out);
         // An urgent vcore that is not saved yet keeps others from being started before it.
         self.queue_for_cores(pid);
+        self.count_event(pid, event, out);
     }
 
     /// Marks a vcore as having something to look for, wakes its process, and tells its core.

@@ -1,6 +1,6 @@
 //! What the coordinator can be told.
 
-use crate::process::Name;
+use crate::process::{Name, ProcessId};
 use proto::call::{Call, Outcome};
 use proto::event::Event;
 use proto::id::{CoreId, Pid};
@@ -8,7 +8,7 @@ use proto::message::ToMonitor;
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Input {
+pub enum Input<'a> {
     /// A core's CPU driver says something. The core is known from the ring that it came in, so it
     /// cannot be forged.
     Message {
@@ -45,6 +45,28 @@ pub enum Input {
     },
     /// The console asks for something about processes; answered by `Controlled`.
     Control(Control),
+    /// A program could not be loaded ([`crate::Output::LoadProgram`]).
+    LoadFailed {
+        /// The parent's call.
+        caller: Call,
+        /// What it comes to.
+        why: Outcome,
+    },
+    /// Bytes of a process's memory ([`crate::Output::CopyIn`]).
+    Copied {
+        /// Whose.
+        process: ProcessId,
+        /// The request's ticket.
+        ticket: u32,
+        /// The bytes, fewer than were asked for if not all of the memory is there.
+        bytes: &'a [u8],
+    },
+    /// Keys for those who read the console, at most [`crate::Coordinator::room_for_keys`]; none at all says
+    /// that the input ends here.
+    Keys {
+        /// The keys.
+        bytes: &'a [u8],
+    },
 }
 
 /// A request of the console about processes. It may control them all.

@@ -1,10 +1,12 @@
 //! What the coordinator wants done.
 
 use crate::input::{Command, Control};
+use crate::pipes::PipeId;
 use crate::process::ProcessId;
+use crate::programs::Program;
 use alloc::vec::Vec;
 use core::fmt;
-use proto::call::Outcome;
+use proto::call::{Call, Outcome};
 use proto::event;
 use proto::id::{ApicId, CoreId, VcoreId};
 use proto::message::{PageRange, ToCore};
@@ -97,11 +99,61 @@ pub enum Output {
         /// Physical address of its top page table.
         root: u64,
     },
+    /// Load a program for a child. Answered by [`crate::Input::Spawn`] or [`crate::Input::LoadFailed`] with
+    /// the same call.
+    LoadProgram {
+        /// The parent's call.
+        call: Call,
+        /// The program.
+        program: Program,
+    },
+    /// Copy bytes of a process's memory in. Answered by [`crate::Input::Copied`], even if the process has
+    /// died meanwhile.
+    CopyIn {
+        /// Whose.
+        process: ProcessId,
+        /// Names this request; comes back with the bytes.
+        ticket: u32,
+        /// Address of the first byte, an allegation.
+        address: u64,
+        /// How many, 1 to [`crate::MAX_COPY`].
+        length: u32,
+    },
+    /// Copy bytes to a process's memory. If it is not there or cannot be written, the call's outcome, which
+    /// follows in the same step, is EFAULT instead.
+    CopyOut {
+        /// Whose.
+        process: ProcessId,
+        /// Address of the call's structure.
+        call: u64,
+        /// Address of the first byte, an allegation.
+        address: u64,
+        /// The bytes.
+        bytes: Bytes,
+    },
+    /// Print the first bytes of those that this step's [`crate::Input::Copied`] brought.
+    Print {
+        /// Who prints.
+        process: ProcessId,
+        /// To the console's standard error.
+        error: bool,
+        /// How many.
+        length: u32,
+    },
     /// Free an address space that no process was made for.
     Discard {
         /// Physical address of its top page table.
         root: u64,
     },
+}
+
+/// Bytes that lie in the coordinator ([`crate::Coordinator::bytes`]) until its next step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Bytes {
+    pub(crate) pipe: PipeId,
+    pub(crate) start: u16,
+    /// How many, at least 1.
+    pub length: u16,
 }
 
 /// What the console is told. Every [`Command`] gets exactly one of those that its variant names, or
@@ -189,6 +241,11 @@ pub enum Event {
     },
     /// There are as many processes as there can be.
     SpawnRefused,
+    /// A process without a parent belongs to the user [`crate::User::EVE`].
+    GivenToEve {
+        /// Which process.
+        process: ProcessId,
+    },
     /// Answers a [`Control`].
     Controlled {
         /// What was asked.

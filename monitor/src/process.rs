@@ -2,11 +2,13 @@
 
 use crate::core_set::CoreSet;
 use crate::gang::Gang;
+use crate::io::Io;
 use crate::lifecycle::{Lifecycle, State};
 use crate::space::Space;
 use crate::table::{Chain, Link, List};
+use crate::waits::Waits;
 use alloc::boxed::Box;
-use proto::call::{Call, Outcome};
+use proto::call::Outcome;
 use proto::id::{Generation, Pid, VcoreId};
 
 /// Names one process for ever: pids are used again, generations are not.
@@ -18,7 +20,7 @@ pub struct ProcessId {
     pub generation: Generation,
 }
 
-/// A program's name: at most 20 bytes, the rest is cut off.
+/// A program's name: at most 19 bytes, the rest is cut off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Name {
     bytes: [u8; Self::LEN],
@@ -27,7 +29,7 @@ pub struct Name {
 
 impl Name {
     /// The longest name in bytes.
-    pub const LEN: usize = 20;
+    pub const LEN: usize = 19;
 
     /// Makes a name of the beginning of a text.
     #[must_use]
@@ -45,17 +47,6 @@ impl Name {
     }
 }
 
-/// Calls of a process that wait, at most.
-pub const MAX_WAITS: usize = 16;
-
-/// A call that waits for a child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ChildWait {
-    pub(crate) call: Call,
-    /// For which child; 0 for any.
-    pub(crate) pid: Pid,
-}
-
 /// How far destroying a process has come. Each step is repeated until it has nothing left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Demise {
@@ -65,6 +56,8 @@ pub(crate) enum Demise {
     Revoke,
     /// Set its children free.
     Disown,
+    /// Close its handles.
+    Close,
     /// Abort its waits and give back what it holds.
     Abort,
     /// Wait until no core runs it.
@@ -114,7 +107,8 @@ pub(crate) struct Process {
     pub(crate) lost: CoreSet,
     /// Cores that it has a right to.
     pub(crate) provisioned: CoreSet,
-    pub(crate) waits: [Option<ChildWait>; MAX_WAITS],
+    pub(crate) waits: Waits,
+    pub(crate) io: Io,
     /// What it is unmapping.
     pub(crate) space: Space,
     pub(crate) queue: Queue,
@@ -144,7 +138,8 @@ impl Process {
             pinned: CoreSet::EMPTY,
             lost: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
-            waits: [None; MAX_WAITS],
+            waits: Waits::NONE,
+            io: Io::NONE,
             space: Space::default(),
             queue: Queue::None,
             working: false,

@@ -74,6 +74,10 @@ impl Table {
         }
     }
 
+    pub(crate) fn is_full(&self) -> bool {
+        self.free.is_empty()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.count
     }

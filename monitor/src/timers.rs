@@ -30,6 +30,11 @@ impl Timers {
         self.heap.first().map(|&(deadline, _)| deadline)
     }
 
+    /// When a timer comes, if it is set.
+    pub(crate) fn deadline(&self, timer: TimerId) -> Option<u64> {
+        self.heap.get(self.place[timer.0 as usize] as usize).map(|&(deadline, _)| deadline)
+    }
+
     /// Sets a timer, or moves one that is set.
     pub(crate) fn set(&mut self, timer: TimerId, deadline: u64) {
         let at = match self.place[timer.0 as usize] {

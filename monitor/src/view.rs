@@ -3,6 +3,7 @@
 use crate::coordinator::Coordinator;
 use crate::gang::Place;
 use crate::lifecycle::State;
+use crate::pipes::PipeId;
 use crate::process::{Demise, Name, Process, ProcessId};
 use proto::call::Outcome;
 use proto::id::{CoreId, Pid, VcoreId};
@@ -45,6 +46,19 @@ pub struct VcoreView {
     pub ticks: u64,
 }
 
+/// What may be known about a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PipeView {
+    /// Its name while it is open.
+    pub id: PipeId,
+    /// Handles to read from it; the keyboard has one beside those of processes.
+    pub readers: u32,
+    /// Handles to write to it, see `readers`.
+    pub writers: u32,
+    /// Bytes that have been written and not been read.
+    pub bytes: usize,
+}
+
 impl Coordinator {
     /// All processes by pid, those that have ended and were reaped left out.
     pub fn processes(&self) -> impl Iterator<Item = ProcessView> + '_ {
@@ -55,6 +69,22 @@ impl Coordinator {
     #[must_use]
     pub fn process(&self, pid: Pid) -> Option<ProcessView> {
         self.table.by_pid(pid).filter(|it| !it.reaped).map(view)
+    }
+
+    /// The n-th process by pid, from 0, as [`Coordinator::processes`] counts them.
+    #[must_use]
+    pub fn nth_process(&self, n: usize) -> Option<ProcessView> {
+        self.processes().nth(n)
+    }
+
+    /// All pipes that are open, the keyboard first.
+    pub fn pipes(&self) -> impl Iterator<Item = PipeView> + '_ {
+        self.pipes.iter().map(|(id, pipe)| PipeView {
+            id,
+            readers: pipe.readers,
+            writers: pipe.writers,
+            bytes: pipe.ring.len(),
+        })
     }
 
     /// A vcore of a many-core process.
@@ -77,7 +107,7 @@ impl Coordinator {
     /// Is there work that one step could not finish?
     #[must_use]
     pub fn has_work(&self) -> bool {
-        !self.work.is_empty()
+        !self.work.is_empty() || self.pipes.has_work()
     }
 }
 
@@ -93,7 +123,7 @@ fn view(process: &Process) -> ProcessView {
         granted: gang.map_or(0, |gang| gang.count(Place::Online)),
         exit: process.exit,
         ended: process.demise == Demise::Ended,
-        waits: process.waits.iter().flatten().count(),
+        waits: process.waits.count(),
         unmaps: if process.is_dying() { 0 } else { process.space.waiting_calls() },
     }
 }

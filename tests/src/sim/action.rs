@@ -1,5 +1,6 @@
 //! What can happen in a world.
 
+use super::io::IoOp;
 use monitor::Input;
 use proto::id::{CoreId, Pid, VcoreId};
 use proto::message::Lane;
@@ -22,7 +23,9 @@ pub enum Action {
     /// The coordinator goes on with unfinished work.
     Continue,
     /// The console or the image tells the coordinator something.
-    Tell(Input),
+    Tell(Input<'static>),
+    /// The image does the first of what it has to do on core 0 for the coordinator.
+    Serve,
     /// Something goes wrong with a core.
     Fail(CoreId, Mishap),
 }
@@ -77,6 +80,8 @@ pub enum Op {
     Touch(u64),
     /// Takes pages out of its memory: the first, and how many (0: all).
     Unmap(u64, u32),
+    /// Asks for something about handles, time or users.
+    Io(IoOp),
     /// Hands the right to a core on.
     Provision(Pid, CoreId),
 }

@@ -228,6 +228,7 @@ impl World {
                 let name = Name::new("child");
                 return self.step(Input::Spawn { caller: Some(call), name, root: at });
             }
+            Op::Io(op) => op.message(call),
             Op::Poke(wanted) => ToMonitor::Poke { call, wanted },
             Op::Run(pid) => ToMonitor::Run { call, pid },
             Op::Destroy(pid, code) => ToMonitor::Destroy { call, pid, code },

@@ -22,6 +22,9 @@ pub const CONFIG: Config = Config {
     share: 1 << 40,
     max_processes: 4,
     max_children: 4,
+    max_pipes: 1,
+    pipe_bytes: 8,
+    shortest_period: 1,
     policy: Policy::Descendants,
 };
 

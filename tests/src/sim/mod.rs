@@ -12,6 +12,7 @@ mod checks;
 mod core;
 mod effects;
 pub mod explore;
+mod io;
 mod memory;
 pub mod mutants;
 mod outputs;
@@ -22,6 +23,7 @@ mod world;
 
 pub use self::action::{Action, Mishap, Op};
 pub use self::core::{Health, SimCore};
+pub use self::io::{Chore, IoOp};
 pub use self::memory::{Context, Memory, VcoreMemory};
 pub use self::seed::Seed;
 pub use self::world::{Violation, World};

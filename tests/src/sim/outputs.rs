@@ -54,6 +54,10 @@ impl World {
             }
             Output::Release { process, ticket } => self.release(process, ticket),
             Output::FreeSpace { process, root } => self.free(process, root),
+            Output::LoadProgram { .. }
+            | Output::CopyIn { .. }
+            | Output::CopyOut { .. }
+            | Output::Print { .. } => self.apply_io(output),
             Output::Nmi { .. } | Output::Discard { .. } | Output::Tell(_) => Ok(()),
         }
     }
@@ -95,7 +99,11 @@ impl World {
     }
 
     /// The memory of a process that the coordinator writes to.
-    fn written(&mut self, process: ProcessId, what: &str) -> Result<&mut Memory, super::Violation> {
+    pub(crate) fn written(
+        &mut self,
+        process: ProcessId,
+        what: &str,
+    ) -> Result<&mut Memory, super::Violation> {
         match self.memory.get_mut(&process) {
             Some(memory) => Ok(memory),
             None => violation(format!("I8: {what} written to the freed memory of {process:?}")),

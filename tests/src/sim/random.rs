@@ -2,6 +2,7 @@
 
 use super::action::{Action, Mishap, Op};
 use super::core::Health;
+use super::io::IoOp;
 use super::seed::Seed;
 use super::world::{Violation, World};
 use monitor::{Command, Config, Control, CoreState, Input, Name, Policy};
@@ -29,6 +30,9 @@ pub const CONFIG: Config = Config {
     share: 250,
     max_processes: 12,
     max_children: 4,
+    max_pipes: 6,
+    pipe_bytes: 16,
+    shortest_period: 20,
     policy: Policy::Descendants,
 };
 
@@ -109,6 +113,7 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
     let single = core == CoreId::MANAGEMENT;
     let max = usize::from(world.coordinator.max_vcores());
     match seed.below(200) {
+        0..20 => Op::Io(IoOp::any(world, any_pid(world, seed), seed)),
         30..48 => Op::Touch(seed.below(8) as u64),
         48..60 => Op::RunThread,
         60..85 => Op::Yield { wanted: seed.below(max) as u16, nice: seed.once_in(4) },
@@ -147,6 +152,7 @@ fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {
             let name = Name::new("program");
             return Action::Tell(Input::Spawn { caller: None, name, root });
         }
+        3 if seed.once_in(2) => return Action::Tell(Input::Keys { bytes: keys(world, seed) }),
         3..6 => Control::Run { pid: any_pid(world, seed) },
         6 if seed.once_in(6) => Control::Kill { pid: any_pid(world, seed), code: Outcome(1) },
         7 | 8 => Control::Provision { core, to: (!seed.once_in(4)).then(|| any_pid(world, seed)) },
@@ -157,6 +163,12 @@ fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {
         _ => Control::Preempt { core, warning: if seed.once_in(2) { 0 } else { 60 } },
     };
     Action::Tell(Input::Control(control))
+}
+
+/// As many keys as there is room for, or none: the end.
+fn keys(world: &World, seed: &mut Seed) -> &'static [u8] {
+    let keys = b"ls\nps\nexit\n";
+    &keys[..seed.below(world.coordinator.room_for_keys().min(keys.len()) + 1)]
 }
 
 fn start_or_ping(world: &World, core: CoreId) -> Command {

@@ -131,6 +131,7 @@ impl World {
         if self.coordinator.idle_cores() != idle {
             return violation("I12: not all cores that serve are idle at the end");
         }
+        self.check_pipes_left()?;
         let left = self.coordinator.process_count();
         if left > pinned || self.memory.len() != left {
             return violation(format!("{left} processes and {} memories left", self.memory.len()));

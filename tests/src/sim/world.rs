@@ -2,11 +2,12 @@
 
 use super::action::{Action, Mishap};
 use super::core::{Health, SimCore};
+use super::io::Chore;
 use super::memory::Memory;
 use monitor::{Config, Coordinator, Input, Outbox, Output, ProcessId};
 use proto::id::{CoreId, Lease};
 use proto::message::{Lane, ToCore, ToMonitor};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
 /// A rule that does not hold.
@@ -52,6 +53,8 @@ pub struct World {
     pub next_call: u64,
     /// The number of the next frame.
     pub next_frame: u64,
+    /// What the image has to do on core 0.
+    pub chores: VecDeque<Chore>,
     /// Messages sent to cores so far.
     pub sent: u64,
     out: Outbox,
@@ -73,6 +76,7 @@ impl World {
             again: false,
             next_call: 8,
             next_frame: 0,
+            chores: VecDeque::new(),
             sent: 0,
             out: Outbox::new(),
         };
@@ -126,6 +130,7 @@ impl World {
                 self.step(Input::Continue)
             }
             Action::Tell(input) => self.step(input),
+            Action::Serve => self.do_chore(),
             Action::Fail(core, mishap) => self.fail(core, mishap),
         }
     }
@@ -194,6 +199,9 @@ impl World {
                 all.push(Action::Handle(core));
             }
             all.extend(it.talking_peers().map(|peer| Action::HandlePeer(core, peer)));
+        }
+        if !self.chores.is_empty() {
+            all.push(Action::Serve);
         }
         if self.again {
             all.push(Action::Continue);

@@ -175,6 +175,10 @@ impl Hub {
                 | Output::Map { .. }
                 | Output::Unmap { .. }
                 | Output::Release { .. }
+                | Output::LoadProgram { .. }
+                | Output::CopyIn { .. }
+                | Output::CopyOut { .. }
+                | Output::Print { .. }
                 | Output::FreeSpace { .. }
                 | Output::Discard { .. } => {}
             }
@@ -198,8 +202,13 @@ impl Hub {
     }
 
     fn note(&mut self, event: Event) {
-        let notice =
-            matches!(event, Event::Joined { .. } | Event::CoreLost { .. } | Event::CoreBack { .. });
+        let notice = matches!(
+            event,
+            Event::Joined { .. }
+                | Event::CoreLost { .. }
+                | Event::CoreBack { .. }
+                | Event::GivenToEve { .. }
+        );
         match event {
             Event::CoreLost { core, .. } => self.answers.lose(core),
             Event::DumpUnanswered { .. } => self.interrupted_core = None,

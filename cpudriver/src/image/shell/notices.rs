@@ -2,7 +2,7 @@
 
 use super::{Shell, print};
 use crate::arch::report::{self, REPORT_BYTES};
-use monitor::{Event, LossCause};
+use monitor::{Event, LossCause, User};
 use proto::id::CoreId;
 
 impl Shell<'_> {
@@ -13,6 +13,13 @@ impl Shell<'_> {
                 Event::CoreLost { core, why } => self.lost(core, why),
                 Event::CoreBack { core } => {
                     self.announce(format_args!("core {core} answers again"));
+                }
+                Event::GivenToEve { process } => {
+                    let (pid, eve) = (process.pid, User::EVE);
+                    self.announce(format_args!(
+                        "process {pid} has no parent: its user is {}",
+                        eve.as_str()
+                    ));
                 }
                 // Cores that join are counted when the machine has booted.
                 _ => {}

@@ -1,0 +1,27 @@
+//! What a process has beside cores and memory.
+
+use crate::clocks::{Alarm, MAX_ALARMS};
+use crate::handles::Handles;
+use crate::user::User;
+
+/// A process's user, handles and alarms, and what is counted for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Io {
+    pub(crate) user: User,
+    pub(crate) handles: Handles,
+    pub(crate) alarms: [Option<Alarm>; MAX_ALARMS],
+    /// Events that have been posted to it, those not counted that say that a call is done.
+    pub(crate) posted: u32,
+    /// Pipes that it made and that are still open.
+    pub(crate) pipes: u8,
+}
+
+impl Io {
+    pub(crate) const NONE: Self = Self {
+        user: User::EVE,
+        handles: Handles::NONE,
+        alarms: [None; MAX_ALARMS],
+        posted: 0,
+        pipes: 0,
+    };
+}
