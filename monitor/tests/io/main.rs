@@ -1,0 +1,10 @@
+//! Facts about users, handles, pipes, time and what is done when a process ends.
+
+mod console;
+mod handles;
+mod machine;
+mod pipes;
+mod random;
+mod time;
+mod users;
+mod waits;
