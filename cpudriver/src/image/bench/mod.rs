@@ -7,6 +7,7 @@
 
 mod bring_up;
 mod latency;
+mod message_cost;
 mod poll;
 mod row;
 mod throughput;
@@ -28,6 +29,8 @@ use proto::id::CoreId;
 pub(crate) struct State {
     /// The regions that were begun on this machine.
     pub(crate) regions: Regions,
+    /// The rings of `message-cost`, once it has run.
+    rings: Option<message_cost::Rings>,
     /// The region of the start of all cores, when the machine booted.
     pub(crate) start: Option<crate::arch::marker::Region>,
 }
@@ -89,6 +92,7 @@ impl Shell<'_> {
 
     fn experiment(&mut self, name: &'static str, plan: Plan<'_>) -> Outcome {
         let result = match name {
+            "message-cost" => self.message_cost(plan),
             "ring-latency" => self.ring_latency(plan),
             "ring-throughput" => self.ring_throughput(plan),
             "poll-cost" => self.poll_cost(plan),
