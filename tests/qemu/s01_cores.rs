@@ -52,6 +52,21 @@ fn a_core_that_hangs_is_noticed_looked_at_by_nmi_and_brought_back() {
 }
 
 #[test]
+fn a_core_that_reads_nothing_can_be_sent_only_so_much() {
+    let script = "repeat 100 { hang 1 }; ping 2; sleep 3; start 1; ping 1; exit 0";
+    let run = Guest::new().script(script).run();
+    run.exited(0).printed(&["core 1 has not read", "core 1 is online", "round_trips"]);
+}
+
+#[test]
+fn a_core_that_is_lost_while_it_is_linked_can_be_linked_when_it_is_back() {
+    let bench = "bench ring-latency --cores 0,1 --rounds 4";
+    let script = format!("hang 1; {bench}; sleep 3; start 1; {bench}; exit 0");
+    let run = Guest::new().script(&script).run();
+    run.exited(0).printed(&["did not answer in time", "core 1 is online", "from=1 to=0"]);
+}
+
+#[test]
 fn what_a_serving_core_does_can_be_seen() {
     let run = Guest::new().script("bt 1; bt 0; ping 1; exit").run();
     run.exited(0).never_printed("NMI");

@@ -9,6 +9,7 @@ use boot::{image, tools};
 use proto::boot::Clock;
 use std::path::Path;
 use std::time::Duration;
+use tests::guest::Guest;
 
 struct Nobody;
 
@@ -107,4 +108,43 @@ fn assert_agreement(experiment: &str) {
 #[test]
 fn clock_and_plugin_agree_on_poll_cost() {
     assert_agreement("poll-cost");
+}
+
+#[test]
+fn an_experiment_that_is_interrupted_leaves_nothing_behind() {
+    let after = [
+        ("latency --rounds 400", "from=0 to=1"),
+        ("latency --rounds 8", "via=coordinator"),
+        ("throughput --rounds 64", "pattern=fan-out"),
+    ];
+    for (experiment, row) in after {
+        let run = Guest::new()
+            .timeout(Duration::from_secs(120))
+            .reply("atoll> ", format!("bench ring-{experiment} --cores 0-2\r"))
+            .reply(row, "\x03")
+            .reply("\ninterrupted\n", "")
+            .reply(
+                "atoll> ",
+                "mem --json; bench ring-latency ring-throughput --cores 0-2 --rounds 4\r",
+            )
+            .reply("streams=6 slots=64 batch=32", "")
+            .reply("atoll> ", "sleep 1; cores --json; mem --json; exit 7\r")
+            .run();
+        run.exited(7);
+        let states = run.json().into_iter().filter(|row| row["state"].is_string());
+        let states: Vec<_> = states.map(|row| row["state"].clone()).collect();
+        run.check(
+            states.iter().filter(|state| *state == "halted").count() == 3,
+            &format!("cores halt: {states:?}"),
+        );
+        let used = run.json().into_iter().filter(|row| row["memory"] == "coordinator");
+        let used: Vec<_> = used.map(|row| row["used"].clone()).collect();
+        run.check(used.len() == 2 && used[0] == used[1], &format!("rings are freed: {used:?}"));
+    }
+}
+
+#[test]
+fn as_many_rounds_as_can_be_typed_do_not_exhaust_memory() {
+    let script = "bench poll-cost --rounds 1000000000; exit";
+    Guest::new().cores(1).script(script).run().exited(0).printed(&["rings=255"]);
 }

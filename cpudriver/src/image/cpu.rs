@@ -35,15 +35,15 @@ impl Cpu {
         self.node.join(apic::id());
         self.node.flush();
         loop {
-            if self.pass() {
-                continue;
-            }
+            // What was ordered is done even while messages keep coming.
+            let busy = self.pass();
             match self.node.take_next() {
                 Next::Park => {
                     self.node.flush();
                     cpu::park();
                 }
                 Next::Do(job) => self.play(&job),
+                Next::Serve if busy => {}
                 Next::Serve if self.node.stays_awake() => cpu::pause(),
                 Next::Serve => self.sleep(),
             }

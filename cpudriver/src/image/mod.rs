@@ -110,6 +110,10 @@ impl Hub {
 
 /// The life of every other core, from the moment when its stack and tables are in place.
 pub fn core_main(core: CoreId) -> ! {
+    if let Some(unclaimed) = handoff::take() {
+        // An earlier life was given it and did not take it. Core 0, which made it, can free it.
+        core::mem::forget(handoff::put(unclaimed));
+    }
     let star = handoff::claim_estate();
     percpu::install(Cpu::new(core, smp::count(), star));
     heap::seal();

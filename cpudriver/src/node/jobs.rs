@@ -130,7 +130,9 @@ fn wait<S: Station>(station: &mut S, holds: impl Fn(&mut Node<S::Platform>) -> b
 
 fn ask(job: &Job, station: &mut impl Station, samples: &mut Vec<u32>) -> Outcome {
     for nonce in 0..job.warmup {
-        round_trip(nonce, job.peer, station);
+        if round_trip(nonce, job.peer, station).is_none() {
+            break;
+        }
     }
     let platform = station.platform();
     let begin = platform.now();
@@ -173,7 +175,10 @@ fn send_all(messages: u32, batch: u16, station: &mut impl Station) -> u32 {
     let peers = station.node().peers.linked().len();
     (station.node().peers.sums, station.node().peers.total) = (0, 0);
     for first in (0..messages).step_by(batch.max(1).into()) {
-        let last = messages.min(first + u32::from(batch.max(1)));
+        if station.node().called_off {
+            break;
+        }
+        let last = messages.min(first.saturating_add(batch.max(1).into()));
         for at in 0..peers {
             let peer = station.node().peers.linked()[at];
             for value in (first..last).map(u64::from) {

@@ -158,6 +158,11 @@ impl<P: Platform> Node<P> {
         self.answer(ToMonitor::CoreFailed { report });
     }
 
+    /// Calls the part off that is played now, if there is one, as an order to play another would.
+    pub const fn call_off(&mut self) {
+        self.called_off = true;
+    }
+
     /// Makes all that was sent in this step known to its receivers.
     pub fn flush(&mut self) {
         self.outbox.flush(&self.platform);
@@ -242,10 +247,14 @@ impl<P: Platform> Node<P> {
     }
 
     fn take_part(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        self.called_off = true;
+        self.call_off();
         match Job::read(order) {
-            Some(Job { part: Part::Awake, .. }) => self.awake = true,
-            Some(Job { part: Part::Asleep, .. }) => self.awake = false,
+            Some(Job { part: part @ (Part::Awake | Part::Asleep), .. }) => {
+                self.awake = part == Part::Awake;
+                if let Next::Do(unbegun) = &mut self.next {
+                    unbegun.part = Part::Asleep;
+                }
+            }
             Some(job) => {
                 self.next = Next::Do(job);
                 return None;

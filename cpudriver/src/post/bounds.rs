@@ -148,7 +148,7 @@ pub const ANSWERS: usize = {
 };
 
 /// All that the coordinator can have under way to one core, if it were all in one lane.
-const ORDERS: usize = {
+pub const ORDERS: usize = {
     let samples: &[Sample<ToCore>] = TO_CORE;
     let mut sum = 0;
     let mut at = 0;

@@ -4,10 +4,11 @@
 use super::row::progress;
 use super::{Measured, Plan, Result, Samples, Trouble};
 use crate::arch::{cpu, shared};
+use crate::image::clock;
 use crate::image::cpu::Cpu;
-use crate::image::hub::{Hub, HubStation, LinkError};
+use crate::image::hub::{Hub, LinkError};
 use crate::image::shell::Shell;
-use crate::node::jobs::{self, Job, Part};
+use crate::node::jobs::{Job, MAX_SAMPLES, Part};
 use crate::post::lanes::SLOTS;
 use crate::post::{Activity, Hardware};
 use crate::stats::Summary;
@@ -18,6 +19,8 @@ use proto::message::ToMonitor;
 
 /// Round trips that are measured, unless told otherwise.
 const ROUNDS: u32 = 64;
+/// Seconds that a core may take to fall asleep.
+const PATIENCE: u64 = 2;
 /// Round trips before.
 const WARMUP: u32 = 16;
 
@@ -43,12 +46,13 @@ impl Shell<'_> {
     /// Both cores poll: the receiver is kept awake.
     fn pair(&mut self, (from, to): (CoreId, CoreId), plan: Plan<'_>) -> Result {
         self.hub.link(self.cpu, (from, to), SLOTS)?;
-        self.keep(to, Part::Awake)?;
-        let rounds = plan.rounds(ROUNDS).min(jobs::MAX_SAMPLES as u32);
+        let rounds = plan.rounds(ROUNDS).min(MAX_SAMPLES as u32);
         let job = Job { part: Part::Ask, peer: to, rounds, warmup: plan.warmup(WARMUP), batch: 1 };
-        let samples = self.play_one(from, job);
-        self.keep(to, Part::Asleep)?;
-        self.hub.unlink(self.cpu, (from, to))?;
+        let samples = self.keep(to, Part::Awake).and_then(|()| self.play_one(from, job));
+        // Whatever came of it, no core goes on polling and no link stays.
+        let asleep = self.keep(to, Part::Asleep);
+        let unlinked = self.hub.unlink(self.cpu, (from, to));
+        let samples = samples.and_then(|samples| asleep.and(unlinked).map(|()| samples))?;
         Measured {
             experiment: "ring-latency",
             params: &[
@@ -58,7 +62,7 @@ impl Shell<'_> {
                 ("via", "peer".into()),
             ],
             operations: 1,
-            samples: samples?,
+            samples,
             amounts: None,
             roles: &[("initiator", from.0), ("responder", to.0)],
         }
@@ -82,10 +86,9 @@ impl Shell<'_> {
         self.bench.regions.leave_to_another(job.rounds);
         let samples = if core == CoreId::MANAGEMENT {
             let mut samples = core::mem::take(&mut self.cpu.samples);
-            let mut station = HubStation { hub: self.hub, cpu: self.cpu };
-            let outcome = jobs::play(&job, &mut station, &mut samples);
+            let outcome = self.hub.play_here(self.cpu, &job, &mut samples);
             self.cpu.samples = samples;
-            outcome.samples
+            outcome?.samples
         } else {
             self.hub.play(self.cpu, &[(core, job)])?.first().and_then(|played| played.samples)
         };
@@ -95,25 +98,13 @@ impl Shell<'_> {
 
     /// The coordinator pings a core; in the meantime core 0 polls.
     fn coordinator_and(&mut self, core: CoreId, part: Part, plan: Plan<'_>) -> Result {
-        self.keep(core, part)?;
-        self.keep(CoreId::MANAGEMENT, Part::Awake)?;
-        let rounds = plan.rounds(ROUNDS);
-        let mut samples = Vec::with_capacity(rounds as usize);
+        let rounds = plan.rounds(ROUNDS).min(MAX_SAMPLES as u32);
         let region = self.bench.regions.begun() + 1 + plan.warmup(WARMUP);
-        for at in 0..plan.warmup(WARMUP) + rounds {
-            let open = self.bench.regions.begin();
-            let answered = ping(self.hub, self.cpu, core);
-            let clock = open.end().clock;
-            answered?;
-            if part == Part::Asleep {
-                until_asleep(core);
-            }
-            if at >= plan.warmup(WARMUP) {
-                samples.push(clock);
-            }
-        }
-        self.keep(CoreId::MANAGEMENT, Part::Asleep)?;
-        self.keep(core, Part::Asleep)?;
+        let samples = self.keep(core, part).and_then(|()| self.pings(core, part, rounds, plan));
+        // Whatever came of it, no core goes on polling.
+        let halts = self.keep(CoreId::MANAGEMENT, Part::Asleep);
+        let asleep = self.keep(core, Part::Asleep);
+        let mut samples = samples.and_then(|samples| halts.and(asleep).map(|()| samples))?;
         let clock = Some(samples.iter().sum());
         let summary = Summary::of(&mut samples).ok_or(LinkError::NoAnswer)?;
         let receiver = if part == Part::Awake { "awake" } else { "asleep" };
@@ -133,6 +124,32 @@ impl Shell<'_> {
         .print(plan);
         Ok(())
     }
+
+    /// Pings a core, each time in a region, and gives the clocks of those after the warm-up.
+    fn pings(
+        &mut self,
+        core: CoreId,
+        part: Part,
+        rounds: u32,
+        plan: Plan<'_>,
+    ) -> core::result::Result<Vec<u64>, LinkError> {
+        self.keep(CoreId::MANAGEMENT, Part::Awake)?;
+        let warmup = plan.warmup(WARMUP);
+        let mut samples = Vec::with_capacity(rounds as usize);
+        for at in 0..warmup + rounds {
+            let open = self.bench.regions.begin();
+            let answered = ping(self.hub, self.cpu, core);
+            let clock = open.end().clock;
+            answered?;
+            if part == Part::Asleep {
+                until_asleep(core)?;
+            }
+            if at >= warmup {
+                samples.push(clock);
+            }
+        }
+        Ok(samples)
+    }
 }
 
 /// A whole ping of the coordinator: a step that sends it, the rings, a step that takes the answer.
@@ -140,20 +157,26 @@ fn ping(hub: &mut Hub, cpu: &mut Cpu, core: CoreId) -> core::result::Result<(), 
     hub.tell(monitor::Input::Console(Command::Ping { core }), &mut cpu.node);
     cpu.node.flush();
     match hub.wait(cpu, None, Hub::next_event) {
-        Some(monitor::Event::Pong { .. }) => Ok(()),
+        Some(monitor::Event::Pong { .. }) if !hub.interrupted() => Ok(()),
+        Some(monitor::Event::Pong { .. }) => Err(LinkError::Interrupted),
         _ => Err(LinkError::Lost(core)),
     }
 }
 
 /// Waits until a core has published that it is asleep, so that the next ping finds it so.
-fn until_asleep(core: CoreId) {
+fn until_asleep(core: CoreId) -> core::result::Result<(), LinkError> {
+    let until = clock::in_seconds(PATIENCE);
     while shared::this_core().activity_of(core) != Activity::Asleep {
+        if cpu::now() > until {
+            return Err(LinkError::NoAnswer);
+        }
         cpu::pause();
     }
     // Between publishing and halting there are a few instructions.
     for _ in 0..64 {
         cpu::pause();
     }
+    Ok(())
 }
 
 fn ordered_pairs(cores: &[CoreId]) -> Vec<(CoreId, CoreId)> {

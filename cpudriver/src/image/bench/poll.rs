@@ -5,6 +5,7 @@
 use super::{Measured, Plan, Result, Samples};
 use crate::arch::shared::{self, ThisCore};
 use crate::image::shell::Shell;
+use crate::node::jobs::MAX_SAMPLES;
 use crate::post::{Handler, Inbox};
 use crate::stats::Summary;
 use alloc::vec::Vec;
@@ -20,7 +21,7 @@ const ROUNDS: u32 = 16;
 impl Shell<'_> {
     pub(super) fn poll_cost(&mut self, plan: Plan<'_>) -> Result {
         for rings in [1, 8, 64, 255] {
-            let samples = self.look(rings, plan.rounds(ROUNDS));
+            let samples = self.look(rings, plan.rounds(ROUNDS).min(MAX_SAMPLES as u32));
             Measured {
                 experiment: "poll-cost",
                 params: &[("rings", u64::from(rings).into())],

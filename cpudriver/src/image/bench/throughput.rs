@@ -3,9 +3,9 @@
 
 use super::row::progress;
 use super::{Measured, Plan, Result, Samples, Trouble};
-use crate::image::hub::{HubStation, LinkError, Played};
+use crate::image::hub::{LinkError, Played};
 use crate::image::shell::Shell;
-use crate::node::jobs::{self, Job, Part};
+use crate::node::jobs::{Job, Part};
 use crate::stats::Summary;
 use alloc::vec::Vec;
 use proto::id::CoreId;
@@ -89,8 +89,9 @@ impl Shell<'_> {
             for &slots in slots {
                 self.hub.link_all(self.cpu, &pattern.links, slots.into())?;
                 let outcome = self.streams(pattern, slots, plan);
-                self.hub.unlink_all(self.cpu, &pattern.links)?;
+                let unlinked = self.hub.unlink_all(self.cpu, &pattern.links);
                 outcome?;
+                unlinked?;
             }
         }
         Ok(())
@@ -98,16 +99,22 @@ impl Shell<'_> {
 
     fn streams(&mut self, pattern: &Pattern, slots: u16, plan: Plan<'_>) -> Result {
         let receivers: Vec<_> = pattern.receivers().collect();
-        for &core in &receivers {
-            self.keep(core, Part::Awake)?;
-        }
-        for &batch in BATCHES.iter().filter(|&&batch| batch <= slots) {
-            self.stream(pattern, slots, batch, plan)?;
-        }
-        for &core in &receivers {
-            self.keep(core, Part::Asleep)?;
-        }
-        Ok(())
+        let awake = self.keep_all(&receivers, Part::Awake).map_err(Trouble::from);
+        let mut batches = BATCHES.iter().filter(|&&batch| batch <= slots);
+        let outcome = awake
+            .and_then(|()| batches.try_for_each(|&batch| self.stream(pattern, slots, batch, plan)));
+        // Whatever came of it, no core goes on polling.
+        let asleep = self.keep_all(&receivers, Part::Asleep);
+        outcome?;
+        Ok(asleep?)
+    }
+
+    /// Has cores poll instead of halting, or halt again: all of them, even if one does not answer.
+    fn keep_all(&mut self, cores: &[CoreId], part: Part) -> core::result::Result<(), LinkError> {
+        cores.iter().fold(Ok(()), |outcome, &core| {
+            let kept = self.keep(core, part);
+            outcome.and(kept)
+        })
     }
 
     fn stream(&mut self, pattern: &Pattern, slots: u16, batch: u16, plan: Plan<'_>) -> Result {
@@ -154,10 +161,13 @@ impl Shell<'_> {
         self.hub.order_parts(self.cpu, &others)?;
         let mut played = Vec::with_capacity(pattern.senders.len());
         if with_core_0 {
-            let mut station = HubStation { hub: self.hub, cpu: self.cpu };
-            let done = jobs::play(&job, &mut station, &mut Vec::new()).done;
-            if let ToMonitor::ExperimentDone { begin, end, operations } = done {
+            let outcome = self.hub.play_here(self.cpu, &job, &mut Vec::new());
+            let done = outcome.map(|outcome| outcome.done);
+            if let Ok(ToMonitor::ExperimentDone { begin, end, operations }) = done {
                 played.push(Played { begin, end, operations, samples: None });
+            } else if let Err(error) = done {
+                self.hub.call_off_parts(self.cpu, &others);
+                return Err(error);
             }
         }
         self.hub.stay_awake(pattern.core_0_receives());

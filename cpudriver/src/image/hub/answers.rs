@@ -10,10 +10,6 @@ use proto::message::ToMonitor;
 /// Answers that wait to be looked at, at most: two from each core.
 const ROOM: usize = 512;
 
-/// The core was lost while its answer was awaited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Lost(pub CoreId);
-
 /// Answers in the order in which they came, and cores that will not answer any more.
 #[derive(Debug)]
 pub(crate) struct Answers {
@@ -55,13 +51,12 @@ impl Answers {
     }
 
     /// The oldest answer.
-    ///
-    /// # Errors
-    /// [`Lost`] if there is none and a core was lost since the last [`Answers::clear`].
-    pub(crate) fn next(&mut self) -> Result<Option<(CoreId, ToMonitor)>, Lost> {
-        match (self.kept.pop_front(), self.lost) {
-            (None, Some(core)) => Err(Lost(core)),
-            (answer, _) => Ok(answer),
-        }
+    pub(crate) fn next(&mut self) -> Option<(CoreId, ToMonitor)> {
+        self.kept.pop_front()
+    }
+
+    /// The last core that was lost since the last [`Answers::clear`].
+    pub(crate) const fn lost(&self) -> Option<CoreId> {
+        self.lost
     }
 }

@@ -1,20 +1,21 @@
-//! Links between cores for as long as an experiment needs them, and parts played on cores.
+//! Links between cores for as long as an experiment needs them.
+//!
+//! Making and unmaking a link is never broken off: Ctrl-C is heard before and after, so that both ends
+//! agree on whether there is a link.
 
-use super::{Hub, Lost, Node};
+use super::Hub;
 use crate::arch::{handoff, heap};
 use crate::image::clock;
 use crate::image::cpu::Cpu;
-use crate::node::jobs::{Job, Part};
 use crate::node::{PeerEnds, connect, take_apart};
 use alloc::boxed::Box;
-use alloc::vec::Vec;
 use core::fmt;
 use monitor::CoreState;
 use proto::id::CoreId;
 use proto::message::{ToCore, ToMonitor};
 
-/// Seconds that a part of an experiment may take.
-const PATIENCE: u64 = 60;
+/// Seconds that a core may take to answer an order that needs no time.
+const PATIENCE: u64 = 10;
 
 /// Bytes that the coordinator's arena must keep when links are made.
 const RESERVE: usize = 64 * 1024;
@@ -36,12 +37,6 @@ pub(crate) enum LinkError {
     WrongSum(CoreId),
 }
 
-impl From<Lost> for LinkError {
-    fn from(Lost(core): Lost) -> Self {
-        Self::Lost(core)
-    }
-}
-
 impl fmt::Display for LinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -57,19 +52,6 @@ impl fmt::Display for LinkError {
     }
 }
 
-/// What a part came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Played {
-    /// Clock when measuring began on the core.
-    pub(crate) begin: u64,
-    /// Clock when it ended.
-    pub(crate) end: u64,
-    /// Operations that lay between.
-    pub(crate) operations: u32,
-    /// The summary of its samples, if it took any.
-    pub(crate) samples: Option<ToMonitor>,
-}
-
 /// The bytes of a link with `slots` slots in each of its four rings, headers included.
 const fn link_bytes(slots: usize) -> usize {
     4 * (slots * 64 + 512)
@@ -79,13 +61,14 @@ impl Hub {
     /// Makes a link between two cores.
     ///
     /// # Errors
-    /// [`LinkError`]; then there is no link.
+    /// [`LinkError`]; then there is no link, but for the end of a core that did not answer.
     pub(crate) fn link(
         &mut self,
         cpu: &mut Cpu,
         (first, second): (CoreId, CoreId),
         slots: usize,
     ) -> Result<(), LinkError> {
+        self.must_go_on()?;
         [first, second].into_iter().try_for_each(|core| self.must_be_online(core))?;
         let arena = heap::coordinator_stats();
         let free = arena.size.saturating_sub(arena.used);
@@ -93,11 +76,25 @@ impl Hub {
             return Err(LinkError::NoMemory);
         }
         let (ends, other_ends) = heap::with_coordinator_arena(|| connect(slots));
-        self.give(cpu, first, second, ends)?;
-        self.give(cpu, second, first, other_ends)
+        if let Err(error) = self.give(cpu, first, second, ends) {
+            free_ends(other_ends);
+            return Err(error);
+        }
+        let given = self.give(cpu, second, first, other_ends);
+        if given.is_err()
+            && let Ok(Some(ends)) = self.take_back(cpu, first, second)
+        {
+            free_ends(ends);
+        }
+        given
     }
 
-    fn must_be_online(&self, core: CoreId) -> Result<(), LinkError> {
+    /// Fails once Ctrl-C has been typed.
+    pub(super) fn must_go_on(&self) -> Result<(), LinkError> {
+        if self.interrupted() { Err(LinkError::Interrupted) } else { Ok(()) }
+    }
+
+    pub(super) fn must_be_online(&self, core: CoreId) -> Result<(), LinkError> {
         let online =
             self.coordinator.core(core).is_some_and(|core| core.state == CoreState::Online);
         if online { Ok(()) } else { Err(LinkError::NotOnline(core)) }
@@ -115,7 +112,7 @@ impl Hub {
             return Ok(());
         }
         if let Err(ends) = handoff::put_for(core, ends) {
-            heap::with_coordinator_arena(|| take_apart(*ends));
+            free_ends(ends);
             return Err(LinkError::NoAnswer);
         }
         self.order(cpu, core, ToCore::Link { peer }).map(|_| ())
@@ -132,8 +129,7 @@ impl Hub {
     ) -> Result<(), LinkError> {
         let one = self.take_back(cpu, first, second);
         let other = self.take_back(cpu, second, first);
-        let free = |ends: Box<PeerEnds>| heap::with_coordinator_arena(|| take_apart(*ends));
-        let freed = |ends: Option<Box<PeerEnds>>| ends.map_or((), free);
+        let freed = |ends: Option<Box<PeerEnds>>| ends.map_or((), free_ends);
         one.map(freed).and(other.map(freed))
     }
 
@@ -150,7 +146,12 @@ impl Hub {
         Ok(handoff::take_from(core))
     }
 
-    /// Gives a core an order and waits for its answer.
+    /// Frees what a core's earlier life has left in its handoff cell, when the core has joined anew.
+    pub(super) fn clear_handoff(core: CoreId) {
+        handoff::take_from(core).into_iter().for_each(free_ends);
+    }
+
+    /// Gives a core an order and waits for its answer, whatever is typed meanwhile: a core answers at once.
     ///
     /// # Errors
     /// [`LinkError`] if the core isn't online, is lost meanwhile or doesn't answer.
@@ -162,17 +163,18 @@ impl Hub {
     ) -> Result<ToMonitor, LinkError> {
         self.must_be_online(core)?;
         self.answers.clear();
-        self.deliver(core, order, &mut cpu.node);
+        if !self.offer(core, order, &mut cpu.node) {
+            return Err(LinkError::NoAnswer);
+        }
         cpu.node.flush();
-        self.await_answer(cpu).map(|(_, answer)| answer)
-    }
-
-    fn await_answer(&mut self, cpu: &mut Cpu) -> Result<(CoreId, ToMonitor), LinkError> {
         let until = clock::in_seconds(PATIENCE);
-        let answer = self.wait(cpu, Some(until), |hub| match hub.answers.next().transpose() {
-            Some(answer) => Some(answer.map_err(LinkError::from)),
-            None if hub.interrupted() => Some(Err(LinkError::Interrupted)),
-            None => None,
+        let answer = self.wait(cpu, Some(until), |hub| {
+            while let Some((from, answer)) = hub.answers.next() {
+                if from == core && is_answer(&order, &answer) {
+                    return Some(Ok(answer));
+                }
+            }
+            hub.must_be_online(core).is_err().then_some(Err(LinkError::Lost(core)))
         });
         answer.unwrap_or(Err(LinkError::NoAnswer))
     }
@@ -189,7 +191,8 @@ impl Hub {
     ) -> Result<(), LinkError> {
         for (made, &link) in links.iter().enumerate() {
             if let Err(error) = self.link(cpu, link, slots) {
-                self.unlink_all(cpu, &links[..made])?;
+                // What cannot be taken apart says so when the cores are linked next.
+                let _ = self.unlink_all(cpu, &links[..made]);
                 return Err(error);
             }
         }
@@ -211,80 +214,21 @@ impl Hub {
         }
         outcome
     }
+}
 
-    /// Has parts played by several cores at once, none of them core 0, and waits for all of them. Gives
-    /// what they came to in the order of `jobs`.
-    ///
-    /// # Errors
-    /// [`LinkError`]; parts that are still played are called off.
-    pub(crate) fn play(
-        &mut self,
-        cpu: &mut Cpu,
-        jobs: &[(CoreId, Job)],
-    ) -> Result<Vec<Played>, LinkError> {
-        self.order_parts(cpu, jobs)?;
-        self.collect_parts(cpu, jobs)
-    }
+/// Frees ends of a link, with core 0 the only one to hold them.
+fn free_ends(ends: Box<PeerEnds>) {
+    heap::with_coordinator_arena(|| take_apart(*ends));
+}
 
-    /// Orders parts of several cores, none of them core 0.
-    ///
-    /// # Errors
-    /// [`LinkError::NotOnline`]; then nothing is ordered.
-    pub(crate) fn order_parts(
-        &mut self,
-        cpu: &mut Cpu,
-        jobs: &[(CoreId, Job)],
-    ) -> Result<(), LinkError> {
-        jobs.iter().try_for_each(|&(core, _)| self.must_be_online(core))?;
-        self.answers.clear();
-        for &(core, job) in jobs {
-            self.deliver(core, job.order(), &mut cpu.node);
-        }
-        cpu.node.flush();
-        Ok(())
-    }
-
-    /// Waits for parts that were ordered.
-    ///
-    /// # Errors
-    /// [`LinkError`]; parts that are still played are called off.
-    pub(crate) fn collect_parts(
-        &mut self,
-        cpu: &mut Cpu,
-        jobs: &[(CoreId, Job)],
-    ) -> Result<Vec<Played>, LinkError> {
-        let outcome = self.collect(cpu, jobs);
-        if outcome.is_err() {
-            self.call_off(jobs, &mut cpu.node);
-        }
-        outcome
-    }
-
-    fn collect(&mut self, cpu: &mut Cpu, jobs: &[(CoreId, Job)]) -> Result<Vec<Played>, LinkError> {
-        let mut played: Vec<Option<Played>> = alloc::vec![None; jobs.len()];
-        let mut samples = alloc::vec![None; jobs.len()];
-        let mut left = jobs.len();
-        while left > 0 {
-            let (core, answer) = self.await_answer(cpu)?;
-            let Some(at) = jobs.iter().position(|&(player, _)| player == core) else { continue };
-            match answer {
-                ToMonitor::Samples { .. } => samples[at] = Some(answer),
-                ToMonitor::ExperimentDone { begin, end, operations } => {
-                    played[at] = Some(Played { begin, end, operations, samples: samples[at] });
-                    left -= 1;
-                }
-                _ => {}
-            }
-        }
-        Ok(played.into_iter().flatten().collect())
-    }
-
-    fn call_off(&mut self, jobs: &[(CoreId, Job)], node: &mut Node) {
-        for &(core, job) in jobs {
-            if self.must_be_online(core).is_ok() {
-                self.deliver(core, Job { part: Part::Asleep, ..job }.order(), node);
-            }
-        }
-        node.flush();
+/// Whether this is what a core says when it has carried the order out. Anything else was meant for an order
+/// that nobody waits for any more.
+const fn is_answer(order: &ToCore, answer: &ToMonitor) -> bool {
+    match (order, answer) {
+        (ToCore::Link { peer }, ToMonitor::Linked { peer: said })
+        | (ToCore::Unlink { peer }, ToMonitor::Unlinked { peer: said }) => peer.0 == said.0,
+        (ToCore::Experiment { .. }, ToMonitor::ExperimentDone { .. })
+        | (ToCore::Count, ToMonitor::Counters { .. }) => true,
+        _ => false,
     }
 }

@@ -9,10 +9,12 @@
 
 mod answers;
 mod links;
+mod parts;
 mod stars;
 
-use answers::{Answers, Lost};
-pub(crate) use links::{LinkError, Played};
+use answers::Answers;
+pub(crate) use links::LinkError;
+pub(crate) use parts::Played;
 pub(crate) use stars::Stars;
 
 use super::cpu::Cpu;
@@ -29,10 +31,14 @@ use proto::slot::NoMessage;
 
 /// Events that wait for the command that asked for them, at most.
 const EVENTS: usize = 64;
+/// Notices that wait to be printed, at most: two of each core.
+const NOTICES: usize = 512;
 /// Keys that were typed while a command ran, at most.
 const TYPED_AHEAD: usize = 256;
 /// How often core 0 looks whether an NMI has brought a report.
 const LOOKS_PER_SECOND: u64 = 1000;
+/// Passes after which core 0 looks for keys although it has heard of none, a power of two.
+const PASSES_PER_LOOK: u32 = 1 << 14;
 /// Ctrl-C.
 const INTERRUPT: u8 = 3;
 
@@ -55,6 +61,10 @@ pub(crate) struct Hub {
     deadline: Option<u64>,
     /// Poll instead of halting, for experiments.
     awake: bool,
+    /// Passes made, wrapping.
+    passes: u32,
+    /// When a part that core 0 plays is called off.
+    patience: Option<u64>,
     /// A core that was sent an NMI, and how many reports it had completed before.
     interrupted_core: Option<(CoreId, u32)>,
 }
@@ -121,12 +131,14 @@ impl Hub {
             answers: Answers::new(),
             local: VecDeque::with_capacity(8),
             events: VecDeque::with_capacity(EVENTS),
-            notices: VecDeque::with_capacity(EVENTS),
+            notices: VecDeque::with_capacity(NOTICES),
             typed: VecDeque::with_capacity(TYPED_AHEAD),
             keys_wait: false,
             interrupted: false,
             deadline: None,
             awake: false,
+            passes: 0,
+            patience: None,
             interrupted_core: None,
         }
     }
@@ -166,7 +178,7 @@ impl Hub {
                     smp::ask_for_report(core);
                 }
                 Output::Arm { deadline } => self.deadline = deadline,
-                Output::Tell(event) => self.note(event),
+                Output::Tell(event) => self.note(event, node),
                 // All about processes, and nothing in this image makes one.
                 Output::Again
                 | Output::Post { .. }
@@ -186,6 +198,16 @@ impl Hub {
         self.outputs = outputs;
     }
 
+    /// Sends an order that the coordinator does not count; false if the core has not read so many others
+    /// that this one might take the room of the coordinator's. The caller flushes.
+    pub(crate) fn offer(&mut self, core: CoreId, order: ToCore, node: &mut Node) -> bool {
+        let has_room = core == CoreId::MANAGEMENT || self.stars.has_room(core, order.lane());
+        if has_room {
+            self.deliver(core, order, node);
+        }
+        has_room
+    }
+
     /// Sends an order; core 0's own waits in the local queue.
     pub(crate) fn deliver(&mut self, core: CoreId, message: ToCore, node: &mut Node) {
         if core == CoreId::MANAGEMENT {
@@ -201,21 +223,30 @@ impl Hub {
         smp::start(&[core]);
     }
 
-    fn note(&mut self, event: Event) {
-        let notice = matches!(
-            event,
-            Event::Joined { .. }
-                | Event::CoreLost { .. }
-                | Event::CoreBack { .. }
-                | Event::GivenToEve { .. }
-        );
+    fn note(&mut self, event: Event, node: &mut Node) {
         match event {
-            Event::CoreLost { core, .. } => self.answers.lose(core),
+            Event::Joined { core, .. } => {
+                // When the machine has booted the shell counts those that have joined.
+                return Self::clear_handoff(core);
+            }
+            Event::Started { core, .. } => Self::clear_handoff(core),
+            Event::CoreLost { core, .. } => {
+                self.answers.lose(core);
+                // Core 0 may be waiting for it in a part of an experiment.
+                node.call_off();
+            }
             Event::DumpUnanswered { .. } => self.interrupted_core = None,
             _ => {}
         }
-        let queue = if notice { &mut self.notices } else { &mut self.events };
-        if queue.len() == EVENTS {
+        let unasked = matches!(
+            event,
+            Event::CoreLost { .. } | Event::CoreBack { .. } | Event::GivenToEve { .. }
+        );
+        let (queue, most) = match unasked {
+            true => (&mut self.notices, NOTICES),
+            false => (&mut self.events, EVENTS),
+        };
+        if queue.len() == most {
             queue.pop_front();
         }
         queue.push_back(event);
@@ -255,7 +286,26 @@ impl Hub {
             any = true;
         }
         node.flush();
-        any | self.read_keys()
+        self.passes = self.passes.wrapping_add(1);
+        if self.passes.is_multiple_of(PASSES_PER_LOOK) {
+            self.look_around(node);
+        }
+        any | self.read_keys(node)
+    }
+
+    /// For a core 0 that has no time to halt or is kept awake: interrupts, which keys come with, arrive at a
+    /// halt alone, so it looks for them now and then.
+    fn look_around(&mut self, node: &mut Node) {
+        self.keys_wait = true;
+        if self.patience.is_some_and(|until| until <= cpu::now()) {
+            node.call_off();
+        }
+    }
+
+    /// A pass for a command that never waits, which looks for keys.
+    pub(crate) fn breathe(&mut self, cpu: &mut Cpu) {
+        self.keys_wait = true;
+        self.pass(cpu);
     }
 
     /// A core that answers an NMI cannot send messages: that its report is there shows in its count. The
@@ -273,7 +323,7 @@ impl Hub {
 
     /// Keys come with an interrupt, which comes while the core halts. What there is no room for waits in
     /// the serial device, which then holds the sender back: nothing that is piped in gets lost.
-    fn read_keys(&mut self) -> bool {
+    fn read_keys(&mut self, node: &mut Node) -> bool {
         self.keys_wait |= interrupts::take(Source::Serial);
         let mut any = false;
         while self.keys_wait && self.typed.len() < TYPED_AHEAD {
@@ -282,7 +332,10 @@ impl Hub {
                 break;
             };
             any = true;
-            self.interrupted |= byte == INTERRUPT;
+            if byte == INTERRUPT {
+                self.interrupted = true;
+                node.call_off();
+            }
             self.typed.push_back(byte);
         }
         any

@@ -2,7 +2,7 @@
 
 use crate::arch::handoff;
 use crate::node::Star;
-use crate::post::{Outbox, Receiver, Sender, Traffic, lanes::SLOTS, link};
+use crate::post::{Outbox, Receiver, Sender, Traffic, bounds::ORDERS, lanes::SLOTS, link};
 use alloc::vec::Vec;
 use proto::id::CoreId;
 use proto::message::{Lane, ToCore, ToMonitor};
@@ -44,6 +44,13 @@ impl Stars {
         if let Some(Some(ends)) = self.ends.get_mut(core.index()) {
             ends.receiver.discard();
         }
+    }
+
+    /// Whether a core's ring has room for an order that the coordinator does not count: so much that all
+    /// that it may have outstanding still fits.
+    pub(crate) fn has_room(&self, core: CoreId, lane: Lane) -> bool {
+        let ends = self.ends.get(core.index()).and_then(Option::as_ref);
+        ends.is_some_and(|ends| ends.sender.has_more_than(ORDERS, lane))
     }
 
     /// Sends an order.

@@ -102,6 +102,9 @@ impl<'a> Shell<'a> {
             for statement in script::statements(&line) {
                 self.run_statement(statement);
                 self.show_notices();
+                if self.hub.interrupted() {
+                    break;
+                }
             }
         }
     }
@@ -182,6 +185,7 @@ impl<'a> Shell<'a> {
         for _ in 0..times {
             for statement in script::statements(body) {
                 self.run_statement(statement);
+                self.hub.breathe(self.cpu);
                 self.show_notices();
                 if self.hub.interrupted() {
                     say!("interrupted");

@@ -133,7 +133,10 @@ impl Shell<'_> {
             print(format_args!("core {core}: not online\n"));
             return Err(Failed);
         }
-        self.hub.deliver(core, order, &mut self.cpu.node);
+        if !self.hub.offer(core, order, &mut self.cpu.node) {
+            say!("core {core} has not read what it was sent before");
+            return Err(Failed);
+        }
         self.cpu.node.flush();
         Ok(())
     }
