@@ -9,6 +9,9 @@ use std::ops::Range;
 
 use super::layout::{Queue, Rx, Tx};
 
+/// The greatest batch.
+pub(super) const MOST: usize = 32;
+
 /// The message that carries a number, wherever messages are typed.
 #[inline(always)]
 pub(super) const fn message(number: u64) -> Peer {
@@ -25,24 +28,45 @@ pub(super) fn number(message: Peer) -> u64 {
     value
 }
 
+#[inline(always)]
+fn whole(message: Result<Peer, NoMessage>) -> Peer {
+    message.expect("the ring holds what was sent")
+}
+
 /// The kernel's own message path: typed ends of a link, postcard in 64-byte slots.
 #[derive(Debug)]
 pub struct Postcard;
 
 impl Queue for Postcard {
     const NAME: &'static str = "postcard";
-    type Tx = Sender<Peer>;
+    type Tx = PostcardTx;
     type Rx = Receiver<Peer>;
 
-    fn channel(slots: usize) -> (Sender<Peer>, Receiver<Peer>) {
-        link(slots)
+    fn channel(slots: usize) -> (PostcardTx, Receiver<Peer>) {
+        let (link, receiver) = link(slots);
+        (PostcardTx { link, batch: [message(0); MOST] }, receiver)
     }
 }
 
-impl Tx for Sender<Peer> {
+/// The sender's end of a link, and the batch that it is about to send.
+#[derive(Debug)]
+pub struct PostcardTx {
+    link: Sender<Peer>,
+    batch: [Peer; MOST],
+}
+
+impl Tx for PostcardTx {
     #[inline]
     fn send(&mut self, number: u64) -> bool {
-        Self::send(self, &message(number)).is_ok()
+        self.link.send(&message(number)).is_ok()
+    }
+
+    #[inline]
+    fn send_batch(&mut self, numbers: Range<u64>) -> u64 {
+        let count = MOST.min((numbers.end - numbers.start) as usize);
+        let batch = &mut self.batch[..count];
+        batch.iter_mut().zip(numbers).for_each(|(slot, number)| *slot = message(number));
+        self.link.send_batch(batch) as u64
     }
 }
 
@@ -50,10 +74,15 @@ impl Rx for Receiver<Peer> {
     #[inline]
     fn take(&mut self) -> Option<u64> {
         match Self::take(self, Lane::Routine) {
-            Ok(message) => Some(number(message)),
             Err(NoMessage::Empty) => None,
-            Err(NoMessage::Malformed) => panic!("a message arrived in pieces"),
+            message => Some(number(whole(message))),
         }
+    }
+
+    #[inline]
+    fn take_batch(&mut self, most: u64, mut each: impl FnMut(u64)) -> u64 {
+        Self::take_batch(self, Lane::Routine, most as usize, |message| each(number(whole(message))))
+            as u64
     }
 }
 
