@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use boot::bench::row::{Line, Mode, Row};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 fn rings(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_rings")).args(args).output().expect("the benchmark starts")
@@ -26,10 +27,10 @@ fn layouts<'a>(
     rows: &'a [Row],
     experiment: &str,
     metric: &str,
-    batch: Option<u64>,
+    param: (&str, Value),
 ) -> Vec<&'a str> {
     let matches = |row: &&Row| {
-        let same = row.params.get("batch").and_then(|batch| batch.as_u64()) == batch;
+        let same = row.params.get(param.0) == Some(&param.1);
         row.experiment == experiment && row.metric == metric && same && row.stats.min > 0.0
     };
     let name = |row: &'a Row| row.params["layout"].as_str().expect("a name");
@@ -49,12 +50,12 @@ fn every_layout_yields_rows_in_both_experiments() {
     let rows = rows(&rings(&["--quick", "--json"]));
     let queues = ["crossbeam", "mpsc", "mutex", "postcard", "rtrb-line", "rtrb-typed"];
     let all = [&queues[..4], &["raw-1", "raw-2"], &queues[4..]].concat();
-    for metric in ["time", "ratio"] {
-        assert_eq!(layouts(&rows, "ring-latency", metric, None), all, "{metric}");
+    for poll in ["pause", "spin"] {
+        assert_eq!(layouts(&rows, "ring-latency", "time", ("poll", poll.into())), all, "{poll}");
     }
     for batch in [1, 8, 32] {
         for metric in ["time", "messages"] {
-            let found = layouts(&rows, "ring-throughput", metric, Some(batch));
+            let found = layouts(&rows, "ring-throughput", metric, ("batch", batch.into()));
             assert_eq!(found, queues, "{metric} at {batch}");
         }
     }

@@ -1,6 +1,6 @@
 //! What is measured: every layout in both experiments.
 
-use super::layout::{Layout, Queue};
+use super::layout::{Between, Layout, Queue};
 use super::measure::{Amount, round_trip, stream};
 use super::pair::Pair;
 use super::queues::{Crossbeam, Locked, Mpsc};
@@ -77,6 +77,8 @@ pub struct Case {
     pub slots: usize,
     /// Messages that are published and taken together.
     pub batch: u64,
+    /// How both ends poll.
+    pub between: Between,
     run: fn(&Pair, &Self, &Amounts) -> Option<f64>,
 }
 
@@ -87,34 +89,45 @@ impl Case {
         (self.run)(pair, self, amounts)
     }
 
-    /// What the rates of `self` are compared with: plain lines, all else the same.
+    /// What this case is compared with, all else the same: the bounce of two raw lines, or plain lines in
+    /// a ring.
     #[must_use]
-    pub fn has_base(&self, base: &Self) -> bool {
-        base.layout == <RtrbLine as Queue>::NAME
-            && (base.experiment, base.slots, base.batch)
-                == (self.experiment, self.slots, self.batch)
+    pub const fn base(&self) -> &'static str {
+        match self.experiment {
+            Experiment::Latency => <Raw2 as Layout>::NAME,
+            Experiment::Throughput => <RtrbLine as Queue>::NAME,
+        }
+    }
+
+    /// Whether `other` is the case to compare with.
+    #[must_use]
+    pub fn is_base(&self, other: &Self) -> bool {
+        let all_else = |case: &Self| (case.experiment, case.slots, case.batch, case.between);
+        other.layout == self.base() && all_else(other) == all_else(self)
     }
 }
 
 /// The raw bounce of two lines, whose time tells the regime: nanoseconds of a round trip.
 #[must_use]
 pub fn probe(pair: &Pair, amounts: &Amounts) -> Option<f64> {
-    round_trip::<Raw2>(pair, SLOTS, amounts.probe)
+    round_trip::<Raw2>(pair, SLOTS, Between::Pause, amounts.probe)
 }
 
 /// All cases, in the order in which a round measures them.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    let latency = [
-        trips::<Raw1>(),
-        trips::<Raw2>(),
-        trips::<Postcard>(),
-        trips::<RtrbTyped>(),
-        trips::<RtrbLine>(),
-        trips::<Crossbeam>(),
-        trips::<Mpsc>(),
-        trips::<Locked>(),
-    ];
+    let latency = |between| {
+        [
+            trips::<Raw1>(between),
+            trips::<Raw2>(between),
+            trips::<Postcard>(between),
+            trips::<RtrbLine>(between),
+            trips::<RtrbTyped>(between),
+            trips::<Crossbeam>(between),
+            trips::<Mpsc>(between),
+            trips::<Locked>(between),
+        ]
+    };
     let throughput = |(slots, batch)| {
         [
             messages::<Postcard, 1>(slots, batch),
@@ -125,16 +138,18 @@ pub fn all() -> Vec<Case> {
             messages::<Locked, 16>(slots, batch),
         ]
     };
-    latency.into_iter().chain(STREAMS.into_iter().flat_map(throughput)).collect()
+    let latencies = [Between::Pause, Between::Nothing].into_iter().flat_map(latency);
+    latencies.chain(STREAMS.into_iter().flat_map(throughput)).collect()
 }
 
-fn trips<L: Layout>() -> Case {
+fn trips<L: Layout>(between: Between) -> Case {
     Case {
         experiment: Experiment::Latency,
         layout: L::NAME,
         slots: SLOTS,
         batch: 1,
-        run: |pair, case, amounts| round_trip::<L>(pair, case.slots, amounts.trips),
+        between,
+        run: |pair, case, amounts| round_trip::<L>(pair, case.slots, case.between, amounts.trips),
     }
 }
 
@@ -144,6 +159,7 @@ fn messages<Q: Queue, const SHARE: u64>(slots: usize, batch: u64) -> Case {
         layout: Q::NAME,
         slots,
         batch,
+        between: Between::Pause,
         run: |pair, case, amounts| {
             stream::<Q>(pair, case.slots, case.batch, amounts.messages.over(SHARE))
         },

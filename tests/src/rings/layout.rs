@@ -3,8 +3,8 @@
 use std::hint::spin_loop;
 use std::ops::Range;
 
-/// Looks for this many times, which are many seconds, before a message counts as lost.
-const PATIENCE: u32 = 1 << 30;
+/// Looks in vain, which take many seconds, after which a message counts as lost.
+const PATIENCE: u64 = 1 << 32;
 
 /// The end that messages go into. A message carries a number.
 pub trait Tx: Send + 'static {
@@ -71,17 +71,40 @@ impl<Q: Queue> Layout for Q {
     }
 }
 
-/// Polls until there is something, with a PAUSE after each look in vain, as all layouts do.
-///
-/// # Panics
-/// When nothing comes for so long that it must be lost.
-#[inline(always)]
-pub fn poll<T>(mut look: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..PATIENCE {
-        if let Some(found) = look() {
-            return found;
+/// What a thread does between two looks in vain. The same for all layouts, as which is better depends on
+/// the processor: PAUSE leaves the line to its writer, and on some lasts as long as fetching a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Between {
+    /// Executes PAUSE, as the kernel does.
+    Pause,
+    /// Looks again at once.
+    Nothing,
+}
+
+impl Between {
+    /// The name in results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::Nothing => "spin",
         }
-        spin_loop();
     }
-    panic!("a message was lost, or the other thread does not run")
+
+    /// Polls until there is something.
+    ///
+    /// # Panics
+    /// When nothing comes for so long that it must be lost.
+    #[inline(always)]
+    pub fn poll<T>(self, mut look: impl FnMut() -> Option<T>) -> T {
+        for _ in 0..PATIENCE {
+            if let Some(found) = look() {
+                return found;
+            }
+            if self == Self::Pause {
+                spin_loop();
+            }
+        }
+        panic!("a message was lost, or the other thread does not run")
+    }
 }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::layout::{Layout, Queue, Rx, Tx, poll};
+use super::layout::{Between, Layout, Queue, Rx, Tx};
 use super::pair::Pair;
 
 /// How much one measurement does.
@@ -19,15 +19,23 @@ pub struct Amount {
 
 /// Nanoseconds of a round trip: a number there, its successor back, one at a time. `None` if the
 /// system disturbed it.
+///
+/// # Panics
+/// When a message is lost or not the one that was sent.
 #[must_use]
-pub fn round_trip<L: Layout>(pair: &Pair, slots: usize, amount: Amount) -> Option<f64> {
+pub fn round_trip<L: Layout>(
+    pair: &Pair,
+    slots: usize,
+    between: Between,
+    amount: Amount,
+) -> Option<f64> {
     let [mut asker, mut answerer] = L::duplex(slots);
     let total = amount.warmup + amount.timed;
-    let answer = move || (0..total).for_each(|_| answer::<L>(&mut answerer));
+    let answer = move || (0..total).for_each(|_| answer::<L>(&mut answerer, between));
     let ask = || {
-        (0..amount.warmup).for_each(|at| ask::<L>(&mut asker, at));
+        (0..amount.warmup).for_each(|at| ask::<L>(&mut asker, at, between));
         let start = Instant::now();
-        (amount.warmup..total).for_each(|at| ask::<L>(&mut asker, at));
+        (amount.warmup..total).for_each(|at| ask::<L>(&mut asker, at, between));
         start.elapsed()
     };
     let (elapsed, ()) = pair.run(ask, answer)?;
@@ -35,20 +43,20 @@ pub fn round_trip<L: Layout>(pair: &Pair, slots: usize, amount: Amount) -> Optio
 }
 
 #[inline(always)]
-fn ask<L: Layout>((tx, rx): &mut (L::Tx, L::Rx), at: u64) {
+fn ask<L: Layout>((tx, rx): &mut (L::Tx, L::Rx), at: u64, between: Between) {
     let number = 2 * at + 1;
     assert!(tx.send(number), "one message has room");
-    assert_eq!(poll(|| rx.take()), number + 1, "the answer to another question");
+    assert_eq!(between.poll(|| rx.take()), number + 1, "the answer to another question");
 }
 
 #[inline(always)]
-fn answer<L: Layout>((tx, rx): &mut (L::Tx, L::Rx)) {
-    let number = poll(|| rx.take());
+fn answer<L: Layout>((tx, rx): &mut (L::Tx, L::Rx), between: Between) {
+    let number = between.poll(|| rx.take());
     assert!(tx.send(number + 1), "one message has room");
 }
 
 /// Nanoseconds of a message in a stream that is published and taken `batch` at a time, as the receiver
-/// sees it. `None` if the system disturbed it.
+/// sees it; both ends PAUSE. `None` if the system disturbed it.
 ///
 /// # Panics
 /// When messages are lost or come out of order.
@@ -71,7 +79,7 @@ fn send_all(tx: &mut impl Tx, total: u64, batch: u64) {
     let mut next = 0;
     while next < total {
         let end = total.min(next + batch);
-        next += poll(|| match batch {
+        next += Between::Pause.poll(|| match batch {
             1 => tx.send(next).then_some(1),
             _ => Some(tx.send_batch(next..end)).filter(|&sent| sent > 0),
         });
@@ -86,7 +94,7 @@ fn take_all(rx: &mut impl Rx, numbers: std::ops::Range<u64>, batch: u64) {
             in_order &= number == next;
             next += 1;
         };
-        poll(|| match batch {
+        Between::Pause.poll(|| match batch {
             1 => rx.take().map(&mut check),
             _ => (rx.take_batch(most, &mut check) > 0).then_some(()),
         });
@@ -97,3 +105,6 @@ fn take_all(rx: &mut impl Rx, numbers: std::ops::Range<u64>, batch: u64) {
 fn each(elapsed: Duration, amount: Amount) -> f64 {
     elapsed.as_nanos() as f64 / amount.timed as f64
 }
+
+#[cfg(test)]
+mod tests;

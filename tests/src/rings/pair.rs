@@ -8,7 +8,7 @@ use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::unistd::Pid;
 
-use super::layout::poll;
+use super::layout::Between;
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -52,11 +52,12 @@ impl Pair {
         theirs: impl FnOnce() -> B + Send + 'static,
     ) -> Option<(A, B)> {
         let (done, is_done) = channel();
-        let job = Box::new(move || done.send(undisturbed(theirs)).expect("the asker waits"));
+        // An asker that panicked takes no answer.
+        let job = Box::new(move || drop(done.send(undisturbed(theirs))));
         let jobs = self.jobs.as_ref().expect("there until the end");
         jobs.send(job).expect("the partner lives as long as it is given jobs");
         let mine = undisturbed(mine);
-        let theirs = poll(|| match is_done.try_recv() {
+        let theirs = Between::Pause.poll(|| match is_done.try_recv() {
             Ok(theirs) => Some(theirs),
             Err(std::sync::mpsc::TryRecvError::Empty) => None,
             Err(gone) => panic!("the partner panicked: {gone}"),
@@ -68,8 +69,11 @@ impl Pair {
 impl Drop for Pair {
     fn drop(&mut self) {
         self.jobs = None;
-        // A partner that panicked has said so.
-        let _ = self.partner.take().map(JoinHandle::join);
+        // After a panic here the partner may wait for a message that never comes. One that panicked
+        // itself has said so.
+        if !std::thread::panicking() {
+            let _ = self.partner.take().map(JoinHandle::join);
+        }
     }
 }
 

@@ -51,8 +51,6 @@ pub struct Sample {
     pub regime: Regime,
     /// Nanoseconds of an operation.
     pub ns: f64,
-    /// Nanoseconds of the raw bounce of two lines, the mean of both probes.
-    pub probe: f64,
 }
 
 /// Runs rounds until there were so many and every case has `least` samples in some regime, or four times
@@ -81,22 +79,16 @@ fn play(pair: &Pair, cases: &[Case], amounts: &Amounts, round: usize, samples: &
     for (at, case) in cases.iter().enumerate() {
         let ns = case.run(pair, amounts);
         let after = probe(pair, amounts);
-        samples.extend(judge(before, ns, after).map(|(regime, ns, probe)| Sample {
-            round,
-            case: at,
-            regime,
-            ns,
-            probe,
-        }));
+        let sample = |(regime, ns)| Sample { round, case: at, regime, ns };
+        samples.extend(judge(before, ns, after).map(sample));
         before = after;
     }
 }
 
-/// The regime, the time and the probe of a measurement that counts.
-fn judge(before: Option<f64>, ns: Option<f64>, after: Option<f64>) -> Option<(Regime, f64, f64)> {
-    let (before, ns, after) = (before?, ns?, after?);
-    let regime = Regime::of(before)?;
-    (Regime::of(after) == Some(regime)).then_some((regime, ns, f64::midpoint(before, after)))
+/// The regime and the time of a measurement between two probes, if it counts.
+fn judge(before: Option<f64>, ns: Option<f64>, after: Option<f64>) -> Option<(Regime, f64)> {
+    let regime = Regime::of(before?)?;
+    (Regime::of(after?) == Some(regime)).then_some((regime, ns?))
 }
 
 /// Whether every case has so many samples in one regime.
@@ -107,4 +99,34 @@ fn enough(samples: &[Sample], cases: usize, least: usize) -> bool {
     let fine =
         |case| [Regime::Near, Regime::Far].iter().any(|&regime| count(case, regime) >= least);
     (0..cases).all(fine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Regime, Sample, enough, judge};
+
+    #[test]
+    fn a_measurement_counts_if_both_probes_saw_the_same_regime() {
+        assert_eq!(judge(Some(115.0), Some(7.0), Some(130.0)), Some((Regime::Near, 7.0)));
+        assert_eq!(judge(Some(510.0), Some(7.0), Some(480.0)), Some((Regime::Far, 7.0)));
+        let not = [
+            (Some(115.0), Some(7.0), Some(510.0)),
+            (Some(9000.0), Some(7.0), Some(9000.0)),
+            (None, Some(7.0), Some(115.0)),
+            (Some(115.0), None, Some(115.0)),
+            (Some(115.0), Some(7.0), None),
+        ];
+        assert!(not.iter().all(|&(before, ns, after)| judge(before, ns, after).is_none()));
+    }
+
+    #[test]
+    fn rounds_go_on_until_every_case_has_samples_of_one_regime() {
+        let sample = |case, regime| Sample { round: 0, case, regime, ns: 1.0 };
+        let mut samples = vec![sample(0, Regime::Near), sample(0, Regime::Near)];
+        assert!(!enough(&samples, 2, 2), "nothing of case 1");
+        samples.extend([sample(1, Regime::Near), sample(1, Regime::Far)]);
+        assert!(!enough(&samples, 2, 2), "one of each regime");
+        samples.push(sample(1, Regime::Far));
+        assert!(enough(&samples, 2, 2));
+    }
 }
