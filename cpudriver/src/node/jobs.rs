@@ -136,17 +136,19 @@ fn ask(job: &Job, station: &mut impl Station, samples: &mut Vec<u32>) -> Outcome
     }
     let platform = station.platform();
     let begin = platform.now();
+    let mut answered = 0;
     for nonce in 0..job.rounds {
         platform.mark_begin();
         let ticks = round_trip(nonce, job.peer, station);
         platform.mark_end();
         let Some(ticks) = ticks else { break };
+        answered += 1;
         if samples.len() < samples.capacity() {
             samples.push(u32::try_from(ticks).unwrap_or(u32::MAX));
         }
     }
     let end = platform.now();
-    Outcome { samples: summary(samples), ..done(begin, end, job.rounds) }
+    Outcome { samples: summary(samples), ..done(begin, end, answered) }
 }
 
 /// Clock ticks from before the ping is encoded until after the pong is handled.
@@ -169,7 +171,7 @@ fn stream(job: &Job, station: &mut impl Station) -> Outcome {
     done(begin, station.platform().now(), operations)
 }
 
-/// Sends the values `0..messages` to every peer, a batch to each in turn, and waits for the sums. Gives
+/// Sends the values `1..=messages` to every peer, a batch to each in turn, and waits for the sums. Gives
 /// the number of messages whose arrival the sums prove: all or none.
 fn send_all(messages: u32, batch: u16, station: &mut impl Station) -> u32 {
     let peers = station.node().peers.linked().len();
@@ -181,7 +183,7 @@ fn send_all(messages: u32, batch: u16, station: &mut impl Station) -> u32 {
         let last = messages.min(first.saturating_add(batch.max(1).into()));
         for at in 0..peers {
             let peer = station.node().peers.linked()[at];
-            for value in (first..last).map(u64::from) {
+            for value in (first + 1..=last).map(u64::from) {
                 until_taken(peer, &Peer::Data { value }, station);
             }
             station.pass();
@@ -193,7 +195,7 @@ fn send_all(messages: u32, batch: u16, station: &mut impl Station) -> u32 {
     }
     station.node().flush();
     wait(station, |node| node.peers.sums as usize == peers);
-    let expected = (0..u64::from(messages)).sum::<u64>().wrapping_mul(peers as u64);
+    let expected = (1..=u64::from(messages)).sum::<u64>().wrapping_mul(peers as u64);
     if station.node().peers.total == expected { messages * peers as u32 } else { 0 }
 }
 

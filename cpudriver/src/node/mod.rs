@@ -10,6 +10,8 @@
 
 pub mod jobs;
 mod peers;
+#[cfg(test)]
+mod tests;
 
 pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
@@ -100,7 +102,7 @@ pub struct Node<P> {
     next: Next,
     /// Poll instead of halting, see [`Part::Awake`].
     awake: bool,
-    /// A part was ordered while another one is played: that one is to end.
+    /// Another part, or to stop, was ordered while one is played: that one is to end.
     called_off: bool,
 }
 
@@ -165,6 +167,9 @@ impl<P: Platform> Node<P> {
 
     /// Makes all that was sent in this step known to its receivers.
     pub fn flush(&mut self) {
+        if self.peers.owes() {
+            self.pay();
+        }
         self.outbox.flush(&self.platform);
     }
 
@@ -195,6 +200,7 @@ impl<P: Platform> Node<P> {
             ToCore::Ping { nonce } => Some(ToMonitor::Pong { nonce }),
             ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report(&self.trace) }),
             ToCore::Stop => {
+                self.called_off = true;
                 self.next = Next::Park;
                 Some(ToMonitor::Stopped)
             }
@@ -294,9 +300,10 @@ impl<P: Platform> Node<P> {
         core::mem::replace(&mut self.next, Next::Serve)
     }
 
-    /// Whether the core is to poll rather than halt.
+    /// Whether the core is to poll rather than halt: it was told to, or nobody will ring when there is room
+    /// for what it owes a peer.
     pub const fn stays_awake(&self) -> bool {
-        self.awake
+        self.awake || self.peers.owes()
     }
 
     /// Keeps an event in the core's trace. Messages of peers are not kept: a stream would leave nothing

@@ -53,6 +53,8 @@ struct Stream {
 struct Link {
     ends: Box<PeerEnds>,
     incoming: Stream,
+    /// The sum of a stream of the peer's that found the ring full, with a stream of our own.
+    owed: Option<u64>,
 }
 
 /// All links of a core, and what was last heard through them.
@@ -67,6 +69,8 @@ pub struct Peers {
     pub(super) sums: u32,
     /// The sum of all these sums.
     pub(super) total: u64,
+    /// Links through which a sum is owed.
+    owing: u32,
     /// Messages through links that are gone, sent and received.
     past: (u64, u64),
 }
@@ -81,6 +85,7 @@ impl Peers {
             pong: None,
             sums: 0,
             total: 0,
+            owing: 0,
             past: (0, 0),
         }
     }
@@ -90,7 +95,7 @@ impl Peers {
     pub fn insert(&mut self, peer: CoreId, ends: Box<PeerEnds>) -> bool {
         match self.links.get_mut(peer.index()) {
             Some(place @ None) => {
-                *place = Some(Link { ends, incoming: Stream::default() });
+                *place = Some(Link { ends, incoming: Stream::default(), owed: None });
                 self.linked.push(peer);
                 true
             }
@@ -106,6 +111,7 @@ impl Peers {
     pub fn remove(&mut self, peer: CoreId) -> Option<Box<PeerEnds>> {
         let link = self.links.get_mut(peer.index())?.take()?;
         self.linked.retain(|&linked| linked != peer);
+        self.owing -= u32::from(link.owed.is_some());
         self.past.0 += link.ends.sender.traffic().messages;
         self.past.1 += link.ends.receiver.traffic().messages;
         Some(link.ends)
@@ -115,6 +121,12 @@ impl Peers {
     #[must_use]
     pub fn linked(&self) -> &[CoreId] {
         &self.linked
+    }
+
+    /// Whether a sum is owed to any peer.
+    #[inline]
+    pub(super) const fn owes(&self) -> bool {
+        self.owing > 0
     }
 
     /// Messages sent to and received from peers so far.
@@ -171,11 +183,7 @@ impl<P: Platform> Node<P> {
                 true
             }
             Peer::Data { .. } => true,
-            Peer::End => {
-                let link = self.peers.links[sender.index()].as_mut();
-                let stream = link.map(|link| core::mem::take(&mut link.incoming));
-                self.tell(sender, &Peer::Sum { value: stream.unwrap_or_default().sum })
-            }
+            Peer::End => self.sum_up(sender),
             Peer::Sum { value } => {
                 self.peers.sums += 1;
                 self.peers.total = self.peers.total.wrapping_add(value);
@@ -188,7 +196,42 @@ impl<P: Platform> Node<P> {
                 true
             }
         };
-        // An answer that finds its ring full was not asked for one at a time: our own sender's bug.
+        // A pong that finds its ring full was not asked for one at a time: our own sender's bug.
         self.counts.stray += u64::from(!answered);
+    }
+
+    /// Answers the end of a peer's stream, now or when there is room; false if an older sum is still owed,
+    /// for which the peer has not waited.
+    fn sum_up(&mut self, peer: CoreId) -> bool {
+        let Some(Some(link)) = self.peers.links.get_mut(peer.index()) else { return false };
+        let Stream { sum } = core::mem::take(&mut link.incoming);
+        if link.owed.replace(sum).is_some() {
+            return false;
+        }
+        self.peers.owing += 1;
+        self.pay_to(peer);
+        true
+    }
+
+    /// Sends the sums that are owed, as far as there is room.
+    #[cold]
+    pub(super) fn pay(&mut self) {
+        for at in 0..self.peers.linked.len() {
+            self.pay_to(self.peers.linked[at]);
+        }
+    }
+
+    fn pay_to(&mut self, peer: CoreId) {
+        let Some(Some(Link { owed: Some(sum), .. })) = self.peers.links.get(peer.index()) else {
+            return;
+        };
+        let value = *sum;
+        if !self.tell(peer, &Peer::Sum { value }) {
+            return;
+        }
+        if let Some(Some(link)) = self.peers.links.get_mut(peer.index()) {
+            link.owed = None;
+            self.peers.owing -= 1;
+        }
     }
 }
