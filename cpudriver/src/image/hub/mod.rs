@@ -78,6 +78,7 @@ struct Desk<'a> {
 impl Handler for Desk<'_> {
     fn immediate(&mut self, sender: CoreId) -> bool {
         self.hub.take(sender, Lane::Immediate, self.cpu_node)
+            || self.cpu_node.take(sender, Lane::Immediate)
     }
 
     fn routine(&mut self, sender: CoreId) -> bool {
