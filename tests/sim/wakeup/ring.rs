@@ -52,6 +52,16 @@ impl<'a> Producer<'a> {
         ring.slots.len() - usize::from(self.tail - self.head_seen.get())
     }
 
+    /// Writes a message into the next slot and counts it, but publishes nothing.
+    fn write<M: Message>(&mut self, ring: &Ring, message: &M, traffic: &mut Traffic) {
+        let mut slot = Slot::EMPTY;
+        traffic.bytes += slot.encode(message) as u64;
+        traffic.messages += 1;
+        let content = self.core.plan().slots.number(*slot.bytes());
+        self.core.store(ring.slot(self.tail), content as u8);
+        self.tail += 1;
+    }
+
     fn has_room(&self, ring: &Ring, slots: usize) -> bool {
         if self.free(ring) >= slots {
             return true;
@@ -79,18 +89,24 @@ impl SlotProducer for Producer<'_> {
             self.core.note_full(ring.head, self.head_seen.get());
             return false;
         }
-        let mut slot = Slot::EMPTY;
-        traffic.bytes += slot.encode(message) as u64;
-        traffic.messages += 1;
-        let content = self.core.plan().slots.number(*slot.bytes());
-        let slot = (ring.slot(self.tail), content as u8);
-        self.tail += 1;
-        let published = (ring.tail, self.tail);
-        let late = self.core.plan().fault == Fault::TailFirst;
-        for (place, value) in if late { [published, slot] } else { [slot, published] } {
-            self.core.store(place, value);
+        let early = self.core.plan().fault == Fault::TailFirst;
+        if early {
+            self.core.store(ring.tail, self.tail + 1);
+        }
+        self.write(ring, message, traffic);
+        if !early {
+            self.core.store(ring.tail, self.tail);
         }
         true
+    }
+
+    fn put_all<M: Message>(&mut self, messages: &[M], traffic: &mut Traffic) -> usize {
+        let ring = self.ring.expect("the scenario has a ring for each message");
+        self.has_room(ring, messages.len());
+        let count = messages.len().min(self.free(ring));
+        messages[..count].iter().for_each(|message| self.write(ring, message, traffic));
+        self.core.store(ring.tail, self.tail);
+        count
     }
 }
 

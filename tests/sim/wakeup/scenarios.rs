@@ -48,9 +48,16 @@ pub(crate) struct Wire<M> {
     /// Messages that lie there from the beginning.
     laid: Vec<M>,
     steps: Vec<Vec<M>>,
+    /// A step's messages are published together.
+    together: bool,
 }
 
 impl<M: Word> Wire<M> {
+    /// The same link, with the messages of each step published together.
+    pub(crate) fn in_batches(self) -> Self {
+        Self { together: true, ..self }
+    }
+
     fn sender<'a>(&'a self, core: &'a Core) -> Sender<M, Producer<'a>> {
         Sender::new(
             Producer::new(core, self.immediate.as_ref()),
@@ -118,7 +125,8 @@ impl Builder {
         self.plan.flags[usize::from(to)][usize::from(from)] = Some(flag);
         let steps = steps.iter().map(|step| step.to_vec()).collect();
         let laid = laid.to_vec();
-        let mut wire = Wire { from, to, immediate: None, routine: None, laid, steps };
+        let mut wire =
+            Wire { from, to, immediate: None, routine: None, laid, steps, together: false };
         wire.immediate = self.ring(&wire, slots, Lane::Immediate);
         wire.routine = self.ring(&wire, slots, Lane::Routine);
         if let Some(ring) = wire.routine.as_mut().filter(|_| !wire.laid.is_empty()) {
@@ -191,6 +199,12 @@ fn put_step<M: Word>(
     step: usize,
 ) {
     let receiver = CoreId(wire.to.into());
+    if let (true, Some(messages)) = (wire.together, wire.steps.get(step)) {
+        core.say(format!("sends {messages:?} together"));
+        assert_eq!(link.send_batch(messages), messages.len(), "there is room");
+        outbox.note(receiver, Lane::Routine);
+        return;
+    }
     for message in wire.steps.get(step).into_iter().flatten() {
         core.say(format!("sends {message:?}"));
         while outbox.send(receiver, link, message).is_err() {

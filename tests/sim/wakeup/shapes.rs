@@ -21,6 +21,7 @@ pub(crate) const ALL: &[Shape] = &[
     coordinator_to_core,
     core_to_coordinator,
     batches,
+    published_together,
     both_lanes,
     lanes_in_one_step,
     two_senders,
@@ -94,6 +95,14 @@ pub(crate) fn batches(builder: Builder) -> Scenario {
     one_way(builder, "batches", 4, &steps, Asleep)
 }
 
+/// Several messages to a step, which are published together.
+pub(crate) fn published_together(mut builder: Builder) -> Scenario {
+    let steps: [&[Peer]; 3] = [&[data(1), data(2)], &[data(3), data(4)], &[data(5)]];
+    let wire = builder.wire((0, 1), 5, &[], &steps).in_batches();
+    let programs = vec![sends(vec![wire.clone()]), serves(vec![wire], NONE, Asleep)];
+    builder.run("published together", programs)
+}
+
 /// An immediate message between two routine ones.
 pub(crate) fn both_lanes(builder: Builder) -> Scenario {
     let steps: [&[ToCore]; 3] = [&[ping(1)], &[shootdown(2)], &[ping(3)]];
@@ -118,10 +127,10 @@ pub(crate) fn two_senders(mut builder: Builder) -> Scenario {
     builder.run("two senders", programs)
 }
 
-/// One core sends to two others, with one fence for both.
+/// One core sends to two others, with one fence for both, then to the first again.
 pub(crate) fn fan_out(mut builder: Builder) -> Scenario {
     let first = builder.wire((0, 1), SLOTS, &[], &[&[ping(1)], &[ping(2)]]);
-    let second = builder.wire((0, 2), SLOTS, &[], &[&[ping(3)], &[ping(4)]]);
+    let second = builder.wire((0, 2), SLOTS, &[], &[&[ping(3)]]);
     let programs = vec![
         sends(vec![first.clone(), second.clone()]),
         serves(vec![first], NONE, Asleep),
