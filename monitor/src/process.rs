@@ -177,6 +177,7 @@ mod tests {
     fn a_name_is_cut_at_a_character() {
         assert_eq!(Name::new("short").as_str(), "short");
         assert_eq!(Name::new("nineteen bytes and ä").as_str(), "nineteen bytes and ");
-        assert_eq!(Name::new("exactly twenty bytes").as_str(), "exactly twenty bytes");
+        assert_eq!(Name::new("just nineteen bytes").as_str(), "just nineteen bytes");
+        assert_eq!(Name::new("exactly twenty bytes").as_str(), "exactly twenty byte");
     }
 }
