@@ -3,7 +3,7 @@
 use crate::fixed::Whole;
 use crate::id::CoreId;
 use postcard::experimental::max_size::MaxSize;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The greatest number of cores of a machine.
 pub const MAX_CORES: usize = 256;
@@ -11,23 +11,27 @@ pub const MAX_CORES: usize = 256;
 const WORDS: usize = MAX_CORES / 64;
 
 /// A set of cores; core numbers of [`MAX_CORES`] and above are never members.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(from = "[Whole<u64>; WORDS]", into = "[Whole<u64>; WORDS]")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CoreSet([u64; WORDS]);
 
 impl MaxSize for CoreSet {
     const POSTCARD_MAX_SIZE: usize = MAX_CORES / 8;
 }
 
-impl From<[Whole<u64>; WORDS]> for CoreSet {
-    fn from(words: [Whole<u64>; WORDS]) -> Self {
-        Self(words.map(|word| word.0))
+// Not derived, because what is derived is not inlined everywhere.
+impl Serialize for CoreSet {
+    #[inline(always)]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [a, b, c, d] = self.0;
+        (Whole(a), Whole(b), Whole(c), Whole(d)).serialize(serializer)
     }
 }
 
-impl From<CoreSet> for [Whole<u64>; WORDS] {
-    fn from(set: CoreSet) -> Self {
-        set.0.map(Whole)
+impl<'de> Deserialize<'de> for CoreSet {
+    #[inline(always)]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (Whole(a), Whole(b), Whole(c), Whole(d)) = Deserialize::deserialize(deserializer)?;
+        Ok(Self([a, b, c, d]))
     }
 }
 
