@@ -5,7 +5,7 @@ use crate::coordinator::Coordinator;
 use crate::output::{Event as Told, Outbox, Output};
 use crate::process::{Demise, Name, Process, ProcessId};
 use crate::table::Chain;
-use crate::waits::{MAX_WAITS, Waiting};
+use crate::waits::{Wait, Waiting};
 use proto::call::{Call, NO_HANG, Outcome};
 use proto::id::Pid;
 
@@ -121,9 +121,11 @@ impl Coordinator {
 
     /// Answers all waits of a process that can be answered.
     pub(crate) fn answer_waits(&mut self, parent: Pid, out: &mut Outbox) {
-        for slot in 0..MAX_WAITS {
+        for at in self.table.at(parent).waits.for_children(parent) {
             // Reaping below answers others, which then are gone from the list.
-            if let Some((call, pid)) = self.table.at_mut(parent).waits.take_for_child(slot) {
+            let waits = &mut self.table.at_mut(parent).waits;
+            if let Some(&Wait { call, what: Waiting::Child(pid), .. }) = waits.get(at) {
+                waits.take(at);
                 self.on_wait(call, pid, 0, out);
             }
         }

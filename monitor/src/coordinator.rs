@@ -149,7 +149,7 @@ impl Coordinator {
             Input::Message { core, message } => self.on_message(core, message, out),
             Input::Tick => {
                 // Where more is due than one step does, the same moment is armed once more.
-                self.armed = None;
+                self.armed = self.armed.filter(|&deadline| deadline > self.now);
                 self.on_tick(out);
                 self.on_clocks(out);
             }

@@ -12,6 +12,8 @@ use proto::id::Pid;
 /// Calls of a process that wait, at most.
 pub const MAX_WAITS: usize = 16;
 
+const _: () = assert!(MAX_WAITS == u16::BITS as usize, "a bit for each");
+
 /// Names a call that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct WaitRef {
@@ -76,13 +78,15 @@ impl Wait {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Waits {
     slots: [Option<Wait>; MAX_WAITS],
+    /// The places that are taken, a bit each: most processes have none.
+    taken: u16,
 }
 
 impl Waits {
-    pub(crate) const NONE: Self = Self { slots: [None; MAX_WAITS] };
+    pub(crate) const NONE: Self = Self { slots: [None; MAX_WAITS], taken: 0 };
 
     pub(crate) fn count(&self) -> usize {
-        self.slots.iter().flatten().count()
+        self.taken.count_ones() as usize
     }
 
     pub(crate) fn get(&self, at: WaitRef) -> Option<&Wait> {
@@ -94,32 +98,48 @@ impl Waits {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Wait> {
-        self.slots.iter().flatten()
+        places(self.taken).filter_map(|slot| self.slots[usize::from(slot)].as_ref())
     }
 
     /// The first for which `is` holds.
     pub(crate) fn find(&self, pid: Pid, is: impl Fn(&Wait) -> bool) -> Option<WaitRef> {
-        let slot = self.slots.iter().position(|wait| wait.as_ref().is_some_and(&is))?;
-        Some(WaitRef { pid, slot: u8::try_from(slot).expect("few slots") })
+        let holds = |slot: &u8| self.slots[usize::from(*slot)].as_ref().is_some_and(&is);
+        places(self.taken).find(holds).map(|slot| WaitRef { pid, slot })
     }
 
     fn add(&mut self, pid: Pid, wait: Wait) -> Option<WaitRef> {
-        let slot = self.slots.iter().position(Option::is_none)?;
-        self.slots[slot] = Some(wait);
-        Some(WaitRef { pid, slot: u8::try_from(slot).expect("few slots") })
+        let slot = places(!self.taken).next()?;
+        self.slots[usize::from(slot)] = Some(wait);
+        self.taken |= 1 << slot;
+        Some(WaitRef { pid, slot })
     }
 
-    /// Takes the call in that place, if it waits for a child: for which.
-    pub(crate) fn take_for_child(&mut self, slot: usize) -> Option<(Call, Pid)> {
-        let wait = self.slots[slot]?;
-        let Waiting::Child(pid) = wait.what else { return None };
-        self.slots[slot] = None;
-        Some((wait.call, pid))
+    /// The calls that wait for children, and for which.
+    pub(crate) fn for_children(&self, pid: Pid) -> impl Iterator<Item = WaitRef> + use<> {
+        let is = |slot: &u8| {
+            let wait = self.slots[usize::from(*slot)].as_ref();
+            wait.is_some_and(|wait| matches!(wait.what, Waiting::Child(_)))
+        };
+        let those = places(self.taken).filter(is).fold(0, |those, slot| those | 1 << slot);
+        places(those).map(move |slot| WaitRef { pid, slot })
     }
 
     pub(crate) fn take(&mut self, at: WaitRef) -> Option<Wait> {
-        self.slots.get_mut(usize::from(at.slot))?.take()
+        let wait = self.slots.get_mut(usize::from(at.slot))?.take()?;
+        self.taken &= !(1 << at.slot);
+        Some(wait)
     }
+}
+
+/// The numbers of the bits that are set, lowest first.
+fn places(mut bits: u16) -> impl Iterator<Item = u8> {
+    core::iter::from_fn(move || {
+        let lowest = u8::try_from(bits.trailing_zeros()).expect("at most 16");
+        (bits != 0).then(|| {
+            bits &= bits - 1;
+            lowest
+        })
+    })
 }
 
 /// Calls that wait for the same, first come first.
