@@ -124,7 +124,7 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
         &mut self,
         lane: Lane,
         most: usize,
-        visit: impl FnMut(Result<M, NoMessage>),
+        visit: impl FnMut(&Result<M, NoMessage>),
     ) -> usize {
         let ring = match lane {
             Lane::Immediate => &mut self.immediate,

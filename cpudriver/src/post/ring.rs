@@ -41,12 +41,12 @@ pub trait SlotConsumer {
         &mut self,
         most: usize,
         traffic: &mut Traffic,
-        mut visit: impl FnMut(Result<M, NoMessage>),
+        mut visit: impl FnMut(&Result<M, NoMessage>),
     ) -> usize {
         for taken in 0..most {
             match self.take(traffic) {
                 Err(NoMessage::Empty) => return taken,
-                message => visit(message),
+                message => visit(&message),
             }
         }
         most
@@ -90,7 +90,7 @@ struct One;
 struct Many;
 
 /// Puts one message, see [`SlotProducer::put`].
-#[inline(never)]
+#[inline(always)]
 pub(super) fn put<C: Codec<M>, M>(
     ring: &mut Producer<Slot>,
     message: &M,
@@ -107,7 +107,7 @@ pub(super) fn put<C: Codec<M>, M>(
 }
 
 /// Takes one message, see [`SlotConsumer::take`].
-#[inline(never)]
+#[inline(always)]
 pub(super) fn take<C: Codec<M>, M>(
     ring: &mut Consumer<Slot>,
     traffic: &mut Traffic,
@@ -148,7 +148,7 @@ pub(super) fn take_all<C: Codec<M>, M>(
     ring: &mut Consumer<Slot>,
     most: usize,
     traffic: &mut Traffic,
-    mut visit: impl FnMut(Result<M, NoMessage>),
+    mut visit: impl FnMut(&Result<M, NoMessage>),
 ) -> usize {
     let there = ring.cached_slots();
     let count = if there < most { most.min(ring.slots()) } else { most };
@@ -156,7 +156,8 @@ pub(super) fn take_all<C: Codec<M>, M>(
     let (first, second) = chunk.as_slices();
     for slots in [first, second] {
         for slot in slots {
-            visit(C::decode::<Many>(slot, &mut traffic.bytes));
+            let message = C::decode::<Many>(slot, &mut traffic.bytes);
+            visit(&message);
         }
     }
     chunk.commit_all();
@@ -198,7 +199,7 @@ impl SlotConsumer for Consumer<Slot> {
         &mut self,
         most: usize,
         traffic: &mut Traffic,
-        visit: impl FnMut(Result<M, NoMessage>),
+        visit: impl FnMut(&Result<M, NoMessage>),
     ) -> usize {
         take_all::<Postcard, M>(self, most, traffic, visit)
     }

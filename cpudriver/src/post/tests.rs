@@ -136,7 +136,7 @@ fn batches_take_what_fits_and_keep_the_order_around_the_end_of_the_ring() {
         assert_eq!(tx.send_batch(&batch), 48);
         assert_eq!(tx.send_batch(&batch), SLOTS - 48);
         let mut values = vec![];
-        let mut visit = |message| values.push(message);
+        let mut visit = |message: &Result<Peer, NoMessage>| values.push(*message);
         assert_eq!(rx.take_batch(Lane::Routine, 10, &mut visit), 10);
         assert_eq!(rx.take_batch(Lane::Routine, SLOTS, &mut visit), SLOTS - 10);
         let sent = batch.iter().chain(&batch[..SLOTS - 48]);

@@ -130,11 +130,11 @@ impl<M: InWords> Path<M> for Pair {
     }
 
     #[inline(always)]
-    fn take_all(&mut self, most: usize, mut visit: impl FnMut(Result<M, NoMessage>)) -> usize {
+    fn take_all(&mut self, most: usize, mut visit: impl FnMut(&Result<M, NoMessage>)) -> usize {
         for taken in 0..most {
             match self.take() {
                 Err(NoMessage::Empty) => return taken,
-                message => visit(message),
+                message => visit(&message),
             }
         }
         most

@@ -41,7 +41,7 @@ pub trait Path<M> {
     fn put_all(&mut self, messages: &[M]) -> usize;
 
     /// Hands up to `most` messages to `visit`, the oldest first, and returns how many.
-    fn take_all(&mut self, most: usize, visit: impl FnMut(Result<M, NoMessage>)) -> usize;
+    fn take_all(&mut self, most: usize, visit: impl FnMut(&Result<M, NoMessage>)) -> usize;
 }
 
 /// Values as they lie in memory.
@@ -73,13 +73,13 @@ impl<M: Copy> Path<M> for Plain<M> {
     }
 
     #[inline(always)]
-    fn take_all(&mut self, most: usize, mut visit: impl FnMut(Result<M, NoMessage>)) -> usize {
+    fn take_all(&mut self, most: usize, mut visit: impl FnMut(&Result<M, NoMessage>)) -> usize {
         let count = most.min(self.consumer.slots());
         let Ok(chunk) = self.consumer.read_chunk(count) else { return 0 };
         let (first, second) = chunk.as_slices();
         for messages in [first, second] {
             for message in messages {
-                visit(Ok(*message));
+                visit(&Ok(*message));
             }
         }
         chunk.commit_all();
@@ -120,7 +120,7 @@ impl<C: Codec<M>, M> Path<M> for Slots<C> {
     }
 
     #[inline(always)]
-    fn take_all(&mut self, most: usize, visit: impl FnMut(Result<M, NoMessage>)) -> usize {
+    fn take_all(&mut self, most: usize, visit: impl FnMut(&Result<M, NoMessage>)) -> usize {
         ring::take_all::<C, M>(&mut self.consumer, most, &mut self.received, visit)
     }
 }
