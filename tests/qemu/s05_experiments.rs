@@ -7,6 +7,7 @@ use boot::bench::runner::{Lab as _, Task, Watcher, run_all};
 use boot::machine::Machine;
 use boot::{image, tools};
 use proto::boot::Clock;
+use proto::sample::{PEER, TO_CORE, TO_MONITOR};
 use std::path::Path;
 use std::time::Duration;
 use tests::guest::Guest;
@@ -81,6 +82,15 @@ fn poll_cost_is_the_same_in_every_run() {
 }
 
 #[test]
+fn message_cost_is_the_same_in_every_run() {
+    let rows = repeated("message-cost", 1);
+    let instructions = rows.iter().filter(|row| row.metric == "instructions");
+    let kinds = TO_CORE.len() + TO_MONITOR.len() + PEER.len();
+    assert_eq!(instructions.count(), kinds * 4 * 3, "each kind, in four layouts and three batches");
+    assert!(has(&rows, "lines"));
+}
+
+#[test]
 fn bring_up_is_the_same_in_every_run() {
     assert!(has(&repeated("bring-up", 4), "instructions"));
 }
@@ -103,6 +113,11 @@ fn assert_agreement(experiment: &str) {
         let counted: u64 = samples.iter().map(|s| s.total.instructions + s.markers).sum();
         assert_eq!(row.clock, Some(counted), "{row:?}");
     }
+}
+
+#[test]
+fn clock_and_plugin_agree_on_message_cost() {
+    assert_agreement("message-cost");
 }
 
 #[test]
