@@ -211,35 +211,40 @@ rows! {
     PageRange { first, pages }
 }
 
-impl<F: Field + Default, const N: usize> Field for [F; N] {
-    #[inline(always)]
-    fn put(self, bytes: &mut Bytes, at: usize) -> usize {
-        self.into_iter().fold(at, |at, field| field.put(bytes, at))
-    }
+/// Fields that are several of one kind. (Loops over them would not always be unrolled.)
+macro_rules! arrays {
+    ($([$($element:ident)*; $kind:ty; $count:literal])*) => {
+        $(impl Field for [$kind; $count] {
+            #[inline(always)]
+            fn put(self, bytes: &mut Bytes, at: usize) -> usize {
+                let [$($element),*] = self;
+                $(let at = $element.put(bytes, at);)*
+                at
+            }
 
-    #[inline(always)]
-    fn get(bytes: &Bytes, mut at: usize) -> (Self, usize) {
-        let fields = core::array::from_fn(|_| {
-            let (field, end) = F::get(bytes, at);
-            at = end;
-            field
-        });
-        (fields, at)
-    }
+            #[inline(always)]
+            fn get(bytes: &Bytes, at: usize) -> (Self, usize) {
+                $(let ($element, at) = Field::get(bytes, at);)*
+                ([$($element),*], at)
+            }
 
-    #[inline(always)]
-    fn pack(self, packer: Packer<'_>) -> Packer<'_> {
-        self.into_iter().fold(packer, |packer, field| field.pack(packer))
-    }
+            #[inline(always)]
+            fn pack(self, packer: Packer<'_>) -> Packer<'_> {
+                let [$($element),*] = self;
+                $(let packer = $element.pack(packer);)*
+                packer
+            }
 
-    #[inline(always)]
-    fn unpack(unpacker: Unpacker<'_>) -> (Self, Unpacker<'_>) {
-        let Unpacker { words, mut at } = unpacker;
-        let fields = core::array::from_fn(|_| {
-            let (field, unpacker) = F::unpack(Unpacker { words, at });
-            at = unpacker.at;
-            field
-        });
-        (fields, Unpacker { words, at })
-    }
+            #[inline(always)]
+            fn unpack(unpacker: Unpacker<'_>) -> (Self, Unpacker<'_>) {
+                $(let ($element, unpacker) = Field::unpack(unpacker);)*
+                ([$($element),*], unpacker)
+            }
+        })*
+    };
+}
+
+arrays! {
+    [a b; u64; 2]
+    [a b c d; u64; 4]
 }
