@@ -147,7 +147,7 @@ pub mod block {
     const _: () = assert!(ARGUMENTS + ARGUMENT_COUNT * 8 < BYTES);
 }
 
-/// The calls. "At once" means that RAX is never [`STARTED`](super::STARTED).
+/// The calls. "At once" means that RAX is never [`STARTED`].
 pub mod number {
     /// Nothing; at once.
     pub const NULL: u32 = 0;

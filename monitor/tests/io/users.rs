@@ -11,7 +11,7 @@ fn set_user(pid: Pid, name: u64, length: u16) -> impl FnOnce(Call) -> ToMonitor 
 }
 
 fn user(machine: &Machine, process: ProcessId) -> &str {
-    machine.coordinator.user(process.pid).unwrap().as_str()
+    machine.coordinator.user(process.pid).expect("the process is there").as_str()
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl Rx for Receiver<Peer> {
     #[inline]
     fn take_batch(&mut self, most: u64, mut each: impl FnMut(u64)) -> u64 {
         Self::take_batch(self, Lane::Routine, most as usize, |message| {
-            each(number(whole(*message)))
+            each(number(whole(*message)));
         }) as u64
     }
 }

@@ -111,10 +111,12 @@ impl Shell<'_> {
 
     /// Has cores poll instead of halting, or halt again: all of them, even if one does not answer.
     fn keep_all(&mut self, cores: &[CoreId], part: Part) -> core::result::Result<(), LinkError> {
-        cores.iter().fold(Ok(()), |outcome, &core| {
-            let kept = self.keep(core, part);
-            outcome.and(kept)
-        })
+        // Each is asked, also after one that could not be.
+        let mut outcome = Ok(());
+        for &core in cores {
+            outcome = outcome.and(self.keep(core, part));
+        }
+        outcome
     }
 
     fn stream(&mut self, pattern: &Pattern, slots: u16, batch: u16, plan: Plan<'_>) -> Result {
