@@ -1,6 +1,6 @@
 //! The command line: `atoll [OPTIONS]` boots, subcommands do the rest.
 
-use crate::{bench, image, nolock, run, say, terminal, tools};
+use crate::{bench, image, nolock, run, say, sim, terminal, tools};
 use clap::Parser;
 use proto::exit::HOST_ERROR;
 use std::panic;
@@ -34,6 +34,9 @@ enum Command {
     Bench(Box<bench::Args>),
     /// Looks for locks and unpaused spins in the linked kernel, and fails if there are any
     CheckLocks(nolock::Args),
+    /// Runs the protocol on the host: random seeds, every order of small cases, mutants
+    #[command(disable_help_flag = true)]
+    Sim(sim::Args),
 }
 
 const EXIT_STATUS: &str = "\
@@ -65,6 +68,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Some(Command::Setup) => setup(),
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::CheckLocks(args)) => nolock::run(args),
+        Some(Command::Sim(args)) => sim::run(args),
     }
 }
 

@@ -24,6 +24,7 @@ pub mod nolock;
 pub mod options;
 pub mod run;
 pub mod session;
+pub mod sim;
 pub mod symbols;
 mod terminal;
 pub mod tools;

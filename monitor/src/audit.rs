@@ -142,7 +142,9 @@ impl Coordinator {
             State::RunningM => rule(cores > 0 && many, "I5: a running process has a core"),
             State::Dying | State::DyingAbort => {
                 rule(process.queue == Queue::None, "a dying process waits for nothing")?;
-                rule(process.demise != Demise::None, "a dying process is being destroyed")
+                rule(process.demise != Demise::None, "a dying process is being destroyed")?;
+                let off = process.demise != Demise::Ended || process.is_off_all_cores();
+                rule(off, "a process has ended only when all its cores have let go or are lost")
             }
         }
     }

@@ -31,3 +31,9 @@ fn every_order_of_delivery_of_a_small_case_keeps_all_rules() {
     let explored = explore(&case.expect("the case exists"), 100_000).expect("all rules hold");
     assert!(explored.exhausted && explored.ends > 1, "{explored:?}");
 }
+
+#[test]
+fn a_storm_grants_and_destroys_process_after_process() {
+    let done = tests::sim::storm::storm(255, 3_000).expect("all rules hold");
+    assert!(done.processes * 500 < done.messages, "{done:?}");
+}

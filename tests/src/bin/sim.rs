@@ -8,6 +8,7 @@ use tests::sim::cases;
 use tests::sim::explore::{self, Explored};
 use tests::sim::mutants;
 use tests::sim::random::{self, Failure, Plan};
+use tests::sim::storm::storm;
 use tests::sim::{Action, World};
 
 /// Runs the protocol on the host.
@@ -31,6 +32,9 @@ struct Options {
     /// Proves that the checks can fail: hunts every mutant whose name contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
     mutants: Option<String>,
+    /// Has processes granted all cores and destroyed, until so many messages were sent, and tells the rate.
+    #[arg(long)]
+    storm: Option<u64>,
     /// Lets cores fail.
     #[arg(long)]
     faults: bool,
@@ -54,6 +58,7 @@ fn main() -> ExitCode {
         Options { mutants: Some(filter), .. } => mutants::hunt_all(filter),
         Options { seed: Some(seed), .. } => replay(&options, *seed),
         Options { explore: Some(limit), .. } => explore_all(*limit),
+        Options { storm: Some(messages), .. } => run_storm(&options, *messages),
         _ => run_all(&options),
     };
     match done {
@@ -114,6 +119,18 @@ fn explore_all(limit: usize) -> Result<(), String> {
             case.name
         );
     }
+    Ok(())
+}
+
+fn run_storm(options: &Options, messages: u64) -> Result<(), String> {
+    let began = Instant::now();
+    let done = storm(options.cores, messages).map_err(|violation| violation.to_string())?;
+    let seconds = began.elapsed().as_secs_f64();
+    let rate = done.messages as f64 / seconds;
+    println!(
+        "cores={} processes={} messages={} seconds={seconds:.1} messages-per-second={rate:.0}",
+        options.cores, done.processes, done.messages
+    );
     Ok(())
 }
 

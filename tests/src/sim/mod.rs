@@ -19,6 +19,7 @@ mod outputs;
 pub mod random;
 mod rest;
 mod seed;
+pub mod storm;
 mod world;
 
 pub use self::action::{Action, Mishap, Op};

@@ -36,7 +36,8 @@ fn hunt_in(root: &Path, copy: &Path, filter: &str) -> Result<(), String> {
     let mut bad = Vec::new();
     for patch in &patches {
         let name = name_of(patch);
-        copy_tree(root, copy).map_err(|error| format!("copying the sources: {error}"))?;
+        let copied = copy_tree(root, copy).and_then(|()| keep_the_simulator_alone(copy));
+        copied.map_err(|error| format!("copying the sources: {error}"))?;
         match hunt(root, copy, patch) {
             Ok(Some(killer)) => println!("MUTANT {name} KILLED-BY {killer}"),
             Ok(None) => bad.push(format!("{name} survives")),
@@ -52,12 +53,15 @@ fn hunt_in(root: &Path, copy: &Path, filter: &str) -> Result<(), String> {
 fn hunt(root: &Path, copy: &Path, patch: &Path) -> Result<Option<String>, String> {
     let applied = Command::new("git").arg("apply").arg(patch).current_dir(copy).output();
     succeeded(applied, "the patch no longer applies")?;
+    // Cargo tells crates of a workspace apart by where they lie in it, so the copy's must not meet ours.
     let target = root.join("target/mutants");
-    let built = Command::new(env!("CARGO"))
+    // The copy says which toolchain, and its cargo must be that one's.
+    let built = Command::new("cargo")
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
         .args(["build", "--quiet", "--profile", "sim", "--package", "tests", "--bin", "sim"])
         .arg("--target-dir")
         .arg(&target)
-        .env("RUSTFLAGS", "--cap-lints=allow")
         .current_dir(copy)
         .output();
     succeeded(built, "the mutant does not build")?;
@@ -88,6 +92,24 @@ fn name_of(patch: &Path) -> String {
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let entries = fs::read_dir(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(entries.filter_map(Result::ok).map(|entry| entry.path()).collect())
+}
+
+/// The simulator alone, of all that the crate `tests` holds, builds quickly.
+fn keep_the_simulator_alone(copy: &Path) -> std::io::Result<()> {
+    let manifest = copy.join("tests/Cargo.toml");
+    let needed = ["clap", "cpudriver", "monitor", "proto"];
+    let all = fs::read_to_string(&manifest)?;
+    let head = all.split("[dependencies]").next().unwrap_or_default();
+    let needed = needed.map(|name| format!("{name}.workspace = true\n")).concat();
+    fs::write(manifest, format!("{head}[dependencies]\n{needed}"))?;
+    fs::write(copy.join("tests/src/lib.rs"), "//! The simulator.\npub mod sim;\n")?;
+    for binary in fs::read_dir(copy.join("tests/src/bin"))? {
+        let binary = binary?.path();
+        if !binary.ends_with("sim.rs") && binary.is_file() {
+            fs::remove_file(binary)?;
+        }
+    }
+    Ok(())
 }
 
 /// Copies the sources: everything but what is built and what git keeps. Files that are the same already
