@@ -12,9 +12,9 @@ use crate::post::layouts::line::Pair;
 use crate::post::layouts::{Path, Plain, Postcard, Slots};
 use crate::post::ring::Codec;
 use crate::stats::Summary;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::hint::black_box;
+use core::mem::ManuallyDrop;
 use proto::message::{Peer, ToCore, ToMonitor};
 use proto::sample::{PEER, Sample, TO_CORE, TO_MONITOR};
 use proto::slot::{Message, NoMessage};
@@ -65,7 +65,7 @@ impl Rings {
 
 impl Shell<'_> {
     pub(super) fn message_cost(&mut self, plan: Plan<'_>) -> Result {
-        let rings = self.bench.rings.take().unwrap_or_else(|| Box::leak(Box::new(Rings::new())));
+        let mut rings = self.bench.rings.take().unwrap_or_else(|| ManuallyDrop::new(Rings::new()));
         let kinds = TO_CORE.len() + TO_MONITOR.len() + PEER.len();
         let mut done = 0;
         self.kinds(TO_CORE, &mut rings.to_core, plan, &mut done, kinds);

@@ -30,7 +30,7 @@ pub(crate) struct State {
     /// The regions that were begun on this machine.
     pub(crate) regions: Regions,
     /// The rings of `message-cost`, once it has run.
-    rings: Option<&'static mut message_cost::Rings>,
+    rings: Option<core::mem::ManuallyDrop<message_cost::Rings>>,
     /// The region of the start of all cores, when the machine booted.
     pub(crate) start: Option<crate::arch::marker::Region>,
 }

@@ -14,6 +14,8 @@ use proto::message::{ToCore, ToMonitor};
 struct Shown {
     core: CoreId,
     view: CoreView,
+    /// Whether it was halted before it was asked for its counters.
+    asleep: bool,
     sent: Traffic,
     received: Traffic,
     knocks: Knocks,
@@ -23,9 +25,8 @@ struct Shown {
 impl Shown {
     /// The coordinator's word, or for a core that serves whether it is halted at the moment.
     fn state(&self) -> &'static str {
-        let asleep = shared::this_core().activity_of(self.core) == Activity::Asleep;
         match self.view.state {
-            CoreState::Online if asleep => "halted",
+            CoreState::Online if self.asleep => "halted",
             state => state.name(),
         }
     }
@@ -127,6 +128,7 @@ impl Shell<'_> {
 
     fn look_at(&mut self, core: CoreId) -> Option<Shown> {
         let view = self.hub.coordinator().core(core)?;
+        let asleep = shared::this_core().activity_of(core) == Activity::Asleep;
         let counters = match view.state {
             CoreState::Online if core == CoreId::MANAGEMENT => self.cpu.node.obey(ToCore::Count),
             CoreState::Online => self.hub.order(self.cpu, core, ToCore::Count).ok(),
@@ -134,7 +136,7 @@ impl Shell<'_> {
         };
         let (sent, received) = self.hub.stars().traffic(core);
         let knocks = self.cpu.node.outbox().knocks(core);
-        Some(Shown { core, view, sent, received, knocks, counters })
+        Some(Shown { core, view, asleep, sent, received, knocks, counters })
     }
 }
 
