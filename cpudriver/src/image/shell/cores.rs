@@ -12,7 +12,6 @@ use proto::message::{ToCore, ToMonitor};
 
 /// All that `cores` shows of a core.
 struct Shown {
-    core: CoreId,
     view: CoreView,
     /// Whether it was halted before it was asked for its counters.
     asleep: bool,
@@ -136,7 +135,7 @@ impl Shell<'_> {
         };
         let (sent, received) = self.hub.stars().traffic(core);
         let knocks = self.cpu.node.outbox().knocks(core);
-        Some(Shown { core, view, asleep, sent, received, knocks, counters })
+        Some(Shown { view, asleep, sent, received, knocks, counters })
     }
 }
 
