@@ -164,7 +164,7 @@ fn segments_lie_in_the_memory_of_programs() {
     }
     assert_eq!(error_with(1, |it| it.bytes = u64::MAX), ElfError::SegmentOutsideMemory, "it wraps");
     assert_eq!(
-        error_with(1, |it| (it.start, it.bytes) = (1 << 40 | 0x10, MAX_BYTES)),
+        error_with(1, |it| (it.start, it.bytes) = (1 << 38 | 0x10, MAX_BYTES)),
         ElfError::TooLarge
     );
 }
