@@ -33,7 +33,7 @@ impl Coordinator {
         &mut self,
         caller: Option<Call>,
         name: Name,
-        root: u64,
+        (root, frames): (u64, u32),
         out: &mut Outbox,
     ) {
         let parent = match caller.map(|call| self.caller(&call)) {
@@ -43,38 +43,46 @@ impl Coordinator {
             Some(None) => return out.push(Output::Discard { root }),
         };
         let flags = caller.map_or(0, |call| self.take_create(call));
-        match (self.make(parent, name, root), caller) {
-            (Some(made), Some(call)) => {
+        match (self.make(parent, name, (root, frames)), caller) {
+            (Ok(made), Some(call)) => {
                 self.equip(made, parent, flags, out);
                 let outcome = Outcome(i32::from(made.pid.0));
                 self.complete(call.lease.pid, call, outcome, 0, out);
             }
-            (Some(made), None) => {
+            (Ok(made), None) => {
                 self.equip(made, parent, flags, out);
                 out.tell(Told::Spawned { process: made });
             }
-            (None, caller) => {
+            (Err(why), caller) => {
                 out.push(Output::Discard { root });
                 match caller {
-                    Some(call) => self.complete(call.lease.pid, call, Outcome::AGAIN, 0, out),
+                    Some(call) => self.complete(call.lease.pid, call, why, 0, out),
                     None => out.tell(Told::SpawnRefused),
                 }
             }
         }
     }
 
-    fn make(&mut self, parent: Option<Pid>, name: Name, root: u64) -> Option<ProcessId> {
+    fn make(
+        &mut self,
+        parent: Option<Pid>,
+        name: Name,
+        (root, frames): (u64, u32),
+    ) -> Result<ProcessId, Outcome> {
+        let left = self.frames.checked_sub(frames).ok_or(Outcome::NO_MEMORY)?;
         let of_parent = match parent {
             None => None,
             Some(parent) => {
                 let it = self.table.at(parent);
                 if it.child_count >= self.config.max_children || it.depth >= MAX_DEPTH {
-                    return None;
+                    return Err(Outcome::AGAIN);
                 }
                 Some((it.id, it.depth))
             }
         };
-        let made = self.table.insert(name, root)?;
+        let made = self.table.insert(name, root).ok_or(Outcome::AGAIN)?;
+        self.table.at_mut(made.pid).frames = frames;
+        self.frames = left;
         if let Some((parent, depth)) = of_parent {
             let child = self.table.at_mut(made.pid);
             child.parent = Some(parent);
@@ -85,7 +93,7 @@ impl Coordinator {
             parent.children = children;
             parent.child_count += 1;
         }
-        Some(made)
+        Ok(made)
     }
 
     pub(crate) fn on_wait(&mut self, call: Call, pid: Pid, flags: u8, out: &mut Outbox) {

@@ -25,6 +25,29 @@ pub struct Config {
     pub shortest_period: u64,
     /// Who may control whom.
     pub policy: Policy,
+    /// Frames of 4 KiB that there are for processes. All that a process may ever come to use is reserved
+    /// when it asks, so there are always enough for what it was promised.
+    pub frames: u32,
+    /// How many of them one process may reserve by mapping memory.
+    pub max_frames: u32,
+    /// How many regions of memory a process may have, at most [`crate::MAX_REGIONS`].
+    pub max_regions: u8,
+    /// A core flushes translations of so many pages one by one, and of more all together.
+    pub flush_pages: u32,
+    /// How cores are told to flush.
+    pub strategy: Strategy,
+}
+
+/// How the cores that have an address space are told to flush translations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Strategy {
+    /// Each one by the coordinator.
+    Unicast,
+    /// By packages: the coordinator tells one core of each, which tells two others and so on.
+    Tree {
+        /// How many cores a package has: the first has those from 0. 0 for all that there are.
+        package: u16,
+    },
 }
 
 /// Who may control whom.
@@ -39,7 +62,8 @@ pub enum Policy {
 impl Config {
     /// The defaults for a clock of so many ticks a second: 2 s to start, 1 s to answer, ten pings a
     /// second, slices of 10 ms, a core shared every 100 ms; 1,024 processes with 256 children each; 256
-    /// pipes of 1 KiB; at most 1,000 rings of an alarm a second.
+    /// pipes of 1 KiB; at most 1,000 rings of an alarm a second; 64 MiB of memory, half of which one process
+    /// may have in at most 64 regions; up to 32 pages flushed one by one, each core told by the coordinator.
     #[must_use]
     pub const fn with_ticks_per_second(ticks: u64) -> Self {
         Self {
@@ -54,6 +78,11 @@ impl Config {
             pipe_bytes: 1_024,
             shortest_period: ticks / 1_000,
             policy: Policy::Descendants,
+            frames: 16_384,
+            max_frames: 8_192,
+            max_regions: crate::MAX_REGIONS as u8,
+            flush_pages: 32,
+            strategy: Strategy::Unicast,
         }
     }
 }

@@ -65,6 +65,8 @@ pub struct Coordinator {
     pub(crate) last_ticket: u32,
     /// The ticket of the next batch of pages to be unmapped.
     pub(crate) next_ticket: u32,
+    /// Frames that are not reserved.
+    pub(crate) frames: u32,
 }
 
 /// What the coordinator has counted since it was made.
@@ -120,6 +122,7 @@ impl Coordinator {
             clocks: Timers::new(usize::from(config.max_processes.min(MAX_PID)) + 1),
             last_ticket: 0,
             next_ticket: 0,
+            frames: config.frames,
         };
         new.cores.push(Core::new(CoreState::Online, now));
         new.online.insert(CoreId::MANAGEMENT);
@@ -158,7 +161,9 @@ impl Coordinator {
             Input::PauseHeartbeat => self.heartbeat_paused = true,
             Input::ResumeHeartbeat => self.heartbeat_paused = false,
             Input::Continue => self.on_continue(out),
-            Input::Spawn { caller, name, root } => self.on_spawn(caller, name, root, out),
+            Input::Spawn { caller, name, root, frames } => {
+                self.on_spawn(caller, name, (root, frames), out);
+            }
             Input::Control(control) => self.on_control(control, out),
             Input::LoadFailed { caller, why } => self.on_load_failed(caller, why, out),
             Input::Copied { process, ticket, bytes } => {
@@ -190,6 +195,12 @@ impl Coordinator {
     #[must_use]
     pub fn online(&self) -> CoreSet {
         self.online
+    }
+
+    /// Frames of processes that are not reserved.
+    #[must_use]
+    pub fn frames_left(&self) -> u32 {
+        self.frames
     }
 
     /// What has been counted.

@@ -151,6 +151,7 @@ impl Coordinator {
             self.table.unlink(&mut self.work, Chain::Work, pid);
         }
         out.push(Output::FreeSpace { process, root });
+        self.frames += self.table.at(pid).frames;
         self.table.remove(pid);
     }
 }

@@ -42,6 +42,11 @@ pub enum Input<'a> {
         name: Name,
         /// Physical address of the address space's top page table.
         root: u64,
+        /// Frames that the address space takes, or may take later on, outside of
+        /// [`proto::memory::MAP_AREA`], its page tables included. They must be there
+        /// ([`crate::Coordinator::frames_left`]) before they are taken, and are reckoned with until
+        /// [`crate::Output::FreeSpace`].
+        frames: u32,
     },
     /// The console asks for something about processes; answered by `Controlled`.
     Control(Control),

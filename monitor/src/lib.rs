@@ -52,7 +52,7 @@ use proto::core_set;
 
 pub use audit::Broken;
 pub use clocks::MAX_ALARMS;
-pub use config::{Config, Policy};
+pub use config::{Config, Policy, Strategy};
 pub use coordinator::{Coordinator, Counters};
 pub use cores::{CoreState, CoreView};
 pub use death::{FAULTED, LOST_CORE};
@@ -66,6 +66,7 @@ pub use process::{Name, ProcessId};
 pub use programs::{MAX_ARGUMENTS, MAX_PATH, Program};
 pub use proto::core_set::{CoreSet, MAX_CORES};
 pub use seat::{Held, Leaving};
+pub use space::{MAX_PAGES, MAX_REGIONS};
 pub use transfer::MAX_COPY;
 pub use user::{BadUser, User};
 pub use view::{PipeView, ProcessView, VcoreView};

@@ -9,6 +9,7 @@ use core::fmt;
 use proto::call::{Call, Outcome};
 use proto::event;
 use proto::id::{ApicId, CoreId, VcoreId};
+use proto::memory::Rights;
 use proto::message::{PageRange, ToCore};
 
 /// One thing to do. The outputs of a step are applied in order.
@@ -76,23 +77,71 @@ pub enum Output {
         /// Where it is, or `None`: nowhere.
         core: Option<CoreId>,
     },
-    /// Take pages out of an address space's tables, and keep their frames apart until `Release`.
+    /// Give memory to pages: those of the range that have no frame get a zeroed one, and all of them get
+    /// these rights. Page tables that are missing are made. It cannot fail: the frames are reserved.
+    ///
+    /// What was there stays, rights apart, so that it does no harm for a page that is there already: two
+    /// vcores may fault on one page, and a core may fault on rights that its translations do not show yet.
+    Populate {
+        /// Whose.
+        process: ProcessId,
+        /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`].
+        range: PageRange,
+        /// What may be done with them. With no right at all a page keeps its frame, and any use faults.
+        rights: Rights,
+    },
+    /// Set the rights to those pages of the range that have frames. The others, and the tables, stay as
+    /// they are.
+    Protect {
+        /// Whose.
+        process: ProcessId,
+        /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`].
+        range: PageRange,
+        /// What may be done with them, see `Populate`.
+        rights: Rights,
+    },
+    /// Take pages out of an address space's tables; keep their frames, which cores may still use, in a
+    /// batch until `Release`. Many outputs may add to one batch.
+    ///
+    /// Page tables below the top one that map nothing outside of `unused` go the same way, into the same
+    /// batch: those that the range touches and whose whole reach (2 MiB, 1 GiB, 512 GiB) lies in it.
     Unmap {
         /// Whose.
         process: ProcessId,
-        /// Which pages.
+        /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`]. Some may have no
+        /// frame.
         range: PageRange,
-        /// Names the batch that the frames belong to.
+        /// The pages around the range in which no memory of the process lies any more, the range's own
+        /// included.
+        unused: PageRange,
+        /// Names the batch; no other batch of any process has the same.
         ticket: u32,
     },
-    /// Free the frames of a batch: no core has a translation to them.
+    /// Give up frames of a batch: no core has a translation to them. A frame is free when nobody has it
+    /// any more, see `Share`. When the batch has no more frames it is forgotten; a batch that is not known
+    /// has none.
     Release {
         /// Whose they were.
         process: ProcessId,
         /// Which batch.
         ticket: u32,
+        /// How many frames at most, tables included; at most [`crate::MAX_PAGES`].
+        frames: u32,
     },
-    /// Free an address space: its process is gone, and no core can have it loaded.
+    /// Give the frames of pages to another process too, at the same place, where it has none: each of them
+    /// has one owner more, and is free when all have given it up. Page tables that are missing are made.
+    Share {
+        /// Whose memory it is; all of the pages have frames.
+        from: ProcessId,
+        /// Who gets it.
+        to: ProcessId,
+        /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`].
+        range: PageRange,
+        /// What `to` may do with them, see `Populate`.
+        rights: Rights,
+    },
+    /// Free an address space: its process is gone, and no core can have it loaded. What it had mapped has
+    /// been unmapped and released before, so this frees what came with [`crate::Input::Spawn`] only.
     FreeSpace {
         /// Whose it was.
         process: ProcessId,

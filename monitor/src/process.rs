@@ -109,6 +109,8 @@ pub(crate) struct Process {
     pub(crate) provisioned: CoreSet,
     pub(crate) waits: Waits,
     pub(crate) io: Io,
+    /// Frames that its address space came with.
+    pub(crate) frames: u32,
     /// What it is unmapping.
     pub(crate) space: Space,
     pub(crate) queue: Queue,
@@ -140,6 +142,7 @@ impl Process {
             provisioned: CoreSet::EMPTY,
             waits: Waits::NONE,
             io: Io::NONE,
+            frames: 0,
             space: Space::default(),
             queue: Queue::None,
             working: false,

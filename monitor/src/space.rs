@@ -12,6 +12,12 @@ use proto::call::{Call, Outcome};
 use proto::id::{CoreId, Pid};
 use proto::message::{PageRange, ToCore};
 
+/// Regions that a process may have.
+pub const MAX_REGIONS: usize = 64;
+
+/// Pages that one output is about.
+pub const MAX_PAGES: u32 = 64;
+
 /// Calls that one round answers; more are refused.
 pub(crate) const MAX_UNMAPS: usize = 8;
 
@@ -84,7 +90,7 @@ impl Coordinator {
             self.next_ticket = ticket.wrapping_add(1);
         }
         let process = self.table.at(pid).id;
-        out.push(Output::Unmap { process, range, ticket: batch.ticket });
+        out.push(Output::Unmap { process, range, unused: range, ticket: batch.ticket });
         self.start_round(pid, out);
     }
 
@@ -164,7 +170,8 @@ impl Coordinator {
             return;
         }
         let Some(Round { batch, .. }) = process.space.round.take() else { return };
-        out.push(Output::Release { process: process.id, ticket: batch.ticket });
+        let (process, ticket) = (process.id, batch.ticket);
+        out.push(Output::Release { process, ticket, frames: MAX_PAGES });
         for call in batch.calls.into_iter().flatten() {
             self.complete(pid, call, Outcome::OK, 0, out);
         }

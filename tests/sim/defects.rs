@@ -23,7 +23,7 @@ fn defect_no_pid_left_loses_nothing() {
     let mut scene = Scene::new(2);
     let made: Vec<_> = (0..4).map(|_| scene.setup.created()).collect();
     let name = Name::new("one too many");
-    let outputs = scene.would(Input::Spawn { caller: None, name, root: 0x7000 });
+    let outputs = scene.would(Input::Spawn { caller: None, name, root: 0x7000, frames: 1 });
     assert!(outputs.contains(&monitor::Output::Discard { root: 0x7000 }), "{outputs:?}");
     scene.kill(made[1]);
     assert_eq!(scene.setup.created().pid, made[1].pid);

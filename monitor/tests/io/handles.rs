@@ -208,7 +208,12 @@ fn a_program_that_is_loaded_when_its_parent_has_gone_is_discarded() {
     machine.call(parent, |call| create(call, 0));
     machine.kill(parent);
     let (caller, _) = machine.loads[0];
-    machine.step(Input::Spawn { caller: Some(caller), name: Name::new("late"), root: 0x3000 });
+    machine.step(Input::Spawn {
+        caller: Some(caller),
+        name: Name::new("late"),
+        root: 0x3000,
+        frames: 9,
+    });
     assert_eq!(machine.coordinator.process_count(), 0);
 }
 

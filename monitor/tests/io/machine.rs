@@ -148,7 +148,12 @@ impl Machine {
 
     /// One that has not.
     pub(crate) fn created(&mut self) -> ProcessId {
-        self.step(Input::Spawn { caller: None, name: Name::new("program"), root: 0x1000 });
+        self.step(Input::Spawn {
+            caller: None,
+            name: Name::new("program"),
+            root: 0x1000,
+            frames: 9,
+        });
         match self.told.last() {
             Some(&Told::Spawned { process }) => process,
             other => panic!("no process was made: {other:?}"),
@@ -159,7 +164,12 @@ impl Machine {
     pub(crate) fn child(&mut self, parent: ProcessId, flags: u8) -> ProcessId {
         self.call(parent, |call| create(call, flags));
         let (call, _) = self.loads.pop().expect("a program is to be loaded");
-        self.step(Input::Spawn { caller: Some(call), name: Name::new("child"), root: 0x2000 });
+        self.step(Input::Spawn {
+            caller: Some(call),
+            name: Name::new("child"),
+            root: 0x2000,
+            frames: 9,
+        });
         let pid = Pid(self.outcome(call.at).0 as u16);
         self.coordinator.process(pid).expect("the child exists").id
     }

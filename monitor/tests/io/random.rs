@@ -49,7 +49,7 @@ proptest! {
                 machine.step(Input::Message { core: CoreId(0), message });
             }
             for (caller, _) in core::mem::take(&mut machine.loads) {
-                machine.step(Input::Spawn { caller: Some(caller), name: Name::new("it"), root: 1 });
+                machine.step(Input::Spawn { caller: Some(caller), name: Name::new("it"), root: 1, frames: 9 });
             }
             machine.pass(u64::from(in_time) * 7);
         }

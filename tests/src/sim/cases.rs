@@ -2,6 +2,7 @@
 
 use super::action::{Action, Mishap, Op};
 use super::explore::{CONFIG, Case, Program};
+use super::memory::FRAMES;
 use super::world::World;
 use monitor::{Control, Input, Name, ProcessId, State};
 use proto::call::Outcome;
@@ -46,7 +47,8 @@ impl Setup {
     /// When there is no room for one.
     pub fn created(&mut self) -> ProcessId {
         let root = 0x1000 * (1 + self.world.memory.len() as u64);
-        self.act(Action::Tell(Input::Spawn { caller: None, name: Name::new("it"), root }));
+        let name = Name::new("it");
+        self.act(Action::Tell(Input::Spawn { caller: None, name, root, frames: FRAMES }));
         let newest = self.world.coordinator.processes().max_by_key(|it| it.id.generation);
         newest.expect("it was made").id
     }

@@ -1,7 +1,7 @@
 //! What a core's messages and its program's deeds do to the world.
 
 use super::action::Op;
-use super::memory::{Context, VcoreMemory, is_in};
+use super::memory::{Context, FRAMES, VcoreMemory, is_in};
 use super::world::{Happened, Violation, World, lease_to, process_of, violation};
 use cpudriver::driver::{Effect, Effects, Fate, Trap};
 use monitor::{Input, Name, ProcessId};
@@ -226,7 +226,8 @@ impl World {
             Op::Spawn => {
                 // The glue on core 0 copies the image in and hands it to the coordinator.
                 let name = Name::new("child");
-                return self.step(Input::Spawn { caller: Some(call), name, root: at });
+                let caller = Some(call);
+                return self.step(Input::Spawn { caller, name, root: at, frames: FRAMES });
             }
             Op::Io(op) => op.message(call),
             Op::Poke(wanted) => ToMonitor::Poke { call, wanted },

@@ -8,7 +8,7 @@
 
 use super::action::{Action, Op};
 use super::world::{Violation, World};
-use monitor::{Config, Policy, ProcessId};
+use monitor::{Config, Policy, ProcessId, Strategy};
 use proto::id::CoreId;
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -26,6 +26,11 @@ pub const CONFIG: Config = Config {
     pipe_bytes: 8,
     shortest_period: 1,
     policy: Policy::Descendants,
+    frames: 4_096,
+    max_frames: 1_024,
+    max_regions: 8,
+    flush_pages: 4,
+    strategy: Strategy::Unicast,
 };
 
 /// What one process does.

@@ -1,6 +1,7 @@
 //! What programs do with handles, time and users, and what the image does for them on core 0.
 
 use super::action::Op;
+use super::memory::FRAMES;
 use super::seed::Seed;
 use super::world::{Happened, World, violation};
 use monitor::{Input, Name, Output, PipeId, ProcessId};
@@ -158,7 +159,7 @@ impl World {
             }
             Some(Chore::Load(call)) => {
                 let (name, root) = (Name::new("child"), call.at & !7);
-                self.step(Input::Spawn { caller: Some(call), name, root })
+                self.step(Input::Spawn { caller: Some(call), name, root, frames: FRAMES })
             }
             Some(Chore::Copy(process, ticket, address, length)) => {
                 let there = if address % 11 == 0 { length / 2 } else { length };

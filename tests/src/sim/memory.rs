@@ -50,6 +50,9 @@ pub struct Memory {
     pub quarantine: BTreeMap<u32, Vec<Frame>>,
 }
 
+/// Frames that an address space comes with.
+pub(crate) const FRAMES: u32 = 20;
+
 /// A frame of physical memory; never used again in the model, so that one that was freed is known.
 pub(crate) type Frame = u64;
 

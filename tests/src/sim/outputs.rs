@@ -48,13 +48,16 @@ impl World {
             Output::Tell(Event::Spawned { process }) => {
                 self.born(process.pid, spawning.unwrap_or_default())
             }
-            Output::Unmap { process, range, ticket } => {
+            Output::Unmap { process, range, ticket, .. } => {
                 self.written(process, "page table")?.unmap(range, ticket);
                 Ok(())
             }
-            Output::Release { process, ticket } => self.release(process, ticket),
+            Output::Release { process, ticket, .. } => self.release(process, ticket),
             Output::FreeSpace { process, root } => self.free(process, root),
-            Output::LoadProgram { .. }
+            Output::Populate { .. }
+            | Output::Protect { .. }
+            | Output::Share { .. }
+            | Output::LoadProgram { .. }
             | Output::CopyIn { .. }
             | Output::CopyOut { .. }
             | Output::Print { .. } => self.apply_io(output),

@@ -3,9 +3,10 @@
 use super::action::{Action, Mishap, Op};
 use super::core::Health;
 use super::io::IoOp;
+use super::memory::FRAMES;
 use super::seed::Seed;
 use super::world::{Violation, World};
-use monitor::{Command, Config, Control, CoreState, Input, Name, Policy};
+use monitor::{Command, Config, Control, CoreState, Input, Name, Policy, Strategy};
 use proto::call::Outcome;
 use proto::event::Event;
 use proto::id::{CoreId, Pid, VcoreId};
@@ -34,6 +35,11 @@ pub const CONFIG: Config = Config {
     pipe_bytes: 16,
     shortest_period: 20,
     policy: Policy::Descendants,
+    frames: 4_096,
+    max_frames: 1_024,
+    max_regions: 8,
+    flush_pages: 4,
+    strategy: Strategy::Unicast,
 };
 
 /// A run that broke a rule.
@@ -150,7 +156,7 @@ fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {
         0..3 => {
             let root = 0x1000_0000 + world.now * 0x1000;
             let name = Name::new("program");
-            return Action::Tell(Input::Spawn { caller: None, name, root });
+            return Action::Tell(Input::Spawn { caller: None, name, root, frames: FRAMES });
         }
         3 if seed.once_in(2) => return Action::Tell(Input::Keys { bytes: keys(world, seed) }),
         3..6 => Control::Run { pid: any_pid(world, seed) },

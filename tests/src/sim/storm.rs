@@ -3,6 +3,7 @@
 use super::action::{Action, Op};
 use super::core::SimCore;
 use super::explore::CONFIG;
+use super::memory::FRAMES;
 use super::world::{Violation, World};
 use monitor::{Control, Input, Name};
 use proto::call::Outcome;
@@ -38,7 +39,8 @@ pub fn storm(cores: usize, messages: u64) -> Result<Storm, Violation> {
 
 /// A process that has been granted every core.
 fn one_process(world: &mut World, done: &mut Storm) -> Result<Pid, Violation> {
-    let spawn = Input::Spawn { caller: None, name: Name::new("storm"), root: done.processes };
+    let (name, root) = (Name::new("storm"), done.processes);
+    let spawn = Input::Spawn { caller: None, name, root, frames: FRAMES };
     world.act_unchecked(Action::Tell(spawn))?;
     let newest = world.coordinator.processes().next().map(|it| it.id.pid);
     let pid = newest.unwrap_or_default();

@@ -186,6 +186,9 @@ impl Hub {
                 | Output::SetPending { .. }
                 | Output::Complete { .. }
                 | Output::Map { .. }
+                | Output::Populate { .. }
+                | Output::Protect { .. }
+                | Output::Share { .. }
                 | Output::Unmap { .. }
                 | Output::Release { .. }
                 | Output::LoadProgram { .. }
