@@ -26,4 +26,5 @@ pub mod post;
 pub mod program;
 pub mod results;
 pub mod stats;
+pub mod steps;
 pub mod trace;

@@ -97,19 +97,19 @@ impl Measured<'_> {
     }
 
     fn sample_row(&self, out: &mut dyn Write, ticks: Ticks) -> fmt::Result {
-        let Summary { n, min, p50, p90, p99, max, mean_thousandths } = self.samples.summary;
+        let [n, min, p50, p90, p99, max, mean] = numbers(&self.samples.summary);
         let fields = [
             ("experiment", self.experiment.into()),
             ("params", Value::Map(self.params)),
             ("metric", ticks.unit().into()),
             ("unit", ticks.unit().into()),
-            ("n", n.into()),
-            ("min", min.into()),
-            ("p50", p50.into()),
-            ("p90", p90.into()),
-            ("p99", p99.into()),
-            ("max", max.into()),
-            ("mean", Value::Fixed { scaled: mean_thousandths.into(), decimals: 3 }),
+            n,
+            min,
+            p50,
+            p90,
+            p99,
+            max,
+            mean,
             ("operations", self.operations.into()),
             ("messages", self.amounts.map(|amounts| amounts.0).into()),
             ("bytes", self.amounts.map(|amounts| amounts.1).into()),
@@ -136,6 +136,65 @@ impl Measured<'_> {
         let (params, numbers) = (Value::Map(self.params), Value::Map(&numbers));
         writeln!(out, "{}{blank}{params}: {} {numbers}", self.experiment, ticks.unit())
     }
+}
+
+/// Samples of something that the clock does not count.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampled<'a> {
+    /// Name of the experiment.
+    pub experiment: &'a str,
+    /// What tells this row from the others of the experiment.
+    pub params: &'a [(&'a str, Value<'a>)],
+    /// What was sampled.
+    pub metric: &'a str,
+    /// In what, in the plural.
+    pub unit: &'a str,
+    /// The samples.
+    pub summary: Summary<u64>,
+}
+
+impl Sampled<'_> {
+    /// Prints the row.
+    ///
+    /// # Errors
+    ///
+    /// Those of `out`.
+    pub fn write(&self, out: &mut dyn Write, format: Format) -> fmt::Result {
+        let numbers = numbers(&self.summary);
+        if format == Format::Text {
+            let (params, numbers) = (Value::Map(self.params), Value::Map(&numbers));
+            return writeln!(out, "{} {params}: {} {numbers}", self.experiment, self.metric);
+        }
+        let [n, min, p50, p90, p99, max, mean] = numbers;
+        let fields = [
+            ("experiment", self.experiment.into()),
+            ("params", Value::Map(self.params)),
+            ("metric", self.metric.into()),
+            ("unit", self.unit.into()),
+            n,
+            min,
+            p50,
+            p90,
+            p99,
+            max,
+            mean,
+        ];
+        record(out, format, &fields)
+    }
+}
+
+/// What a summary consists of, as fields of a row.
+fn numbers(summary: &Summary<u64>) -> [(&'static str, Value<'static>); 7] {
+    let &Summary { n, min, p50, p90, p99, max, mean_thousandths } = summary;
+    [
+        ("n", n.into()),
+        ("min", min.into()),
+        ("p50", p50.into()),
+        ("p90", p90.into()),
+        ("p99", p99.into()),
+        ("max", max.into()),
+        ("mean", Value::Fixed { scaled: mean_thousandths.into(), decimals: 3 }),
+    ]
 }
 
 /// Says how many steps of how many are done, for the host tool's progress bar; people see the rows

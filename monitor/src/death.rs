@@ -60,6 +60,14 @@ impl Coordinator {
         }
     }
 
+    /// Something that destroying a process may have waited for has come about.
+    pub(crate) fn resume_demise(&mut self, pid: Pid, out: &mut Outbox) {
+        // What goes on anyway does so in its own steps, or else each of these would be as long.
+        if self.table.by_pid(pid).is_some_and(|process| !process.working) {
+            self.continue_demise(pid, out);
+        }
+    }
+
     /// Tells all its cores to let go. Those that were told before need not be told again.
     fn revoke_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         loop {

@@ -142,7 +142,7 @@ impl Coordinator {
                 self.vacate(core, out);
                 self.after_leaving(lease, why, out);
                 self.core_free(core, out);
-                self.continue_demise(lease.pid, out);
+                self.resume_demise(lease.pid, out);
             }
             _ => self.count_unexpected(core),
         }
@@ -162,7 +162,7 @@ impl Coordinator {
                     self.destroy(lease.pid, crate::death::LOST_CORE, out);
                 }
                 self.core_free(core, out);
-                self.continue_demise(lease.pid, out);
+                self.resume_demise(lease.pid, out);
             }
             _ => self.count_unexpected(core),
         }

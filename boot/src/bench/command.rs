@@ -20,13 +20,17 @@ use crate::options::MachineArgs;
 use crate::{image, say};
 
 /// The experiments, and what they measure.
-pub const EXPERIMENTS: [(&str, &str); 5] = [
+pub const EXPERIMENTS: [(&str, &str); 6] = [
     ("message-cost", "push, encode, decode and pop of each message kind, by layout and batch"),
     ("ring-latency", "round trips between all pairs of cores, and coordinator and core"),
     ("ring-throughput", "messages and bytes in streams, by slots, batch and pattern"),
     ("poll-cost", "one look at an empty inbox, by number of senders"),
+    ("coordinator", "a step of the coordinator, by operation, processes and cores, on one core"),
     ("bring-up", "time by phase and number of cores from reset to all cores online"),
 ];
+
+/// Those that core 0 runs alone, whatever other cores there are, so that one machine is enough.
+const ON_ONE_MACHINE: [&str; 1] = ["coordinator"];
 
 /// Those that two threads of the host can run.
 const ON_HOST: [&str; 2] = ["ring-latency", "ring-throughput"];
@@ -192,8 +196,10 @@ fn environment(args: &Args, machine: &Machine, version: &QemuVersion) -> Result<
 
 fn tasks(names: &[String], cores: &[u16]) -> Vec<Task> {
     let on_all = |experiment: &String| {
+        let alone = ON_ONE_MACHINE.contains(&experiment.as_str());
+        let least = cores.iter().min().filter(|_| alone).map(std::slice::from_ref);
         let task = |&cores: &u16| Task { experiment: experiment.clone(), cores };
-        cores.iter().map(task).collect::<Vec<_>>()
+        least.unwrap_or(cores).iter().map(task).collect::<Vec<_>>()
     };
     names.iter().flat_map(on_all).collect()
 }
@@ -263,5 +269,14 @@ mod tests {
         let shown: Vec<_> = tasks.iter().map(ToString::to_string).collect();
         let on = ["poll-cost on 1 core", "poll-cost on 4 cores", "bring-up on 1 core"];
         assert_eq!((shown.len(), &shown[..3]), (4, &on.map(String::from)[..]));
+    }
+
+    #[test]
+    fn what_core_0_does_alone_needs_one_machine() {
+        let tasks = tasks(&asked(&["coordinator"]), &[4, 1, 2]);
+        assert_eq!(
+            tasks.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["coordinator on 1 core"]
+        );
     }
 }

@@ -12,7 +12,7 @@ use super::plugin;
 use super::region::{self, Region};
 use super::row::Stats;
 use super::runner::{Ended, Lab, Task};
-use crate::machine::{Machine, Topology};
+use crate::machine::{Machine, Memory, Topology};
 use crate::session::Session;
 use crate::verdict::Verdict;
 
@@ -21,6 +21,11 @@ const LAST_WORDS: usize = 20;
 
 /// Boots that the clock on the wall watches.
 const BOOTS: usize = 5;
+
+/// Memory for an experiment that needs more than others: this one makes 30,000 processes.
+fn memory_for(experiment: &str) -> Option<Memory> {
+    (experiment == "coordinator").then(|| Memory::from_mebibytes(1_024))
+}
 
 /// Boots a machine for each task.
 pub struct Machines {
@@ -44,6 +49,7 @@ impl Machines {
     fn prepared(&self, task: &Task, counts: &Path) -> Machine {
         let mut machine = self.machine.clone();
         machine.topology = Topology::flat(task.cores);
+        machine.memory = machine.memory.or_else(|| memory_for(&task.experiment));
         machine.script = Some(format!("bench {} --json; exit", task.experiment));
         if let Some(plugin) = &self.plugin {
             machine.extra.extend(plugin::arguments(plugin, counts, true));

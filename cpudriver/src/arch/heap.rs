@@ -22,6 +22,8 @@ pub struct Stats {
     pub used: usize,
     /// The most that was allocated at a time.
     pub peak: usize,
+    /// All that was ever allocated, wrapping.
+    pub allocated: usize,
 }
 
 /// Memory that one core allocates from. All zero bytes are an arena without memory.
@@ -31,6 +33,7 @@ pub(super) struct Arena {
     size: AtomicUsize,
     used: AtomicUsize,
     peak: AtomicUsize,
+    allocated: AtomicUsize,
 }
 
 // SAFETY: only one core uses the heap and the seal: its owner. Others read the atomic figures.
@@ -55,6 +58,7 @@ impl Arena {
             size: AtomicUsize::new(0),
             used: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
+            allocated: AtomicUsize::new(0),
         }
     }
 
@@ -73,6 +77,7 @@ impl Arena {
         self.size.store(heap.size(), Ordering::Relaxed);
         self.used.store(0, Ordering::Relaxed);
         self.peak.store(0, Ordering::Relaxed);
+        self.allocated.store(0, Ordering::Relaxed);
     }
 
     fn stats(&self) -> Stats {
@@ -80,6 +85,7 @@ impl Arena {
             size: self.size.load(Ordering::Relaxed),
             used: self.used.load(Ordering::Relaxed),
             peak: self.peak.load(Ordering::Relaxed),
+            allocated: self.allocated.load(Ordering::Relaxed),
         }
     }
 
@@ -100,6 +106,8 @@ impl Arena {
         let heap = unsafe { &mut *self.heap.get() };
         let place = heap.allocate_first_fit(layout).map_or(ptr::null_mut(), NonNull::as_ptr);
         self.publish(heap.used());
+        let allocated = self.allocated.load(Ordering::Relaxed);
+        self.allocated.store(allocated.wrapping_add(bytes), Ordering::Relaxed);
         place
     }
 

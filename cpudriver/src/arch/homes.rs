@@ -9,8 +9,10 @@ use crate::machine::memory::PAGE;
 use core::ptr::NonNull;
 use proto::id::CoreId;
 
-/// The most that the heap of core 0, and that of the coordinator, gets; at most an eighth of the memory.
+/// The most that the heap of core 0 gets, and the most that that of the coordinator does, which every process
+/// takes some of; each at most an eighth of the memory.
 const MANAGEMENT_HEAP_BYTES: u64 = 16 << 20;
+const COORDINATOR_HEAP_BYTES: u64 = 512 << 20;
 /// The most and the least that the heap of another core gets; all together get at most a quarter.
 const MOST_HEAP_BYTES: u64 = 256 << 10;
 const LEAST_HEAP_BYTES: u64 = 64 << 10;
@@ -28,12 +30,14 @@ pub(super) fn map_stacks(space: &mut Space, index: usize) {
 
 /// Gives core 0 and the coordinator their heaps.
 pub(super) fn give_core_0(space: &mut Space, memory_bytes: u64) {
-    let bytes = (memory_bytes / 8).min(MANAGEMENT_HEAP_BYTES);
-    let mut take = || take(space, bytes).expect("there is memory for core 0's heap");
-    let own = take();
+    let mut take = |most: u64| {
+        let bytes = (memory_bytes / 8).min(most);
+        take(space, bytes).expect("there is memory for core 0's heaps")
+    };
+    let own = take(MANAGEMENT_HEAP_BYTES);
     // SAFETY: this is core 0, and the memory was free.
     unsafe { percpu::this().arena.init(own) };
-    let coordinator = take();
+    let coordinator = take(COORDINATOR_HEAP_BYTES);
     // SAFETY: this is core 0, and the memory was free.
     unsafe { heap::init_coordinator(coordinator) };
 }

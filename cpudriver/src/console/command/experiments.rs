@@ -24,6 +24,10 @@ pub static EXPERIMENTS: &[Experiment] = &[
     Experiment { name: "ring-latency", summary: "round trips between cores, awake and asleep" },
     Experiment { name: "ring-throughput", summary: "streams of messages, by slots and batch" },
     Experiment { name: "poll-cost", summary: "a look at an empty inbox, by number of senders" },
+    Experiment {
+        name: "coordinator",
+        summary: "a step of the coordinator, by operation, processes and cores",
+    },
     Experiment { name: "bring-up", summary: "starting the cores, by phase" },
 ];
 

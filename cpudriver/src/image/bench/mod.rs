@@ -6,6 +6,7 @@
 //! one a line, read by the host tool; for people a row is a line of text.
 
 mod bring_up;
+mod coordinator;
 mod latency;
 mod message_cost;
 mod poll;
@@ -96,6 +97,7 @@ impl Shell<'_> {
             "ring-latency" => self.ring_latency(plan),
             "ring-throughput" => self.ring_throughput(plan),
             "poll-cost" => self.poll_cost(plan),
+            "coordinator" => self.coordinator_steps(plan),
             "bring-up" => self.bring_up(plan),
             _ => Err(Trouble::Skipped("this kernel does not have it")),
         };

@@ -4,13 +4,20 @@ use super::Plan;
 use crate::arch::{time, uart};
 use crate::console::output::Format;
 use crate::image::hub::LinkError;
-use crate::results::{self, Measured, Ticks};
+use crate::results::{self, Measured, Sampled, Ticks};
 
 impl Measured<'_> {
     /// Prints the row.
     pub(super) fn print(&self, plan: Plan<'_>) {
         let ticks = Ticks { clock: plan.clock, hz: time::tsc_hz() };
         let _ = self.write(&mut uart::Writer, plan.format, ticks);
+    }
+}
+
+impl Sampled<'_> {
+    /// Prints the row.
+    pub(super) fn print(&self, plan: Plan<'_>) {
+        let _ = self.write(&mut uart::Writer, plan.format);
     }
 }
 

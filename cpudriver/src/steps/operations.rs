@@ -1,0 +1,115 @@
+//! The list of what is measured.
+
+use super::scenes::Scene;
+
+/// What may be demanded of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It answers a message: constant in time, and it allocates nothing.
+    Message,
+    /// It goes through a list, 64 entries at most, and allocates nothing.
+    Slice,
+    /// Something begins or ends to exist, so memory is allocated or freed.
+    Lifetime,
+}
+
+impl Class {
+    /// The class in one word.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Message => "message",
+            Self::Slice => "slice",
+            Self::Lifetime => "lifetime",
+        }
+    }
+}
+
+/// A kind of step.
+#[derive(Clone, Copy, Debug)]
+pub struct Operation {
+    /// What it is called in results.
+    pub name: &'static str,
+    /// What may be demanded of it.
+    pub class: Class,
+    pub(super) scene: Scene,
+}
+
+const fn message(name: &'static str, scene: Scene) -> Operation {
+    Operation { name, class: Class::Message, scene }
+}
+
+const fn slice(name: &'static str, scene: Scene) -> Operation {
+    Operation { name, class: Class::Slice, scene }
+}
+
+const fn lifetime(name: &'static str, scene: Scene) -> Operation {
+    Operation { name, class: Class::Lifetime, scene }
+}
+
+/// All of them. The names are those under which the scenes take the steps.
+pub static OPERATIONS: &[Operation] = &[
+    message("poke-granted", Scene::Grant),
+    message("started", Scene::Grant),
+    message("yield", Scene::Grant),
+    message("released", Scene::Grant),
+    message("poke-queued", Scene::Queue),
+    message("poke-withdrawn", Scene::Queue),
+    message("preempt", Scene::Preempt),
+    message("preempted-regranted", Scene::Preempt),
+    message("preempt-warned", Scene::Warn),
+    message("tick-warning-over", Scene::Warn),
+    message("tick-share", Scene::Share),
+    message("preempted-handed-on", Scene::Share),
+    message("provision", Scene::Provision),
+    message("change-vcore", Scene::Change),
+    message("started-after-change", Scene::Change),
+    message("notify-vcore", Scene::Notify),
+    message("notify-vcore-merged", Scene::Notify),
+    message("notified-again", Scene::Notify),
+    message("notified", Scene::Notify),
+    message("notify-process-wakes", Scene::Single),
+    message("started-single", Scene::Single),
+    message("yield-single", Scene::Single),
+    message("preempted-waits", Scene::Single),
+    message("tick-slice-over", Scene::Slice),
+    message("preempted-next", Scene::Slice),
+    message("wait-no-hang", Scene::Wait),
+    message("wait", Scene::Wait),
+    message("abort-call", Scene::Wait),
+    message("read", Scene::Pipe),
+    message("write", Scene::Pipe),
+    message("copied", Scene::Pipe),
+    message("read-at-once", Scene::PipeAhead),
+    message("print", Scene::Print),
+    message("copied-printed", Scene::Print),
+    message("keys", Scene::Keys),
+    message("set-alarm", Scene::Alarm),
+    message("tick-alarm", Scene::Alarm),
+    message("cancel-alarm", Scene::Alarm),
+    message("sleep", Scene::Sleep),
+    message("tick-sleep", Scene::Sleep),
+    message("await-event", Scene::Await),
+    message("notify-process-answers", Scene::Await),
+    message("set-handle", Scene::Handle),
+    message("unmap", Scene::UnmapOne),
+    message("shootdown-done", Scene::UnmapOne),
+    message("shootdown-done-of-many", Scene::UnmapMany),
+    message("tick-heartbeat", Scene::Heartbeat),
+    message("pong", Scene::Heartbeat),
+    message("stale", Scene::Stale),
+    message("released-dying", Scene::Kill),
+    slice("unmap-many", Scene::UnmapMany),
+    slice("unmap-continued", Scene::UnmapMany),
+    slice("shootdown-done-last", Scene::UnmapMany),
+    lifetime("create", Scene::Create),
+    lifetime("spawn", Scene::Create),
+    lifetime("destroy", Scene::Create),
+    lifetime("wait-reaps", Scene::Create),
+    lifetime("open-pipe", Scene::OpenPipe),
+    lifetime("close", Scene::OpenPipe),
+    lifetime("become-many", Scene::Kill),
+    lifetime("kill", Scene::Kill),
+    lifetime("kill-continued", Scene::Kill),
+    lifetime("released-last", Scene::Kill),
+];
