@@ -92,10 +92,12 @@ impl Coordinator {
     }
 
     /// The lease of a core whose vcore waits for the answer to a request; `None` when the message is
-    /// stale, or when a message that answers the request is on its way.
+    /// stale, or when a message that answers the request is on its way, or will be when the work of
+    /// destroying its process comes to this core.
     pub(crate) fn requester(&mut self, core: CoreId, lease: Lease) -> Option<Held> {
         let held = *self.held(core, lease)?;
-        (held.started && held.leaving.is_none()).then_some(held)
+        let dying = self.table.at(lease.pid).is_dying();
+        (held.started && held.leaving.is_none() && !dying).then_some(held)
     }
 
     pub(crate) fn on_started(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {

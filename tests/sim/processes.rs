@@ -4,7 +4,7 @@ use crate::scene::{ONE, Scene, TWO, YIELD, ZERO};
 use monitor::{Config, Control, FAULTED, LOST_CORE, Place, Policy, State};
 use proto::call::Outcome;
 use proto::event::kind;
-use proto::id::{Pid, VcoreId};
+use proto::id::{CoreId, Pid, VcoreId};
 use tests::sim::explore::CONFIG;
 use tests::sim::{Action, Mishap, Op, World};
 
@@ -303,5 +303,21 @@ fn calls_that_wait_are_bounded() {
     }
     scene.settle();
     assert_eq!(scene.open_calls(), monitor::MAX_WAITS, "the others were refused");
+    scene.ends_well();
+}
+
+#[test]
+fn a_vcore_of_a_dying_process_that_has_not_been_told_yet_cannot_change() {
+    let mut scene = Scene::new(82);
+    let many = scene.setup.many(70);
+    let told = |scene: &Scene, core: &CoreId| scene.leaving(*core).is_some();
+    scene.kill(many);
+    let untold = scene.setup.cores_of(many).into_iter().rfind(|core| !told(&scene, core));
+    let untold = untold.expect("one step does not tell 70 cores");
+    scene.does(untold, Op::ChangeVcore { to: VcoreId(75), keep: true });
+    scene.hears(untold);
+    assert!(scene.waiting_for(untold).is_empty(), "its death is the answer, and will come");
+    scene.settle();
+    assert_eq!(scene.state(many), None);
     scene.ends_well();
 }
