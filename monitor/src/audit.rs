@@ -180,6 +180,11 @@ impl Coordinator {
             let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start());
             process_rule(process, startable.is_some(), "who waits for a core can run a vcore")?;
         }
+        for process in self.table.iter().filter(|it| it.queue != Queue::Wanting && !it.working) {
+            let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start());
+            let content = shortage(process) == 0 || startable.is_none();
+            process_rule(process, content, "who is short of a core and can run a vcore waits")?;
+        }
         let conserving = waiting.is_empty() || self.idle.is_empty() || !self.work.is_empty();
         core_rule(CoreId(0), conserving, "no core is idle while a process waits for one")?;
         for core in self.rotation.all(&self.cores) {

@@ -130,6 +130,12 @@ impl Driver {
         self.stale
     }
 
+    /// Forgets what was only counted, so that an explorer takes states that differ in nothing else for
+    /// the same.
+    pub fn forget_counters(&mut self) {
+        self.stale = 0;
+    }
+
     /// Stamps a call of the running vcore that it doesn't stand still for; `None` when nothing runs.
     #[must_use]
     pub fn call(&self, at: u64) -> Option<Call> {

@@ -4,6 +4,7 @@ use super::action::{Action, Mishap, Op};
 use super::core::Health;
 use super::io::IoOp;
 use super::memory::FRAMES;
+use super::panics::caught;
 use super::seed::Seed;
 use super::world::{Violation, World};
 use monitor::{Command, Config, Control, CoreState, Input, Name, Policy, Strategy};
@@ -58,14 +59,17 @@ pub struct Failure {
 pub fn run(seed: u64, plan: Plan, mut watch: impl FnMut(&World, Action)) -> Result<World, Failure> {
     let mut world = World::new(CONFIG, plan.cores);
     let mut seed = Seed::new(seed);
-    for step in 0..plan.steps {
-        let action = choose(&world, &mut seed, plan.faults);
-        watch(&world, action);
-        world.act(action).map_err(|violation| Failure { step, violation })?;
-    }
-    let step = plan.steps;
-    world.end(&mut watch).map_err(|violation| Failure { step, violation })?;
-    Ok(world)
+    let mut step = 0;
+    let done = caught(|| {
+        while step < plan.steps {
+            let action = choose(&world, &mut seed, plan.faults);
+            watch(&world, action);
+            world.act(action)?;
+            step += 1;
+        }
+        world.end(&mut watch)
+    });
+    done.map(|()| world).map_err(|violation| Failure { step, violation })
 }
 
 /// The next action.
