@@ -9,6 +9,7 @@ use super::cpu::{self, Features};
 use super::layout::{self, IMAGE_START, Stack};
 use super::once::BootOnce;
 use super::paging::{self, Space};
+use super::space::FreeMemory;
 use super::{apic, homes, io_apic, percpu, smp, time, trampoline, uart};
 use crate::image;
 use crate::machine::madt::CoreList;
@@ -38,7 +39,9 @@ pub struct BootInfo {
     /// Bytes of usable memory.
     pub memory_bytes: u64,
     /// The memory that boot has left.
-    pub free: Ranges,
+    pub free: FreeMemory,
+    /// The first module of the boot protocol; see `proto::archive`. Empty if there is none.
+    pub archive: &'static [u8],
     /// What the CPU can do.
     pub features: Features,
 }
@@ -63,6 +66,8 @@ const COMMAND_LINE_BYTES: usize = 16 * 1024;
 struct Stage {
     info: StartInfo,
     usable: Ranges,
+    /// Where the first module lies.
+    module: Range,
     features: Features,
     space: Space,
     /// The page that other cores start in.
@@ -94,10 +99,11 @@ extern "C" fn atoll_boot(start_info: u64) -> ! {
     let info = read_start_info(start_info);
     let (usable, mut free) = read_memory(start_info, &info);
     let start_page = take_start_page(&mut free);
+    let module = modules(&info).next().unwrap_or_default();
     // SAFETY: the memory map says so, and the boot tables are in use.
-    let mut space = unsafe { paging::build(&usable, free, features.no_execute) };
+    let mut space = unsafe { paging::build(&usable, free, module, features.no_execute) };
     homes::map_stacks(&mut space, 0);
-    let mut stage = Stage { info, usable, features, space, start_page };
+    let mut stage = Stage { info, usable, module, features, space, start_page };
     let root = stage.space.root();
     // SAFETY: the tables map the image and the stack; the boot stack, where `stage` is, lies in the image.
     unsafe { atoll_move(root, Stack::Main.of(0).end, on_own_stack, (&raw mut stage).cast()) }
@@ -107,7 +113,7 @@ extern "C" fn atoll_boot(start_info: u64) -> ! {
 extern "C" fn on_own_stack(stage: *mut c_void) -> ! {
     // SAFETY: `atoll_boot` hands its own on, and does not come back to it.
     let stage = unsafe { &mut *stage.cast::<Stage>() };
-    let Stage { info, usable, features, space, start_page } = stage;
+    let Stage { info, usable, module, features, space, start_page } = stage;
     // SAFETY: the tables in use are the final ones.
     unsafe { cpu::protect(features) };
     let cmdline = command_line(info.command_line, space);
@@ -129,7 +135,7 @@ extern "C" fn on_own_stack(stage: *mut c_void) -> ! {
     let left_out = cores.left_out();
     // SAFETY: this is core 0, alone.
     let cores = unsafe { CORES.set(cores) }.as_slice();
-    let free = space.free.clone();
+    let free = FreeMemory(core::mem::take(&mut space.free));
     let memory_bytes = usable.bytes();
     image::main(BootInfo {
         cmdline,
@@ -138,6 +144,7 @@ extern "C" fn on_own_stack(stage: *mut c_void) -> ! {
         acpi,
         memory_bytes,
         free,
+        archive: archive(*module),
         features: *features,
     })
 }
@@ -206,15 +213,30 @@ fn read_memory(start_info: u64, info: &StartInfo) -> (Ranges, Ranges) {
     free.remove(around(info.memory_map, info.memory_map_count as usize * MAP_ENTRY_BYTES));
     free.remove(around(info.command_line, COMMAND_LINE_BYTES));
     free.remove(around(info.modules, info.module_count as usize * MODULE_BYTES));
-    for index in 0..u64::from(info.module_count) {
-        let place = layout::direct(info.modules + index * MODULE_BYTES as u64);
-        // SAFETY: the boot protocol puts this many entries there, below 4 GiB.
-        let entry = unsafe { &*place.cast_const().cast::<[u8; MODULE_BYTES]>() };
-        if let Some(module) = start_info::module(entry) {
-            free.remove(module.pages_around(PAGE));
-        }
+    for module in modules(info) {
+        free.remove(module.pages_around(PAGE));
     }
     (usable, free)
+}
+
+/// Where the modules lie.
+fn modules(info: &StartInfo) -> impl Iterator<Item = Range> {
+    let start = info.modules;
+    (0..u64::from(info.module_count)).filter_map(move |index| {
+        let place = layout::direct(start + index * MODULE_BYTES as u64);
+        // SAFETY: the boot protocol puts this many entries there, below 4 GiB.
+        start_info::module(unsafe { &*place.cast_const().cast::<[u8; MODULE_BYTES]>() })
+    })
+}
+
+/// The bytes of a module, which stays where the boot protocol has put it.
+fn archive(module: Range) -> &'static [u8] {
+    if module.bytes() == 0 {
+        return &[];
+    }
+    let start = layout::direct(module.start).cast_const();
+    // SAFETY: it is mapped, for reading only, and no part of it is free memory.
+    unsafe { core::slice::from_raw_parts(start, module.bytes() as usize) }
 }
 
 /// The command line, which stays where the boot protocol has put it.

@@ -6,6 +6,7 @@
 //! - its state through [`percpu`], its memory through [`heap`];
 //! - the others through [`shared`] (doorsteps, doorbells), [`handoff`] and, on core 0, [`smp`];
 //! - time and sleep through [`time`], [`cpu`] and [`interrupts`];
+//! - processes through [`space`];
 //! - people through [`uart`] (core 0) and [`report`]; the end of it all through [`machine`].
 //!
 //! Interrupts are off in the kernel, except at the halt of [`cpu::wait_for_interrupt`]. Boot aside, no
@@ -31,6 +32,7 @@ pub mod percpu;
 pub mod report;
 pub mod shared;
 pub mod smp;
+pub mod space;
 pub mod time;
 mod trampoline;
 mod trap;

@@ -207,19 +207,31 @@ impl Space {
     }
 }
 
-/// Builds the final address space: the image and all of memory.
+/// Builds the final address space: the image and all of memory. The pages of `constant`, which may be empty, can
+/// only be read.
 ///
 /// # Safety
 ///
 /// `usable` must be the machine's memory, `free` the part of it that is free, and the boot tables must be
 /// in use.
-pub(super) unsafe fn build(usable: &Ranges, free: Ranges, has_no_execute: bool) -> Space {
+pub(super) unsafe fn build(
+    usable: &Ranges,
+    free: Ranges,
+    constant: Range,
+    has_no_execute: bool,
+) -> Space {
     // SAFETY: the boot tables map the first 4 GiB, where boot takes its memory from.
     let mut space = unsafe { Space::new(free, has_no_execute) };
     let image = layout::image();
     space.map_image(&image);
     let mut rest = usable.clone();
     rest.remove(Range { start: IMAGE_START, end: image.variables.end - IMAGE });
+    if constant.bytes() > 0 {
+        let pages = constant.pages_around(PAGE);
+        let shifted = Range { start: DIRECT + pages.start, end: DIRECT + pages.end };
+        space.map(shifted, pages.start, Rights::Read);
+        rest.remove(pages);
+    }
     for memory in rest.iter() {
         space.map_direct(*memory);
     }

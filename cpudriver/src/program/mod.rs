@@ -1,11 +1,13 @@
 //! Programs, as far as no hardware is needed: their files, the stack that they start on, their registers.
 //!
 //! [`elf`] checks a file and plans how it is loaded, [`stack`] lays the arguments out, [`context`] keeps
-//! registers that came from user mode, or go there, from meaning anything to the kernel. All of it takes
+//! registers that came from user mode, or go there, from meaning anything to the kernel, [`space`] is the
+//! memory of processes. All of it takes
 //! whatever bytes it is given; what is wrong with them is a typed error.
 
 #![forbid(unsafe_code)]
 
 pub mod context;
 pub mod elf;
+pub mod space;
 pub mod stack;

@@ -1,0 +1,209 @@
+//! Free frames of physical memory.
+//!
+//! [`Pool`] hands them out and takes them back in a few instructions each. Its lists run through an array
+//! with a word per frame, not through the frames themselves: those of dead processes are touched again only
+//! when they are used again, and nothing that a program writes can end up in a list.
+
+use crate::machine::memory::{PAGE, Range, Ranges};
+
+/// A frame that belongs to address spaces of processes, or one that they may read: whatever is there,
+/// no reference of the kernel leads to it. Only this module's parent makes one, from free memory that it
+/// was given and from what it wrote into page tables itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame(u64);
+
+impl Frame {
+    pub(super) const fn at(address: u64) -> Self {
+        Self(address)
+    }
+
+    /// Its physical address.
+    #[must_use]
+    pub const fn address(self) -> u64 {
+        self.0
+    }
+}
+
+/// There is no free frame left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoFrames;
+
+/// The end of a list.
+pub(super) const END: u32 = u32::MAX;
+/// The word of a frame that is the top page table of a space.
+const ROOT: u32 = u32::MAX - 1;
+/// The word of any other frame that is in use and has one owner.
+const IN_USE: u32 = 0;
+/// Frames that can be told apart: links have a bit to spare.
+const MOST: u64 = 1 << 30;
+
+/// The free frames.
+pub(super) struct Pool {
+    /// Number of the frame that the first word is about.
+    first: u64,
+    /// For each frame: the next one in its list while it is in one, else whether it is a root, or how many
+    /// owners it has if more than one have ever had it.
+    words: &'static mut [u32],
+    /// Frames that are all zero.
+    clean: u32,
+    /// Frames with anything in them.
+    dirty: u32,
+    /// Top page tables without an entry in the half of programs.
+    roots: u32,
+    /// Memory that has not been in use yet.
+    fresh: Ranges,
+    fresh_at: usize,
+    /// The first address of range `fresh_at` that has not been in use.
+    fresh_next: u64,
+    free: u32,
+    total: u32,
+}
+
+/// Frame numbers from the first to after the last that `free` has.
+fn span(free: &Ranges) -> Range {
+    let inside = || free.iter().map(|range| range.pages_inside(PAGE)).filter(|it| it.bytes() > 0);
+    let start = inside().map(|range| range.start / PAGE).min().unwrap_or(0);
+    let end = inside().map(|range| range.end / PAGE).max().unwrap_or(0);
+    Range { start, end: end.min(start + MOST) }
+}
+
+/// How many words [`Pool::new`] needs for this memory.
+pub(super) fn words(free: &Ranges) -> usize {
+    span(free).bytes() as usize
+}
+
+impl Pool {
+    /// All frames that lie wholly in `free` and that there are words for. The words are zero.
+    pub(super) fn new(free: &Ranges, words: &'static mut [u32]) -> Self {
+        let span = span(free);
+        let mut fresh = Ranges::default();
+        let end = (span.start + words.len() as u64).min(span.end) * PAGE;
+        for range in free.iter() {
+            let inside = range.pages_inside(PAGE);
+            fresh.add(Range { start: inside.start, end: inside.end.min(end) });
+        }
+        let total = (fresh.bytes() / PAGE) as u32;
+        let fresh_next = fresh.as_slice().first().map_or(0, |range| range.start);
+        let lists = (END, END, END);
+        let (clean, dirty, roots) = lists;
+        let first = span.start;
+        Self {
+            first,
+            words,
+            clean,
+            dirty,
+            roots,
+            fresh,
+            fresh_at: 0,
+            fresh_next,
+            free: total,
+            total,
+        }
+    }
+
+    pub(super) fn free(&self) -> u32 {
+        self.free
+    }
+
+    pub(super) fn total(&self) -> u32 {
+        self.total
+    }
+
+    /// A frame's number among the words.
+    pub(super) fn index(&self, frame: Frame) -> u32 {
+        (frame.address() / PAGE - self.first) as u32
+    }
+
+    /// The frame of a number.
+    pub(super) fn frame(&self, index: u32) -> Frame {
+        Frame((self.first + u64::from(index)) * PAGE)
+    }
+
+    /// The frame at that address, if it is the top page table of a space.
+    pub(super) fn root(&self, address: u64) -> Option<Frame> {
+        let index = (address / PAGE).checked_sub(self.first)?;
+        (self.words.get(usize::try_from(index).ok()?) == Some(&ROOT)).then_some(Frame(address))
+    }
+
+    /// A frame that is all zero, if there is one at hand.
+    pub(super) fn take_clean(&mut self) -> Option<Frame> {
+        let index = Self::pop(&mut self.clean, self.words)?;
+        Some(self.taken(index))
+    }
+
+    /// A frame with anything in it.
+    pub(super) fn take(&mut self) -> Option<Frame> {
+        let index = Self::pop(&mut self.dirty, self.words)
+            .or_else(|| self.pop_fresh())
+            .or_else(|| Self::pop(&mut self.clean, self.words))
+            .or_else(|| Self::pop(&mut self.roots, self.words))?;
+        Some(self.taken(index))
+    }
+
+    /// A top page table that has been in use before, if there is one at hand.
+    pub(super) fn take_root(&mut self) -> Option<Frame> {
+        let index = Self::pop(&mut self.roots, self.words)?;
+        Some(self.taken(index))
+    }
+
+    /// Says that a frame is the top page table of a space.
+    pub(super) fn make_root(&mut self, frame: Frame) {
+        *self.word(frame) = ROOT;
+    }
+
+    /// Takes a frame back.
+    pub(super) fn give(&mut self, frame: Frame) {
+        let index = self.index(frame);
+        Self::push(&mut self.dirty, self.words, index);
+        self.free += 1;
+    }
+
+    /// Takes a frame back that is all zero.
+    pub(super) fn give_clean(&mut self, frame: Frame) {
+        let index = self.index(frame);
+        Self::push(&mut self.clean, self.words, index);
+        self.free += 1;
+    }
+
+    /// Takes a top page table back that has no entry in the half of programs.
+    pub(super) fn give_root(&mut self, frame: Frame) {
+        let index = self.index(frame);
+        Self::push(&mut self.roots, self.words, index);
+        self.free += 1;
+    }
+
+    /// The word of a frame that is in use.
+    pub(super) fn word(&mut self, frame: Frame) -> &mut u32 {
+        let index = self.index(frame);
+        &mut self.words[index as usize]
+    }
+
+    fn taken(&mut self, index: u32) -> Frame {
+        self.words[index as usize] = IN_USE;
+        self.free -= 1;
+        self.frame(index)
+    }
+
+    fn pop(list: &mut u32, words: &[u32]) -> Option<u32> {
+        let index = *list;
+        // The end of the list is no word's number.
+        *list = *words.get(index as usize)?;
+        Some(index)
+    }
+
+    fn push(list: &mut u32, words: &mut [u32], index: u32) {
+        words[index as usize] = core::mem::replace(list, index);
+    }
+
+    fn pop_fresh(&mut self) -> Option<u32> {
+        let range = *self.fresh.as_slice().get(self.fresh_at)?;
+        let index = (self.fresh_next / PAGE - self.first) as u32;
+        self.fresh_next += PAGE;
+        if self.fresh_next == range.end {
+            self.fresh_at += 1;
+            self.fresh_next =
+                self.fresh.as_slice().get(self.fresh_at).map_or(0, |range| range.start);
+        }
+        Some(index)
+    }
+}
