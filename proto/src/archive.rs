@@ -3,7 +3,8 @@
 //! All numbers are little-endian. A header of [`HEADER_BYTES`] (the [`MAGIC`], the number of programs as
 //! u32, a u32 that is 0), then for each program an entry of [`ENTRY_BYTES`] (the name, at most
 //! [`NAME_BYTES`] bytes of UTF-8 padded with zero bytes; offset and length of the content, u64 each),
-//! then the contents. [`Archive::parse`] believes nothing that it reads.
+//! then the contents. Each content lies on pages of its own, the last of them filled up with zero bytes, so
+//! that pages of a program can be mapped where they are. [`Archive::parse`] believes nothing that it reads.
 
 /// What an archive begins with.
 pub const MAGIC: [u8; 8] = *b"ATOLLPRG";
@@ -11,6 +12,8 @@ pub const MAGIC: [u8; 8] = *b"ATOLLPRG";
 pub const HEADER_BYTES: usize = 16;
 /// Bytes of an entry.
 pub const ENTRY_BYTES: usize = 48;
+/// Contents begin and the archive ends at multiples of this.
+pub const PAGE_BYTES: usize = 4096;
 /// Bytes of a name at most.
 pub const NAME_BYTES: usize = 32;
 /// Programs in an archive at most.
@@ -36,7 +39,7 @@ pub enum ArchiveError {
     Header,
     /// The name of the program at this position is empty, too long, not text, or taken.
     Name(usize),
-    /// The content of the program at this position lies outside the archive.
+    /// The content of the program at this position lies outside the archive, or doesn't begin with a page.
     Content(usize),
 }
 
@@ -98,8 +101,10 @@ fn entry(bytes: &[u8], at: usize) -> Result<Program<'_>, ArchiveError> {
         let (start, length) = (usize::try_from(start).ok()?, usize::try_from(length).ok()?);
         bytes.get(start..start.checked_add(length)?)
     };
-    let content = range(u64_at(entry, NAME_BYTES), u64_at(entry, NAME_BYTES + 8));
-    Ok(Program { name, content: content.ok_or(ArchiveError::Content(at))? })
+    let start = u64_at(entry, NAME_BYTES);
+    let content = range(start, u64_at(entry, NAME_BYTES + 8));
+    let on_pages = content.filter(|_| start.is_multiple_of(PAGE_BYTES as u64));
+    Ok(Program { name, content: on_pages.ok_or(ArchiveError::Content(at))? })
 }
 
 fn name_of(field: &[u8]) -> Option<&str> {
@@ -123,7 +128,8 @@ pub fn write(programs: &[Program<'_>], mut put: impl FnMut(&[u8])) {
     put(&MAGIC);
     put(&u32::try_from(programs.len()).unwrap_or(u32::MAX).to_le_bytes());
     put(&0_u32.to_le_bytes());
-    let mut offset = HEADER_BYTES + programs.len() * ENTRY_BYTES;
+    let entries_end = HEADER_BYTES + programs.len() * ENTRY_BYTES;
+    let mut offset = entries_end.next_multiple_of(PAGE_BYTES);
     for program in programs {
         let mut name = [0; NAME_BYTES];
         let length = program.name.len().min(NAME_BYTES);
@@ -131,9 +137,18 @@ pub fn write(programs: &[Program<'_>], mut put: impl FnMut(&[u8])) {
         put(&name);
         put(&(offset as u64).to_le_bytes());
         put(&(program.content.len() as u64).to_le_bytes());
-        offset += program.content.len();
+        offset += program.content.len().next_multiple_of(PAGE_BYTES);
     }
-    programs.iter().for_each(|program| put(program.content));
+    put(padding(entries_end));
+    for program in programs {
+        put(program.content);
+        put(padding(program.content.len()));
+    }
+}
+
+/// Zero bytes from here to the end of the page.
+fn padding(bytes: usize) -> &'static [u8] {
+    &[0; PAGE_BYTES][..bytes.next_multiple_of(PAGE_BYTES) - bytes]
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
@@ -147,7 +162,9 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::{Archive, ArchiveError, ENTRY_BYTES, HEADER_BYTES, Program, is_name, write};
+    use super::{
+        Archive, ArchiveError, ENTRY_BYTES, HEADER_BYTES, PAGE_BYTES, Program, is_name, write,
+    };
     use proptest::prelude::*;
     use std::vec::Vec;
 
@@ -171,11 +188,25 @@ mod tests {
     }
 
     #[test]
+    fn contents_have_pages_of_their_own() {
+        let long = [7; PAGE_BYTES + 1];
+        let bytes = archive(&[("hello", b"abc"), ("long", &long), ("last", b"xyz")]);
+        assert_eq!(bytes.len(), 5 * PAGE_BYTES);
+        assert_eq!(bytes[PAGE_BYTES..PAGE_BYTES + 4], *b"abc\0");
+        assert_eq!(bytes[2 * PAGE_BYTES], 7);
+        assert_eq!(bytes[4 * PAGE_BYTES..4 * PAGE_BYTES + 4], *b"xyz\0");
+        let read = Archive::parse(&bytes).unwrap();
+        assert!(read.programs().map(|it| it.content.len()).eq([3, PAGE_BYTES + 1, 3]));
+    }
+
+    #[test]
     fn an_archive_that_ends_early_is_refused_wherever_it_ends() {
         let bytes = archive(&[("hello", b"abc"), ("last", b"xyz")]);
-        for end in 0..bytes.len() {
+        let content_end = 2 * PAGE_BYTES + 3;
+        for end in 0..content_end {
             assert!(Archive::parse(&bytes[..end]).is_err(), "{end}");
         }
+        assert!(Archive::parse(&bytes[..content_end]).is_ok(), "only padding is missing");
     }
 
     #[test]
@@ -189,13 +220,15 @@ mod tests {
         assert_eq!(with(0, 0), ArchiveError::Magic);
         assert_eq!(with(9, 2), ArchiveError::Header);
         assert_eq!(with(12, 1), ArchiveError::Header);
-        assert_eq!(with(8, 3), ArchiveError::Truncated);
+        assert_eq!(with(8, 3), ArchiveError::Name(2), "an entry of zero bytes");
         assert_eq!(with(second, b'a'), ArchiveError::Name(1), "two of one name");
         assert_eq!(with(second, 0), ArchiveError::Name(1), "no name");
         assert_eq!(with(second, 0xff), ArchiveError::Name(1), "no text");
         assert_eq!(with(second, b' '), ArchiveError::Name(1), "a blank");
         assert_eq!(with(second + 5, b'x'), ArchiveError::Name(1), "text after the end");
-        for at in 32..48 {
+        assert_eq!(with(second + 32, 1), ArchiveError::Content(1), "not at the start of a page");
+        // The lowest byte of the length alone stays within the padding.
+        for at in (32..48).filter(|at| *at != 40) {
             assert_eq!(with(second + at, 0xff), ArchiveError::Content(1), "{at}");
         }
     }
