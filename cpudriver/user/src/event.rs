@@ -1,0 +1,198 @@
+//! Events: what the kernel and other processes tell this one.
+//!
+//! The kernel posts events to a mailbox in the process's memory, which has room for a few. Whenever a
+//! program waits, what has come is moved to a longer queue of its own; [`take`] takes from there. An event that finds
+//! no room leaves only a mark that one of its kind was lost: [`take_overflow`].
+
+use crate::raw::local::Local;
+use crate::raw::page::{self, Page};
+use crate::wait;
+use core::sync::atomic::Ordering;
+pub use proto::event::{Event, kind};
+use proto::program::data;
+
+/// Events that have been moved out of the mailbox and not been taken.
+#[derive(Debug)]
+struct Queue {
+    events: [Event; LENGTH],
+    /// Events taken and put, wrapping; the difference is how many there are.
+    taken: usize,
+    put: usize,
+    /// For each kind whether one was lost, as the mailbox has it.
+    overflow: u64,
+}
+
+const LENGTH: usize = 64;
+
+static QUEUE: Local<Queue> = Local::new(Queue {
+    events: [Event { kind: 0, value: 0 }; LENGTH],
+    taken: 0,
+    put: 0,
+    overflow: 0,
+});
+
+/// The oldest event that has come.
+#[must_use]
+pub fn take() -> Option<Event> {
+    collect(|_| false);
+    QUEUE.with(Queue::take)
+}
+
+/// The oldest event; waits until one comes.
+#[must_use]
+pub fn wait() -> Event {
+    wait_for(|_| true)
+}
+
+/// The oldest event that is wanted; waits until one comes. The others stay.
+#[must_use]
+pub fn wait_for(is_wanted: impl Fn(Event) -> bool) -> Event {
+    let mut found = None;
+    wait::until(|| {
+        collect(|_| false);
+        found = found.or_else(|| QUEUE.with(|queue| queue.take_first(&is_wanted)));
+        found.is_some()
+    });
+    found.unwrap_or_default()
+}
+
+/// Has an event of this kind been lost since the last time? Kinds from 63 on share one mark.
+#[must_use]
+pub fn take_overflow(kind: u16) -> bool {
+    collect(|_| false);
+    QUEUE.with(|queue| {
+        let was = queue.overflow & mark(kind) != 0;
+        queue.overflow &= !mark(kind);
+        was
+    })
+}
+
+pub(crate) fn overflowed(kind: u16) -> bool {
+    QUEUE.with(|queue| queue.overflow & mark(kind) != 0)
+}
+
+/// Moves what has come from the mailbox to the queue, but for what the caller takes itself; was there such an event?
+pub(crate) fn collect(mut is_taken: impl FnMut(Event) -> bool) -> bool {
+    let mailbox = page::vcore(0);
+    QUEUE.with(|queue| {
+        let mut was_taken = false;
+        while let Some(event) = read(mailbox) {
+            if is_taken(event) {
+                was_taken = true;
+            } else {
+                queue.put(event);
+            }
+        }
+        queue.overflow |= read_overflow(mailbox);
+        was_taken
+    })
+}
+
+/// Takes an event out of a vcore's mailbox.
+fn read(mailbox: Page) -> Option<Event> {
+    let taken = mailbox.u32(data::TAKEN);
+    let number = taken.load(Ordering::Relaxed);
+    // What was posted has been written before.
+    if mailbox.u32(data::POSTED).load(Ordering::Acquire) == number {
+        return None;
+    }
+    let at = data::MAILBOX + (number % data::EVENTS) as usize * data::EVENT_BYTES;
+    let kind = mailbox.u16(at).load(Ordering::Relaxed);
+    let value = mailbox.u64(at + 8).load(Ordering::Relaxed);
+    // The kernel may use the place again only after it has been read.
+    taken.store(number.wrapping_add(1), Ordering::Release);
+    Some(Event { kind, value })
+}
+
+/// Takes the marks of lost events, which the kernel sets and the program clears.
+fn read_overflow(mailbox: Page) -> u64 {
+    let mut marks = 0;
+    for word in 0..data::OVERFLOW_KINDS / 8 {
+        let at = data::OVERFLOW + word * 8;
+        if mailbox.u64(at).load(Ordering::Relaxed) == 0 {
+            continue;
+        }
+        for byte in 0..8 {
+            let lost = mailbox.u8(at + byte);
+            if lost.load(Ordering::Acquire) != 0 {
+                lost.store(0, Ordering::Relaxed);
+                marks |= 1 << (word * 8 + byte);
+            }
+        }
+    }
+    marks
+}
+
+fn mark(kind: u16) -> u64 {
+    1 << usize::from(kind).min(data::OVERFLOW_KINDS - 1)
+}
+
+impl Queue {
+    fn put(&mut self, event: Event) {
+        if self.put.wrapping_sub(self.taken) == LENGTH {
+            self.overflow |= mark(event.kind);
+            return;
+        }
+        self.events[self.put % LENGTH] = event;
+        self.put = self.put.wrapping_add(1);
+    }
+
+    fn take(&mut self) -> Option<Event> {
+        self.take_first(&|_| true)
+    }
+
+    /// Takes the first that is wanted; those before it move up.
+    fn take_first(&mut self, is_wanted: &impl Fn(Event) -> bool) -> Option<Event> {
+        let count = self.put.wrapping_sub(self.taken);
+        let place = |nth: usize| self.taken.wrapping_add(nth) % LENGTH;
+        let found = (0..count).find(|nth| is_wanted(self.events[place(*nth)]))?;
+        let event = self.events[place(found)];
+        for nth in (0..found).rev() {
+            let (from, to) =
+                (self.taken.wrapping_add(nth) % LENGTH, self.taken.wrapping_add(nth + 1) % LENGTH);
+            self.events[to] = self.events[from];
+        }
+        self.taken = self.taken.wrapping_add(1);
+        Some(event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Event, LENGTH, Queue, mark};
+
+    fn queue() -> Queue {
+        Queue {
+            events: [Event::default(); LENGTH],
+            taken: usize::MAX - 3,
+            put: usize::MAX - 3,
+            overflow: 0,
+        }
+    }
+
+    fn event(value: u64) -> Event {
+        Event { kind: 20, value }
+    }
+
+    #[test]
+    fn events_come_out_in_order_and_one_can_be_taken_from_between() {
+        let mut queue = queue();
+        (0..6).for_each(|value| queue.put(event(value)));
+        assert_eq!(queue.take_first(&|event| event.value == 3), Some(event(3)));
+        assert_eq!(queue.take_first(&|event| event.value == 3), None);
+        let rest: std::vec::Vec<_> =
+            core::iter::from_fn(|| queue.take()).map(|it| it.value).collect();
+        assert_eq!(rest, [0, 1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn an_event_that_finds_no_room_leaves_a_mark() {
+        let mut queue = queue();
+        (0..LENGTH as u64).for_each(|value| queue.put(event(value)));
+        assert_eq!(queue.overflow, 0);
+        queue.put(Event { kind: 7, value: 0 });
+        queue.put(Event { kind: 1000, value: 0 });
+        assert_eq!(queue.overflow, mark(7) | mark(63));
+        assert_eq!(queue.take(), Some(event(0)));
+    }
+}

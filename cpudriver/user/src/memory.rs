@@ -1,0 +1,6 @@
+//! Memory that a program asks for, beside what it was loaded with.
+//!
+//! All of it lies in [`MAP_AREA`](proto::memory::MAP_AREA).
+
+pub use crate::raw::memory::{map, protect, share, unmap};
+pub use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED};

@@ -1,0 +1,98 @@
+//! Calls that change which memory there is.
+
+use super::call::Block;
+use super::request::Request;
+use crate::{Error, Pid};
+use core::ptr::NonNull;
+use proto::memory::{FIXED, Rights};
+use proto::program::number;
+
+/// Maps memory that was not there before, with these rights and [flags](crate::memory); zeroed, unless it is a guard.
+///
+/// # Errors
+///
+/// [`Error::NoMemory`], [`Error::Invalid`] if the arguments have no meaning or name a place
+/// ([`FIXED`]): that is [`map_at`]'s.
+pub fn map(bytes: usize, rights: Rights, flags: u8) -> Result<NonNull<[u8]>, Error> {
+    if flags & FIXED != 0 {
+        return Err(Error::Invalid);
+    }
+    // SAFETY: the kernel chooses a place where nothing is.
+    unsafe { map_at(0, bytes, rights, flags) }
+}
+
+/// Maps memory at an address.
+///
+/// # Safety
+///
+/// With [`FIXED`], nothing that lies there is needed any more.
+///
+/// # Errors
+///
+/// As [`map`].
+pub unsafe fn map_at(
+    at: u64,
+    bytes: usize,
+    rights: Rights,
+    flags: u8,
+) -> Result<NonNull<[u8]>, Error> {
+    fn address(_: u32, value: u64) -> u64 {
+        value
+    }
+    let request = Request::new(number::MAP, address).with(at).with(bytes as u64);
+    let start = request.with(rights.0.into()).with(flags.into()).call()?;
+    let start = NonNull::new(core::ptr::with_exposed_provenance_mut(start as usize));
+    Ok(NonNull::slice_from_raw_parts(start.ok_or(Error::Invalid)?, bytes))
+}
+
+fn nothing(_: u32, _: u64) {}
+
+/// Unmaps memory.
+///
+/// # Safety
+///
+/// It was mapped, and nothing that lies there is needed any more.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if it is not the program's to unmap.
+pub unsafe fn unmap(memory: NonNull<[u8]>) -> Result<(), Error> {
+    let start = memory.as_ptr().expose_provenance() as u64;
+    Request::new(number::UNMAP, nothing).with(start).with(memory.len() as u64).call()
+}
+
+/// Changes the rights to memory.
+///
+/// # Safety
+///
+/// It was mapped, and nobody accesses it in a way that it does not allow from now on.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if it is not the program's to change, or the rights are impossible.
+pub unsafe fn protect(memory: NonNull<[u8]>, rights: Rights) -> Result<(), Error> {
+    let start = memory.as_ptr().expose_provenance() as u64;
+    let request = Request::new(number::PROTECT, nothing).with(start);
+    request.with(memory.len() as u64).with(rights.0.into()).call()
+}
+
+/// Gives a child memory that was mapped with [`SHARED`](crate::memory::SHARED); it is at the same address there.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] if it is not shared, [`Error::NoProcess`], [`Error::NotPermitted`].
+pub fn share(child: Pid, memory: NonNull<[u8]>) -> Result<(), Error> {
+    let start = memory.as_ptr().expose_provenance() as u64;
+    Request::new(number::SHARE, nothing).with(child.0.into()).with(start).call()
+}
+
+/// Loads a [context](proto::program::context) and leaves vcore context. Returns only if that cannot be done.
+///
+/// # Safety
+///
+/// What the context goes on with is sound to go on with, once.
+pub unsafe fn resume(context: &[u64; proto::program::context::WORDS]) -> i64 {
+    let address = context.as_ptr().expose_provenance() as u64;
+    // SAFETY: the structure and the context are there until the call is over, which it is when it returns.
+    unsafe { Block::new(number::RESUME, [address, 0, 0, 0, 0]).enter() }
+}

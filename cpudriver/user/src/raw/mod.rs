@@ -1,0 +1,25 @@
+//! All of this crate that the compiler cannot check: where a program meets the kernel.
+//!
+//! [`call`] has the structure of a call and the instruction that makes it, [`request`] what
+//! makes it safe, [`page`] the pages that the kernel keeps in the
+//! memory of a process, `start` the entry, `bytes` what compilers expect to be there, [`local`] what a
+//! single-core process has once.
+
+#[cfg(atoll)]
+mod bytes;
+pub mod call;
+pub mod local;
+pub mod memory;
+pub mod page;
+pub mod request;
+pub mod start;
+
+/// The time stamp counter, read after all earlier instructions have been executed.
+#[must_use]
+#[inline]
+pub fn ticks() -> u64 {
+    // SAFETY: it waits for earlier loads; it has no other effect.
+    unsafe { core::arch::x86_64::_mm_lfence() };
+    // SAFETY: every x86_64 has the counter, and the kernel lets programs read it.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}

@@ -1,0 +1,82 @@
+//! The pages that the kernel keeps in the memory of a process.
+//!
+//! They are shared with the kernel, so each access is an atomic one; all fields lie at multiples of their
+//! size.
+
+use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+use proto::program::layout;
+
+/// A page, or several in a row, of which a field can be read or stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    start: u64,
+    bytes: usize,
+}
+
+/// About the machine; read-only.
+pub const GLOBAL: Page = Page { start: layout::GLOBAL, bytes: 4096 };
+/// About the process; read-only. All of its pages are there only in a many-core process.
+pub const INFO: Page = Page { start: layout::INFO, bytes: proto::program::info::PAGES * 4096 };
+/// What the process wants.
+pub const WISHES: Page = Page { start: layout::WISHES, bytes: 4096 };
+
+/// The page of a vcore. That of vcore 0 is always there, the others in a many-core process.
+///
+/// # Panics
+///
+/// When no process can have so many vcores.
+#[must_use]
+pub const fn vcore(number: u64) -> Page {
+    assert!(number < layout::DATA_PAGES, "no such vcore");
+    Page { start: layout::DATA + number * 4096, bytes: 4096 }
+}
+
+macro_rules! field {
+    ($(#[$doc:meta])* $name:ident, $atomic:ty) => {
+        $(#[$doc])*
+        #[must_use]
+        #[inline]
+        pub fn $name(self, at: usize) -> &'static $atomic {
+            assert!(at + size_of::<$atomic>() <= self.bytes && at.is_multiple_of(align_of::<$atomic>()));
+            let field = (self.start as usize + at) as *const $atomic;
+            // SAFETY: it lies in a page of the kernel's, aligned; such a page is there as long as the process, or
+            // the access ends the process. Both sides use atomic accesses.
+            unsafe { &*field }
+        }
+    };
+}
+
+impl Page {
+    field!(
+        /// The field of 1 byte at this offset.
+        u8, AtomicU8
+    );
+    field!(
+        /// The field of 2 bytes at this offset.
+        u16, AtomicU16
+    );
+    field!(
+        /// The field of 4 bytes at this offset.
+        u32, AtomicU32
+    );
+    field!(
+        /// The field of 8 bytes at this offset.
+        u64, AtomicU64
+    );
+}
+
+/// Reads a field of 8 bytes that does not change.
+#[must_use]
+#[inline]
+pub fn constant(page: Page, at: usize) -> u64 {
+    page.u64(at).load(Ordering::Relaxed)
+}
+
+/// All earlier stores are visible to the kernel before any later load is made.
+#[inline]
+pub fn fence() {
+    // SAFETY: it has no effect but on the order of memory accesses.
+    unsafe {
+        core::arch::x86_64::_mm_mfence();
+    }
+}
