@@ -74,8 +74,9 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
 
 fn setup() -> anyhow::Result<u8> {
     let qemu = tools::qemu(None)?;
-    tools::rust_target(&image::workspace()?)?;
-    say(&format!("all is there: {} and {}", tools::KERNEL_TARGET, qemu.display()));
+    tools::rust_targets(&image::workspace()?)?;
+    let targets = [tools::KERNEL_TARGET, tools::PROGRAM_TARGET].join(", ");
+    say(&format!("all is there: {targets} and {}", qemu.display()));
     Ok(0)
 }
 

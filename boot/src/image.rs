@@ -1,4 +1,4 @@
-//! Builds the kernel image, by a child `cargo build` in release mode.
+//! Builds the kernel image, and the programs that it runs, by child processes `cargo build`.
 
 use crate::{say, terminal, tools};
 use anyhow::{Context as _, anyhow, bail};
@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 
 /// The image's binary, of the crate `cpudriver`.
 const BINARY: &str = "atoll-kernel";
+/// How programs are built, from the workspace.
+const PROGRAM_FLAGS: &str = "cpudriver/user/program.toml";
 
 /// The workspace: where this tool was compiled, or else around the current folder.
 ///
@@ -33,8 +35,34 @@ pub fn workspace() -> anyhow::Result<PathBuf> {
 /// messages have been shown by then.
 pub fn build() -> anyhow::Result<PathBuf> {
     let root = workspace()?;
-    tools::rust_target(&root)?;
+    tools::rust_targets(&root)?;
     let mut cargo = cargo(&root);
+    cargo.args(["--release", "--package", "cpudriver", "--bin", BINARY]);
+    cargo.args(["--target", tools::KERNEL_TARGET]);
+    let images = run(cargo, "the kernel image")?;
+    let image = images.into_iter().find(|(name, _)| name == BINARY).map(|(_, path)| path);
+    image.ok_or_else(|| anyhow!("cargo built the image, but does not say where it is"))
+}
+
+/// Builds the programs of the crate `programs`, and returns their names and paths, by name.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_programs() -> anyhow::Result<Vec<(String, PathBuf)>> {
+    let root = workspace()?;
+    tools::rust_targets(&root)?;
+    let mut cargo = cargo(&root);
+    cargo.args(["--config", PROGRAM_FLAGS, "--profile", "program", "--package", "programs"]);
+    cargo.args(["--bins", "--target", tools::PROGRAM_TARGET]);
+    let mut programs = run(cargo, "a program")?;
+    programs.sort();
+    Ok(programs)
+}
+
+/// Runs cargo to success; gives the names and paths of the executables that it names. `what` is built, for the
+/// message of an error.
+fn run(mut cargo: Command, what: &str) -> anyhow::Result<Vec<(String, PathBuf)>> {
     let shown = terminal::shows_errors();
     if shown {
         cargo.stderr(Stdio::inherit());
@@ -44,18 +72,15 @@ pub fn build() -> anyhow::Result<PathBuf> {
         if !shown {
             eprint!("{}", String::from_utf8_lossy(&built.stderr));
         }
-        bail!("the kernel image does not build ({})", built.status);
+        bail!("{what} does not build ({})", built.status);
     }
-    executable(&String::from_utf8_lossy(&built.stdout))
-        .ok_or_else(|| anyhow!("cargo built the image, but does not say where it is"))
+    Ok(executables(&String::from_utf8_lossy(&built.stdout)))
 }
 
 fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root).stdin(Stdio::null());
-    cargo.args(["build", "--release", "--package", "cpudriver", "--bin", BINARY]);
-    cargo.args(["--target", tools::KERNEL_TARGET]);
-    cargo.args(["--message-format", "json-render-diagnostics"]);
+    cargo.args(["build", "--message-format", "json-render-diagnostics"]);
     clean_environment(&mut cargo);
     cargo
 }
@@ -98,21 +123,23 @@ fn target_folder() -> Option<OsString> {
     Some(around.map_or_else(from_here, Path::to_path_buf).into())
 }
 
-/// Finds the image in cargo's messages, one JSON object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// Finds the executables in cargo's messages, one JSON object a line: their names and paths.
+fn executables(messages: &str) -> Vec<(String, PathBuf)> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str(line).ok());
-    messages
-        .filter(|message: &serde_json::Value| message["target"]["name"] == BINARY)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+    let executable = |message: serde_json::Value| {
+        let name = message["target"]["name"].as_str()?.to_owned();
+        Some((name, PathBuf::from(message["executable"].as_str()?)))
+    };
+    messages.filter_map(executable).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{executable, workspace};
+    use super::{executables, workspace};
     use std::path::PathBuf;
 
     #[test]
-    fn the_image_is_where_cargo_says() {
+    fn executables_are_where_cargo_says() {
         let messages = concat!(
             "{\"reason\":\"compiler-artifact\",\"target\":{\"name\":\"proto\"},\"executable\":null}\n",
             "not json\n",
@@ -120,8 +147,9 @@ mod tests {
             "\"executable\":\"/t/atoll-kernel\"}\n",
             "{\"reason\":\"build-finished\",\"success\":true}\n",
         );
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/atoll-kernel")));
-        assert_eq!(executable("{\"reason\":\"build-finished\"}"), None);
+        let image = ("atoll-kernel".to_owned(), PathBuf::from("/t/atoll-kernel"));
+        assert_eq!(executables(messages), [image]);
+        assert_eq!(executables("{\"reason\":\"build-finished\"}"), []);
     }
 
     #[test]

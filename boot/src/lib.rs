@@ -3,7 +3,8 @@
 //! - [`machine`]: what to start ([`machine::Machine`]), and the command line of QEMU that does it;
 //! - [`session`]: one run of it ([`session::Session`]), from start to an [`session::Outcome`];
 //! - [`verdict`]: how a run can end, in words and as an exit status;
-//! - [`image`]: builds the kernel image by a child `cargo build`;
+//! - [`image`]: builds the kernel image and the programs by a child `cargo build`;
+//! - [`programs`]: the archive of programs that the kernel boots with;
 //! - [`symbols`]: function names and lines for the addresses of a backtrace;
 //! - [`tools`]: finds or installs what a fresh machine lacks;
 //! - [`options`]: the options that all commands which start machines share;
@@ -22,6 +23,7 @@ pub mod image;
 pub mod machine;
 pub mod nolock;
 pub mod options;
+pub mod programs;
 pub mod run;
 pub mod session;
 pub mod sim;

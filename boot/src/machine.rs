@@ -27,6 +27,8 @@ pub struct Machine {
     pub qemu: PathBuf,
     /// The kernel image: an ELF with a PVH note.
     pub image: PathBuf,
+    /// The archive of programs, see [`proto::archive`]; `None` boots without.
+    pub programs: Option<PathBuf>,
     /// QEMU's machine and its options.
     pub board: Board,
     /// How many cores, and in which sockets and threads.
@@ -58,6 +60,7 @@ impl Machine {
         Self {
             qemu: qemu.into(),
             image: image.into(),
+            programs: None,
             board: Board::default(),
             topology: Topology::default(),
             memory: None,
@@ -81,6 +84,9 @@ impl Machine {
         self.devices(&mut args);
         self.debugging(&mut args);
         args.extend(["-kernel".into(), self.image.clone().into()]);
+        if let Some(programs) = &self.programs {
+            args.extend(["-initrd".into(), programs.clone().into()]);
+        }
         args.extend(["-append".into(), self.kernel_words().into()]);
         args.extend(self.extra.iter().cloned());
         Invocation { program: self.qemu.clone(), args }

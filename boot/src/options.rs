@@ -2,7 +2,7 @@
 
 use crate::accel::{self, Accel, Wanted};
 use crate::machine::{Board, Machine, Memory};
-use crate::{image, tools};
+use crate::{image, programs, tools};
 use anyhow::ensure;
 use proto::boot::Clock;
 use std::path::PathBuf;
@@ -22,9 +22,15 @@ pub struct MachineArgs {
     /// What runs the guest's instructions
     #[arg(long, value_name = "ACCELERATOR", value_enum, default_value_t)]
     pub accel: Wanted,
-    /// A kernel image to boot, instead of building one
+    /// A kernel image to boot, instead of building one and its programs
     #[arg(long, value_name = "PATH")]
     pub image: Option<PathBuf>,
+    /// An archive of programs to boot with, instead of those that belong to the sources
+    #[arg(long, value_name = "PATH")]
+    pub initrd: Option<PathBuf>,
+    /// One more program, a static ELF file, which `run` finds by its file's name (can be repeated)
+    #[arg(long = "program", value_name = "PATH")]
+    pub programs: Vec<PathBuf>,
     /// The QEMU to use, instead of the qemu-system-x86_64 in PATH
     #[arg(long, value_name = "PATH")]
     pub qemu: Option<PathBuf>,
@@ -41,8 +47,14 @@ impl MachineArgs {
         let accel = self.accelerator(clock)?;
         let image = self.image.clone().map_or_else(image::build, Ok)?;
         ensure!(image.is_file(), "the image {} does not exist", image.display());
+        let archive = match &self.initrd {
+            None if self.image.is_none() => Some(programs::build(&image)?),
+            given => given.clone(),
+        };
+        let programs = programs::with_more(archive, &self.programs)?;
         Ok(Machine {
             board: self.machine.clone(),
+            programs,
             memory: self.memory,
             cpu: self.cpu.clone(),
             accel,

@@ -1,6 +1,6 @@
 //! Finds what a run needs, and installs what a fresh machine lacks, where it may.
 //!
-//! [`qemu`] and [`rust_target`] either return what is needed or an error whose text ends with the one
+//! [`qemu`] and [`rust_targets`] either return what is needed or an error whose text ends with the one
 //! command to type. What is done is said before it is done.
 
 mod packages;
@@ -16,6 +16,8 @@ use std::process::{Command, Stdio};
 
 /// The target of the kernel image.
 pub const KERNEL_TARGET: &str = "x86_64-unknown-none";
+/// The target of programs, see `cpudriver/user/program.toml`.
+pub const PROGRAM_TARGET: &str = "x86_64-unknown-linux-gnu";
 const QEMU: &str = "qemu-system-x86_64";
 
 /// Finds a program in `PATH`.
@@ -58,34 +60,46 @@ fn install_qemu() -> anyhow::Result<PathBuf> {
     find(QEMU).ok_or_else(|| anyhow!(missing()))
 }
 
-/// Finds the Rust target of the kernel, or installs it through rustup.
+/// Finds the Rust targets of the kernel and of programs, or installs them through rustup.
 ///
 /// `folder` is the workspace, whose toolchain file says which toolchain is asked.
 ///
 /// # Errors
 ///
-/// When there is no Rust, or the target is missing and could not be installed.
-pub fn rust_target(folder: &Path) -> anyhow::Result<()> {
-    if has_target(folder)? {
+/// When there is no Rust, or a target is missing and could not be installed.
+pub fn rust_targets(folder: &Path) -> anyhow::Result<()> {
+    let missing = missing_targets(folder)?;
+    if missing.is_empty() {
         return Ok(());
     }
-    let advice = format!("rustup target add {KERNEL_TARGET}");
-    let missing = || format!("Rust's target {KERNEL_TARGET} is missing; type:\n\n    {advice}");
+    let (names, advice) =
+        (missing.join(" and "), format!("rustup target add {}", missing.join(" ")));
+    let message = || format!("Rust's target {names} is missing; type:\n\n    {advice}");
     if find("rustup").is_none() {
-        bail!(missing());
+        bail!(message());
     }
-    say(&format!("Rust's target {KERNEL_TARGET} is missing, installing it: {advice}"));
+    say(&format!("Rust's target {names} is missing, installing it: {advice}"));
     let mut rustup = Command::new("rustup");
-    rustup.args(["target", "add", KERNEL_TARGET]).current_dir(folder);
-    run_quietly(rustup).with_context(missing)?;
-    if has_target(folder)? { Ok(()) } else { bail!(missing()) }
+    rustup.args(["target", "add"]).args(&missing).current_dir(folder);
+    run_quietly(rustup).with_context(message)?;
+    if missing_targets(folder)?.is_empty() { Ok(()) } else { bail!(message()) }
+}
+
+fn missing_targets(folder: &Path) -> anyhow::Result<Vec<&'static str>> {
+    let mut missing = Vec::new();
+    for target in [KERNEL_TARGET, PROGRAM_TARGET] {
+        if !has_target(folder, target)? {
+            missing.push(target);
+        }
+    }
+    Ok(missing)
 }
 
 /// The folder of the target's libraries is named by rustc whether it exists or not.
-fn has_target(folder: &Path) -> anyhow::Result<bool> {
+fn has_target(folder: &Path, target: &str) -> anyhow::Result<bool> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let asked = Command::new(&rustc)
-        .args(["--print", "target-libdir", "--target", KERNEL_TARGET])
+        .args(["--print", "target-libdir", "--target", target])
         .current_dir(folder)
         .output()
         .map_err(|error| no_rust(&rustc, &error.to_string()))?;

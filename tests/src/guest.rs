@@ -9,10 +9,10 @@
 
 use boot::session::{Outcome, Session};
 use boot::verdict::Verdict;
-use boot::{image, machine, run, tools};
+use boot::{image, machine, programs, run, tools};
 use clap::Parser as _;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -153,8 +153,10 @@ impl Guest {
     }
 
     fn outcome(&self) -> anyhow::Result<Outcome> {
-        let image = image().display().to_string();
-        let words = ["--image".to_owned(), image].into_iter().chain(self.words());
+        let (image, programs) = built();
+        let built = ["--image".into(), image.display().to_string()];
+        let programs = ["--initrd".into(), programs.display().to_string()];
+        let words = built.into_iter().chain(programs).chain(self.words());
         let machine = Options::try_parse_from(words)?.run.machine()?;
         let session = Session::new(&machine).timeout(Some(self.timeout));
         let replies = self.replies.iter();
@@ -162,13 +164,17 @@ impl Guest {
     }
 }
 
-/// The image, built when first asked for; QEMU is looked for before, which takes no time.
-fn image() -> &'static Path {
-    static IMAGE: OnceLock<std::path::PathBuf> = OnceLock::new();
-    IMAGE.get_or_init(|| {
-        let built = tools::qemu(None).and_then(|_| image::build());
-        built.unwrap_or_else(|error| panic!("{error:#}"))
-    })
+/// The image and the archive of programs, built when first asked for; QEMU is looked for before, which takes
+/// no time.
+fn built() -> &'static (PathBuf, PathBuf) {
+    static BUILT: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    let build = || {
+        tools::qemu(None)?;
+        let image = image::build()?;
+        let programs = programs::build(&image)?;
+        anyhow::Ok((image, programs))
+    };
+    BUILT.get_or_init(|| build().unwrap_or_else(|error| panic!("{error:#}")))
 }
 
 /// What a guest did.

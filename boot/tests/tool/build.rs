@@ -21,7 +21,8 @@ fn build(scene: &Scene) -> Command {
 #[test]
 fn the_image_that_cargo_names_is_booted() {
     let scene = scene(
-        "echo \"$*\" > \"$0.log\"\n\
+        "echo \"$*\" >> \"$0.log\"\n\
+         case \"$*\" in *programs*) exit; esac\n\
          echo '{\"target\":{\"name\":\"atoll-kernel\"},\"executable\":\"'\"${0%/*}\"'/image\"}'",
     );
     let left = build(&scene).output().unwrap();
@@ -29,8 +30,15 @@ fn the_image_that_cargo_names_is_booted() {
     let kernel = format!("-kernel {} ", scene.path("image").display());
     assert!(stdout(&left).contains(&kernel), "{}", stdout(&left));
     let asked = scene.read("cargo.log");
-    assert!(asked.starts_with("build --release --package cpudriver --bin atoll-kernel"), "{asked}");
-    assert!(asked.contains("--target x86_64-unknown-none"), "{asked}");
+    let mut asked = asked.lines();
+    let kernel = asked.next().unwrap_or_default();
+    assert!(kernel.contains("--release --package cpudriver --bin atoll-kernel"), "{kernel}");
+    assert!(kernel.contains("--target x86_64-unknown-none"), "{kernel}");
+    let programs = asked.next().unwrap_or_default();
+    assert!(programs.contains("--package programs"), "{programs}");
+    assert!(programs.contains("--target x86_64-unknown-linux-gnu"), "{programs}");
+    let archive = format!("-initrd {} ", scene.path("programs.archive").display());
+    assert!(stdout(&left).contains(&archive), "{}", stdout(&left));
 }
 
 #[test]

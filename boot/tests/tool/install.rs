@@ -85,7 +85,10 @@ fn the_rust_target_is_installed_through_rustup() {
     scene.program("rustup", "echo \"$*\" > \"$0.log\"; /bin/mkdir \"${0%/*}/libdir\"");
     let left = scene.tool().arg("setup").env_remove("RUSTC").output().unwrap();
     assert_eq!(left.status.code(), Some(0), "{}", stderr(&left));
-    assert_eq!(scene.read("rustup.log"), "target add x86_64-unknown-none\n");
+    assert_eq!(
+        scene.read("rustup.log"),
+        "target add x86_64-unknown-none x86_64-unknown-linux-gnu\n"
+    );
 }
 
 #[test]
