@@ -6,22 +6,23 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 use proto::program::layout;
 
-const CODE: u64 = 0x40_0000;
-const DATA: u64 = 0x60_0010;
+pub(in crate::program) const CODE: u64 = 0x40_0000;
+pub(in crate::program) const DATA: u64 = 0x60_0010;
 
 /// A program header.
 #[derive(Clone, Copy)]
-struct Entry {
-    kind: u32,
-    flags: u32,
-    offset: u64,
-    start: u64,
-    in_file: u64,
-    bytes: u64,
-    align: u64,
+pub(in crate::program) struct Entry {
+    pub(in crate::program) kind: u32,
+    pub(in crate::program) flags: u32,
+    pub(in crate::program) offset: u64,
+    pub(in crate::program) start: u64,
+    pub(in crate::program) in_file: u64,
+    pub(in crate::program) bytes: u64,
+    pub(in crate::program) align: u64,
 }
 
-fn good() -> [Entry; 2] {
+/// The program headers of a program with a page of code and three of data, of which little is in the file.
+pub(in crate::program) fn good() -> [Entry; 2] {
     let code = Entry {
         kind: 1,
         flags: 5,
@@ -37,7 +38,7 @@ fn good() -> [Entry; 2] {
 }
 
 /// A file with these program headers after the header, and 0x1030 bytes long.
-fn file(entries: &[Entry]) -> Vec<u8> {
+pub(in crate::program) fn file(entries: &[Entry]) -> Vec<u8> {
     let mut file = vec![0; 0x1030];
     file[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\x00");
     let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);

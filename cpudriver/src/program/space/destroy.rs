@@ -19,6 +19,7 @@ impl<M: Memory> Spaces<M> {
     }
 
     pub(super) fn free(&mut self, root: Frame) {
+        self.release_all(root);
         self.free_reserved(root);
         for page in [PROGRAM_START / PAGE as u64, MAP_AREA.first] {
             let slot = Slot { table: root, index: index(page, 3) };
@@ -52,9 +53,10 @@ impl<M: Memory> Spaces<M> {
 
     /// Frees the table with what the kernel shares with the program, and its pages.
     fn free_reserved(&mut self, root: Frame) {
-        let vcores = self.vcore_pages(root);
+        if self.vcore_pages(root) > 0 {
+            self.drop_vcores(root);
+        }
         self.memory.store_u64(root, note::RESERVED * 8, 0);
-        self.memory.store_u64(root, note::VCORES * 8, 0);
         let Some(entry) = self.detach_table(root, RESERVED.start / PAGE as u64) else { return };
         let table = entry::frame(entry);
         Slot { table, index: reserved_index(GLOBAL) }.store(&mut self.memory, 0);
@@ -62,13 +64,8 @@ impl<M: Memory> Spaces<M> {
         if first != 0 {
             self.give_info(entry::frame(first));
         }
-        let more = if vcores > 1 { info::PAGES - 1 } else { 0 };
-        let pages = [(INFO + PAGE as u64, more), (WISHES, 1), (DATA, vcores.max(1))];
-        for (start, count) in pages {
-            let start = reserved_index(start);
-            for index in start..start + count {
-                self.free_page(Slot { table, index });
-            }
+        for address in [WISHES, DATA] {
+            self.free_page(Slot { table, index: reserved_index(address) });
         }
         // What is counted is the stack, which grows down from the table's end.
         let mut left = entry::count(entry);
@@ -79,6 +76,17 @@ impl<M: Memory> Spaces<M> {
             left -= usize::from(self.free_page(Slot { table, index }));
         }
         self.pool.give_clean(table);
+    }
+
+    /// Frees what a many-core process has more than another.
+    pub(super) fn drop_vcores(&mut self, root: Frame) {
+        let (info, data) = (reserved_index(INFO), reserved_index(DATA));
+        let vcores = self.vcore_pages(root);
+        let table = self.reserved(root);
+        for index in (info + 1..info + info::PAGES).chain(data + 1..data + vcores) {
+            self.free_page(Slot { table, index });
+        }
+        self.memory.store_u64(root, note::VCORES * 8, 0);
     }
 
     /// Takes the entry that leads to a page's table out of the table above.
@@ -122,13 +130,6 @@ impl<M: Memory> Spaces<M> {
         if entry & FOREIGN != 0 {
             return;
         }
-        if entry & SHARED != 0 {
-            let owners = self.pool.word(frame);
-            *owners -= 1;
-            if *owners > 0 {
-                return;
-            }
-        }
-        self.pool.give(frame);
+        if entry & SHARED != 0 { self.give_shared(frame) } else { self.pool.give(frame) }
     }
 }

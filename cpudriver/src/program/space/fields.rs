@@ -211,7 +211,7 @@ impl<M: Memory> Spaces<M> {
         vcore_frame(&self.memory, self.pool.root(root)?.address(), vcore)
     }
 
-    /// How many vcores of the space have a page.
+    /// How many vcores of a many-core process have a page; 0 for any other.
     pub(super) fn vcore_pages(&self, root: Frame) -> usize {
         (self.memory.load_u64(root, note::VCORES * 8) >> 1) as usize
     }

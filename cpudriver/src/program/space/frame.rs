@@ -34,8 +34,6 @@ pub(super) const END: u32 = u32::MAX;
 const ROOT: u32 = u32::MAX - 1;
 /// The word of any other frame that is in use and has one owner.
 const IN_USE: u32 = 0;
-/// Frames that can be told apart: links have a bit to spare.
-const MOST: u64 = 1 << 30;
 
 /// The free frames.
 pub(super) struct Pool {
@@ -64,15 +62,18 @@ fn span(free: &Ranges) -> Range {
     let inside = || free.iter().map(|range| range.pages_inside(PAGE)).filter(|it| it.bytes() > 0);
     let start = inside().map(|range| range.start / PAGE).min().unwrap_or(0);
     let end = inside().map(|range| range.end / PAGE).max().unwrap_or(0);
-    Range { start, end: end.min(start + MOST) }
+    Range { start, end: end.min(start + Pool::MOST) }
 }
 
-/// How many words [`Pool::new`] needs for this memory.
-pub(super) fn words(free: &Ranges) -> usize {
+/// How many frames [`Pool::new`] needs words for.
+pub(super) fn frames(free: &Ranges) -> usize {
     span(free).bytes() as usize
 }
 
 impl Pool {
+    /// Frames that can be told apart: links have two bits to spare, and one number means the end.
+    pub(super) const MOST: u64 = (1 << 30) - 2;
+
     /// All frames that lie wholly in `free` and that there are words for. The words are zero.
     pub(super) fn new(free: &Ranges, words: &'static mut [u32]) -> Self {
         let span = span(free);
@@ -84,15 +85,12 @@ impl Pool {
         }
         let total = (fresh.bytes() / PAGE) as u32;
         let fresh_next = fresh.as_slice().first().map_or(0, |range| range.start);
-        let lists = (END, END, END);
-        let (clean, dirty, roots) = lists;
-        let first = span.start;
         Self {
-            first,
+            first: span.start,
             words,
-            clean,
-            dirty,
-            roots,
+            clean: END,
+            dirty: END,
+            roots: END,
             fresh,
             fresh_at: 0,
             fresh_next,
@@ -122,7 +120,8 @@ impl Pool {
     /// The frame at that address, if it is the top page table of a space.
     pub(super) fn root(&self, address: u64) -> Option<Frame> {
         let index = (address / PAGE).checked_sub(self.first)?;
-        (self.words.get(usize::try_from(index).ok()?) == Some(&ROOT)).then_some(Frame(address))
+        let is_root = self.words.get(usize::try_from(index).ok()?) == Some(&ROOT);
+        (is_root && address.is_multiple_of(PAGE)).then_some(Frame(address))
     }
 
     /// A frame that is all zero, if there is one at hand.
@@ -205,5 +204,30 @@ impl Pool {
                 self.fresh.as_slice().get(self.fresh_at).map_or(0, |range| range.start);
         }
         Some(index)
+    }
+}
+
+#[cfg(test)]
+impl Pool {
+    pub(super) fn words(&self) -> &[u32] {
+        self.words
+    }
+
+    /// Calls `see` with each free frame, and whether it is zero, or zero in the half of programs.
+    pub(super) fn for_each_free(&self, mut see: impl FnMut(Frame, bool, bool)) {
+        for (list, is_clean, is_root) in
+            [(self.clean, true, false), (self.dirty, false, false), (self.roots, true, true)]
+        {
+            let mut index = list;
+            while index != END {
+                see(self.frame(index), is_clean, is_root);
+                index = self.words[index as usize];
+            }
+        }
+        for range in self.fresh.as_slice().get(self.fresh_at..).unwrap_or(&[]) {
+            for address in (range.start.max(self.fresh_next)..range.end).step_by(PAGE as usize) {
+                see(Frame(address), false, false);
+            }
+        }
     }
 }

@@ -128,7 +128,6 @@ impl<M: Memory> Spaces<M> {
             let entry = self.format.page(self.zeroed()?, rights);
             self.memory.store_u64(table, reserved_index(address) * 8, entry);
         }
-        self.memory.store_u64(root, note::VCORES * 8, 2);
         Ok(())
     }
 

@@ -16,6 +16,8 @@ mod fields;
 mod frame;
 mod load;
 mod memory;
+mod pages;
+mod quarantine;
 mod tables;
 
 pub use copy::Fault;
@@ -23,24 +25,29 @@ pub use fields::{Global, Identity, vcore_frame};
 pub use frame::{Frame, NoFrames};
 pub use load::{File, LoadError, Loaded, Place};
 pub use memory::Memory;
+pub use pages::vcore_frames;
 
 use crate::machine::memory::Ranges;
 use entry::Format;
 use frame::Pool;
 use proto::memory::Rights;
+use quarantine::Nodes;
 
 /// Notes in a top page table: the entry's number, and what it holds. Bit 0 is clear in all of them.
 mod note {
     /// Address of the page table with what the kernel shares with the program.
     pub(super) const RESERVED: usize = 2;
-    /// Twice the number of vcores that have a page.
+    /// Twice the number of vcores that have a page if the process is a many-core one, else 0.
     pub(super) const VCORES: usize = 3;
+    /// From here on the space's batches of unmapped frames, two entries each.
+    pub(super) const BATCHES: usize = 16;
 }
 
 /// All address spaces of processes, and the frames that there are for them.
 pub struct Spaces<M> {
     memory: M,
     pool: Pool,
+    nodes: Nodes,
     format: Format,
     /// The page about the machine.
     global: Frame,
@@ -49,8 +56,11 @@ pub struct Spaces<M> {
 /// Words that [`Spaces::new`] needs to keep account of this memory.
 #[must_use]
 pub fn words(free: &Ranges) -> usize {
-    frame::words(free)
+    frame::frames(free) * WORDS
 }
+
+/// Words for each frame: one of its own, and two for an owner of a shared frame.
+const WORDS: usize = 3;
 
 impl<M: Memory> Spaces<M> {
     /// No spaces yet, and the frames of `free`; `None` if there is not a single one. `words` are zero, and so
@@ -62,10 +72,12 @@ impl<M: Memory> Spaces<M> {
         has_no_execute: bool,
     ) -> Option<Self> {
         let mut memory = memory;
+        let (words, nodes) = words.split_at_mut(words.len() / WORDS);
         let mut pool = Pool::new(free, words);
+        let nodes = Nodes::new(nodes.as_chunks_mut().0);
         let global = pool.take()?;
         memory.clear(global, 0, memory::PAGE);
-        Some(Self { memory, pool, format: Format::new(has_no_execute), global })
+        Some(Self { memory, pool, nodes, format: Format::new(has_no_execute), global })
     }
 
     /// Frames that are free.
@@ -98,3 +110,6 @@ impl<M: Memory> Spaces<M> {
         Ok(frame)
     }
 }
+
+#[cfg(test)]
+mod tests;

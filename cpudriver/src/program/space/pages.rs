@@ -1,0 +1,241 @@
+//! Memory that a process maps while it runs, its stack, and the pages of its vcores.
+//!
+//! Ranges are the coordinator's: few pages a call, all in [`MAP_AREA`], or in the stack where it is only about
+//! frames for it. A call about other pages does nothing.
+
+use super::entry::{self, ONE, PRESENT, SHARED};
+use super::fields::reserved_index;
+use super::frame::{Frame, NoFrames};
+use super::memory::{ENTRIES, Memory, PAGE};
+use super::tables::{Slot, index};
+use super::{Spaces, note};
+use core::ops::Range;
+use proto::memory::{MAP_AREA, Rights};
+use proto::message::PageRange;
+use proto::program::info;
+use proto::program::layout::{DATA, DATA_PAGES, INFO, STACK_BYTES, STACK_END};
+
+/// Numbers of the pages that a process may map and unmap.
+const MAPPED: Range<u64> = MAP_AREA.first..MAP_AREA.first + MAP_AREA.pages as u64;
+/// Numbers of the pages of the stack.
+const STACK: Range<u64> = (STACK_END - STACK_BYTES) / PAGE as u64..STACK_END / PAGE as u64;
+
+/// The pages of a range, if they all lie in one of the areas.
+fn within(areas: &[Range<u64>], range: PageRange) -> Option<Range<u64>> {
+    let end = range.first.checked_add(range.pages.into())?;
+    let fits = |area: &Range<u64>| area.start <= range.first && end <= area.end;
+    areas.iter().any(fits).then_some(range.first..end)
+}
+
+/// The same pages, table by table.
+fn by_table(pages: Range<u64>) -> impl Iterator<Item = Range<u64>> {
+    const REACH: u64 = ENTRIES as u64;
+    let tables = pages.start / REACH..pages.end.div_ceil(REACH);
+    tables.map(move |it| (it * REACH).max(pages.start)..((it + 1) * REACH).min(pages.end))
+}
+
+impl<M: Memory> Spaces<M> {
+    /// Gives zeroed frames to the pages that have none, and these rights to all of the range.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFrames`]; the pages before have been done.
+    pub fn populate(
+        &mut self,
+        root: u64,
+        range: PageRange,
+        rights: Rights,
+    ) -> Result<(), NoFrames> {
+        let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED, STACK], range))
+        else {
+            return Ok(());
+        };
+        for pages in by_table(pages) {
+            let above = self.make_table(root, pages.start)?;
+            let table = entry::frame(above.load(&self.memory));
+            for page in pages {
+                let slot = Slot { table, index: index(page, 0) };
+                let old = slot.load(&self.memory);
+                if old == 0 {
+                    let new = self.zeroed()?;
+                    self.put_entry(above, slot, self.format.page(new, rights));
+                } else {
+                    slot.store(&mut self.memory, self.format.with_rights(old, rights));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets the rights of those pages that have frames.
+    pub fn protect(&mut self, root: u64, range: PageRange, rights: Rights) {
+        let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED], range)) else {
+            return;
+        };
+        for pages in by_table(pages) {
+            let Some(above) = self.find_table(root, pages.start) else { continue };
+            let table = entry::frame(above.load(&self.memory));
+            for page in pages {
+                let slot = Slot { table, index: index(page, 0) };
+                let old = slot.load(&self.memory);
+                if old != 0 {
+                    slot.store(&mut self.memory, self.format.with_rights(old, rights));
+                }
+            }
+        }
+    }
+
+    /// Takes pages out of the tables, and tables that are empty then and whose whole reach lies in `unused`.
+    /// Their frames stay apart, in the batch of that ticket, until they are [released](Self::release).
+    pub fn unmap(&mut self, root: u64, range: PageRange, unused: PageRange, ticket: u32) {
+        let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED], range)) else {
+            return;
+        };
+        let unused = unused.first..unused.first.saturating_add(unused.pages.into());
+        for pages in by_table(pages) {
+            let first = pages.start;
+            if let Some(above) = self.find_table(root, first) {
+                let to_table = above.load(&self.memory);
+                let table = entry::frame(to_table);
+                let mut gone = 0;
+                for page in pages {
+                    let slot = Slot { table, index: index(page, 0) };
+                    let old = slot.load(&self.memory);
+                    if old != 0 {
+                        slot.store(&mut self.memory, 0);
+                        let batch = self.batch(root, ticket);
+                        self.put_page(batch, old);
+                        gone += ONE;
+                    }
+                }
+                above.store(&mut self.memory, to_table - gone);
+            }
+            self.prune(root, first, &unused, ticket);
+        }
+    }
+
+    /// Takes the tables of a page out that are empty and whose reach lies in `unused`, lowest first.
+    fn prune(&mut self, root: Frame, page: u64, unused: &Range<u64>, ticket: u32) {
+        let mut path = [None; 3];
+        let mut table = root;
+        for level in [3, 2, 1] {
+            let slot = Slot { table, index: index(page, level) };
+            let entry = slot.load(&self.memory);
+            if entry & PRESENT == 0 {
+                break;
+            }
+            path[level as usize - 1] = Some(slot);
+            table = entry::frame(entry);
+        }
+        for level in 1..=3 {
+            let reach = 1_u64 << (9 * level);
+            let start = page & !(reach - 1);
+            if start < unused.start || unused.end < start + reach {
+                break;
+            }
+            let Some(slot) = path[level - 1] else { continue };
+            let entry = slot.load(&self.memory);
+            if entry::count(entry) > 0 {
+                break;
+            }
+            slot.store(&mut self.memory, 0);
+            if let Some(above) = path.get(level).copied().flatten() {
+                let counted = above.load(&self.memory);
+                above.store(&mut self.memory, counted - ONE);
+            }
+            let batch = self.batch(root, ticket);
+            self.put_table(batch, entry::frame(entry));
+        }
+    }
+
+    /// Gives the frames of pages of one space to another too, at the same place, where it has none.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFrames`]; the pages before have been done.
+    pub fn share(
+        &mut self,
+        from: u64,
+        to: u64,
+        range: PageRange,
+        rights: Rights,
+    ) -> Result<(), NoFrames> {
+        let (Some(from), Some(to)) = (self.pool.root(from), self.pool.root(to)) else {
+            return Ok(());
+        };
+        let Some(pages) = within(&[MAPPED], range).filter(|_| from != to) else { return Ok(()) };
+        for pages in by_table(pages) {
+            let Some(above) = self.find_table(from, pages.start) else { continue };
+            let source = entry::frame(above.load(&self.memory));
+            let above = self.make_table(to, pages.start)?;
+            let table = entry::frame(above.load(&self.memory));
+            for page in pages {
+                let slot = |table| Slot { table, index: index(page, 0) };
+                let has_none = slot(table).load(&self.memory) == 0;
+                if has_none && slot(source).load(&self.memory) != 0 {
+                    let shared = self.add_owner(slot(source))?;
+                    let entry = self.format.with_rights(shared, rights);
+                    self.put_entry(above, slot(table), entry);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reckons with one more owner of a page's frame; returns the page's entry.
+    fn add_owner(&mut self, slot: Slot) -> Result<u64, NoFrames> {
+        let entry = slot.load(&self.memory);
+        let frame = entry::frame(entry);
+        if entry & SHARED != 0 {
+            self.nodes.reserve(1)?;
+            *self.pool.word(frame) += 1;
+            return Ok(entry);
+        }
+        self.nodes.reserve(2)?;
+        *self.pool.word(frame) = 2;
+        slot.store(&mut self.memory, entry | SHARED);
+        Ok(entry | SHARED)
+    }
+
+    /// Stores the entry of a page that has none yet; `above` leads to its table.
+    fn put_entry(&mut self, above: Slot, slot: Slot, entry: u64) {
+        slot.store(&mut self.memory, entry);
+        let counted = above.load(&self.memory);
+        above.store(&mut self.memory, counted + ONE);
+    }
+
+    /// Makes the process a many-core one, unless it is one: it gets the rest of the pages about the process,
+    /// and the pages of so many vcores.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFrames`]; it is as it was before.
+    pub fn add_vcores(&mut self, root: u64, max_vcores: u16) -> Result<(), NoFrames> {
+        let Some(first) = self.info(root, 0) else { return Ok(()) };
+        let root = Frame::at(root);
+        if self.vcore_pages(root) > 0 {
+            return Ok(());
+        }
+        let vcores = u64::from(max_vcores).clamp(1, DATA_PAGES);
+        self.memory.store_u64(root, note::VCORES * 8, vcores << 1);
+        let page = PAGE as u64;
+        let info = (INFO + page..INFO + info::PAGES as u64 * page, Rights::READ);
+        let data = (DATA + page..DATA + vcores * page, Rights::READ_WRITE);
+        for (range, rights) in [info, data] {
+            for address in range.step_by(PAGE) {
+                let slot = Slot { table: self.reserved(root), index: reserved_index(address) };
+                let frame = self.zeroed().inspect_err(|NoFrames| self.drop_vcores(root))?;
+                slot.store(&mut self.memory, self.format.page(frame, rights));
+            }
+        }
+        self.memory.store_u16(first, info::MAX_VCORES, vcores as u16);
+        self.memory.store_u8(first, info::IS_MANY, 1);
+        Ok(())
+    }
+}
+
+/// Frames that [`Spaces::add_vcores`] takes.
+#[must_use]
+pub fn vcore_frames(max_vcores: u16) -> u32 {
+    info::PAGES as u32 - 1 + u32::from(max_vcores).clamp(1, DATA_PAGES as u32) - 1
+}

@@ -1,0 +1,230 @@
+//! Frames that are no longer mapped but that cores may still use through old translations.
+//!
+//! They wait in batches, each named by a ticket; a space keeps its batches among the notes of its top table.
+//! A batch is a list. A frame with one owner is linked by its own word, which it needs for nothing else. One that
+//! several spaces have had may wait in the batches of some and be mapped by others, and its word counts its
+//! owners; a node stands for it in each list. There are nodes for as many owners of shared frames as there
+//! may be, so that nothing can go wrong when memory is taken away.
+
+use super::frame::{END, Frame, NoFrames, Pool};
+use super::memory::Memory;
+use super::{Spaces, entry, note};
+
+/// Batches that a space may have at a time.
+const BATCHES: usize = 16;
+
+/// In a link: it is to a node, not to a frame.
+const NODE: u32 = 1 << 31;
+/// In a link: it is to a page table, which is all zero.
+const TABLE: u32 = 1 << 30;
+const INDEX: u32 = TABLE - 1;
+
+/// Stands for one owner of a shared frame.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Node {
+    frame: u32,
+    next: u32,
+}
+
+/// The nodes.
+pub(super) struct Nodes {
+    all: &'static mut [[u32; 2]],
+    /// Nodes that have been in use before.
+    free: u32,
+    /// How many have ever been in use.
+    used: u32,
+    /// Owners of shared frames: pages that map them, and nodes that wait.
+    owners: u32,
+}
+
+impl Nodes {
+    pub(super) fn new(all: &'static mut [[u32; 2]]) -> Self {
+        Self { all, free: END, used: 0, owners: 0 }
+    }
+
+    /// Reckons with `more` owners.
+    pub(super) fn reserve(&mut self, more: u32) -> Result<(), NoFrames> {
+        let owners = self.owners + more;
+        if owners as usize > self.all.len() {
+            return Err(NoFrames);
+        }
+        self.owners = owners;
+        Ok(())
+    }
+
+    /// An owner has given up its frame.
+    pub(super) fn forget(&mut self) {
+        self.owners -= 1;
+    }
+
+    fn take(&mut self, node: Node) -> u32 {
+        let index = self.free;
+        let index = if index == END {
+            self.used += 1;
+            self.used - 1
+        } else {
+            self.free = self.all[index as usize][1];
+            index
+        };
+        self.all[index as usize] = [node.frame, node.next];
+        index
+    }
+
+    fn give(&mut self, index: u32) -> Node {
+        let [frame, next] = core::mem::replace(&mut self.all[index as usize], [0, self.free]);
+        self.free = index;
+        Node { frame, next }
+    }
+}
+
+/// The notes of a batch, two words: twice its ticket; twice its first link plus 2, or 0 if there is no batch.
+#[derive(Clone, Copy)]
+pub(super) struct Batch {
+    root: Frame,
+    word: usize,
+}
+
+impl Batch {
+    fn first(self, memory: &impl Memory) -> Option<u32> {
+        (memory.load_u64(self.root, (self.word + 1) * 8) >> 1)
+            .checked_sub(1)
+            .map(|link| link as u32)
+    }
+
+    fn set_first(self, memory: &mut impl Memory, link: u32) {
+        let word = if link == END { 0 } else { (u64::from(link) + 1) << 1 };
+        memory.store_u64(self.root, (self.word + 1) * 8, word);
+    }
+}
+
+impl<M: Memory> Spaces<M> {
+    /// The batch of a ticket, if it has frames.
+    fn find_batch(&self, root: Frame, ticket: u32) -> Option<Batch> {
+        self.batches(root).find(|batch| {
+            let named = self.memory.load_u64(root, batch.word * 8) >> 1;
+            named == u64::from(ticket) && batch.first(&self.memory).is_some()
+        })
+    }
+
+    /// The batch of a ticket, which may be new.
+    ///
+    /// # Panics
+    ///
+    /// When the space has too many batches: the coordinator has no more than two at a time.
+    pub(super) fn batch(&mut self, root: Frame, ticket: u32) -> Batch {
+        if let Some(batch) = self.find_batch(root, ticket) {
+            return batch;
+        }
+        let new = self.batches(root).find(|batch| batch.first(&self.memory).is_none());
+        let new = new.expect("a space has few batches of unmapped pages at a time");
+        self.memory.store_u64(root, new.word * 8, u64::from(ticket) << 1);
+        new
+    }
+
+    fn batches(&self, root: Frame) -> impl Iterator<Item = Batch> + use<M> {
+        (0..BATCHES).map(move |index| Batch { root, word: note::BATCHES + index * 2 })
+    }
+
+    /// Puts the frame of a page into a batch, by the page's entry.
+    pub(super) fn put_page(&mut self, batch: Batch, page: u64) {
+        let frame = entry::frame(page);
+        if page & entry::FOREIGN != 0 {
+            return;
+        }
+        if page & entry::SHARED == 0 {
+            return self.put(batch, frame, 0);
+        }
+        let next = batch.first(&self.memory).unwrap_or(END);
+        let node = self.nodes.take(Node { frame: self.pool.index(frame), next });
+        batch.set_first(&mut self.memory, node | NODE);
+    }
+
+    /// Puts a page table that is all zero into a batch.
+    pub(super) fn put_table(&mut self, batch: Batch, table: Frame) {
+        self.put(batch, table, TABLE);
+    }
+
+    fn put(&mut self, batch: Batch, frame: Frame, kind: u32) {
+        *self.pool.word(frame) = batch.first(&self.memory).unwrap_or(END);
+        batch.set_first(&mut self.memory, self.pool.index(frame) | kind);
+    }
+
+    /// Gives up to `most` frames of a batch back, of those whose last owner the space was.
+    pub fn release(&mut self, root: u64, ticket: u32, most: u32) {
+        let Some(root) = self.pool.root(root) else { return };
+        if let Some(batch) = self.find_batch(root, ticket) {
+            self.give_batch(batch, most);
+        }
+    }
+
+    /// Gives all frames of all batches of a space back.
+    pub(super) fn release_all(&mut self, root: Frame) {
+        for batch in self.batches(root) {
+            self.give_batch(batch, u32::MAX);
+            self.memory.store_u64(root, batch.word * 8, 0);
+        }
+    }
+
+    fn give_batch(&mut self, batch: Batch, most: u32) {
+        let Some(mut link) = batch.first(&self.memory) else { return };
+        for _ in 0..most {
+            if link == END {
+                break;
+            }
+            link = self.give_link(link);
+        }
+        batch.set_first(&mut self.memory, link);
+    }
+
+    /// Gives back what a link leads to, and returns the next link.
+    fn give_link(&mut self, link: u32) -> u32 {
+        let index = link & INDEX;
+        if link & NODE != 0 {
+            let Node { frame, next } = self.nodes.give(index);
+            self.give_shared(self.pool.frame(frame));
+            return next;
+        }
+        let frame = self.pool.frame(index);
+        let next = *self.pool.word(frame);
+        if link & TABLE != 0 {
+            self.pool.give_clean(frame);
+        } else {
+            self.pool.give(frame);
+        }
+        next
+    }
+
+    /// Takes one owner from a shared frame, and gives it back if that was the last.
+    pub(super) fn give_shared(&mut self, frame: Frame) {
+        self.nodes.forget();
+        let owners = self.pool.word(frame);
+        *owners -= 1;
+        if *owners == 0 {
+            self.pool.give(frame);
+        }
+    }
+}
+
+/// The greatest link is not the end of a list.
+const _: () = assert!(Pool::MOST < INDEX as u64);
+
+#[cfg(test)]
+impl<M: Memory> Spaces<M> {
+    /// Calls `see` with each frame that waits in a batch of the space, and whether it is shared.
+    pub(super) fn waiting(&self, root: Frame, mut see: impl FnMut(Frame, bool)) {
+        for batch in self.batches(root) {
+            let mut link = batch.first(&self.memory).unwrap_or(END);
+            while link != END {
+                let index = link & INDEX;
+                let (frame, next) = if link & NODE == 0 {
+                    (index, self.pool.words()[index as usize])
+                } else {
+                    let [frame, next] = self.nodes.all[index as usize];
+                    (frame, next)
+                };
+                see(self.pool.frame(frame), link & NODE != 0);
+                link = next;
+            }
+        }
+    }
+}
