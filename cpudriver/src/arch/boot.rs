@@ -10,7 +10,7 @@ use super::layout::{self, IMAGE_START, Stack};
 use super::once::BootOnce;
 use super::paging::{self, Space};
 use super::space::FreeMemory;
-use super::{apic, homes, io_apic, percpu, smp, time, trampoline, uart};
+use super::{apic, homes, io_apic, percpu, smp, time, trampoline, uart, user};
 use crate::image;
 use crate::machine::madt::CoreList;
 use crate::machine::memory::{PAGE, Range, Ranges};
@@ -93,7 +93,7 @@ extern "C" fn atoll_boot(start_info: u64) -> ! {
     // SAFETY: this core alone uses its tables, which are static.
     let tables = unsafe { &mut *me.tables.get() };
     // SAFETY: they stay where they are. The interrupt stacks are mapped a moment later.
-    unsafe { tables.load(0) };
+    unsafe { tables.load(0, me.user_end()) };
     uart::init();
     let features = cpu::features();
     let info = read_start_info(start_info);
@@ -116,6 +116,11 @@ extern "C" fn on_own_stack(stage: *mut c_void) -> ! {
     let Stage { info, usable, module, features, space, start_page } = stage;
     // SAFETY: the tables in use are the final ones.
     unsafe { cpu::protect(features) };
+    // SAFETY: the final tables map the stacks, and core 0 runs on its main one.
+    unsafe { percpu::mark_stacks() };
+    // SAFETY: this is core 0, alone, and its tables are loaded.
+    unsafe { user::set_up(features, space.root()) };
+    user::init();
     let cmdline = command_line(info.command_line, space);
     homes::give_core_0(space, usable.bytes());
     let registers = apic::registers(features).map(|physical| space.map_device(physical));

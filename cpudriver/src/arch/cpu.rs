@@ -57,6 +57,10 @@ pub struct Features {
     pub smap: bool,
     /// User mode instruction prevention.
     pub umip: bool,
+    /// Programs can read and write the bases of FS and GS.
+    pub fs_gs_base: bool,
+    /// The extended state is saved by XSAVE.
+    pub xsave: bool,
     /// Broken hardware is reported as an exception.
     pub machine_check: bool,
     /// The local APIC has the x2APIC interface.
@@ -83,6 +87,8 @@ pub fn features() -> Features {
         smep: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_smep)),
         smap: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_smap)),
         umip: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_umip)),
+        fs_gs_base: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_fsgsbase)),
+        xsave: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_xsave)),
         machine_check: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_mce)),
         x2apic: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_x2apic)),
         tsc_deadline: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_tsc_deadline)),
@@ -111,6 +117,10 @@ pub(super) unsafe fn protect(features: &Features) {
     unsafe { Cr0::write_raw(cr0.bits()) };
     let wanted = [
         (true, Cr4Flags::PHYSICAL_ADDRESS_EXTENSION),
+        (true, Cr4Flags::OSFXSR),
+        (true, Cr4Flags::OSXMMEXCPT_ENABLE),
+        (features.xsave, Cr4Flags::OSXSAVE),
+        (features.fs_gs_base, Cr4Flags::FSGSBASE),
         (features.machine_check, Cr4Flags::MACHINE_CHECK_EXCEPTION),
         (features.smep, Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
         (features.smap, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),

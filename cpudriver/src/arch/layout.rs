@@ -29,6 +29,8 @@ const MAIN_BYTES: u64 = 0x8000;
 const MANAGEMENT_BYTES: u64 = 0x2_0000;
 /// Bytes of each interrupt stack.
 const IST_BYTES: u64 = 0x4000;
+/// Bytes above an interrupt stack, so many that it stays aligned.
+const MARK_BYTES: u64 = 16;
 
 /// The stacks of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +64,11 @@ impl Stack {
             Self::Nmi => ist(1),
             Self::MachineCheck => ist(2),
         }
+    }
+
+    /// Where an interrupt stack begins: above it lies a word, the address of the core's memory.
+    pub(super) fn mark(self, index: usize) -> u64 {
+        self.of(index).end - MARK_BYTES
     }
 }
 

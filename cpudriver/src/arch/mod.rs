@@ -18,6 +18,7 @@ mod backtrace;
 mod boot;
 pub mod cpu;
 mod descriptors;
+mod extended;
 pub mod handoff;
 pub mod heap;
 mod homes;
@@ -37,5 +38,6 @@ pub mod time;
 mod trampoline;
 mod trap;
 pub mod uart;
+pub mod user;
 
 pub use boot::{Acpi, AcpiError, BootInfo};

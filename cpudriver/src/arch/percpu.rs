@@ -7,8 +7,10 @@
 use super::descriptors::Descriptors;
 use super::handoff::Handoff;
 use super::heap::Arena;
+use super::layout::Stack;
 use super::once::BootOnce;
 use super::report::Report;
+use super::user::User;
 use crate::image::Cpu;
 use core::cell::{Cell, UnsafeCell};
 use core::mem::{MaybeUninit, offset_of};
@@ -31,6 +33,11 @@ pub(super) struct PerCore {
     pub(super) pending: [AtomicBool; 3],
     /// The core is on its way to being parked after a panic.
     pub(super) is_failing: AtomicBool,
+    /// The stack pointer of the kernel while the core is in user mode, and for a moment that of the program.
+    pub(super) kernel_rsp: Cell<u64>,
+    pub(super) user_rsp: Cell<u64>,
+    /// What the core runs in user mode.
+    pub(super) user: UnsafeCell<User>,
     pub(super) tables: UnsafeCell<Descriptors>,
     pub(super) arena: Arena,
     pub(super) report: Report,
@@ -39,6 +46,14 @@ pub(super) struct PerCore {
 }
 
 const _: () = assert!(offset_of!(PerCore, me) == 0);
+
+/// Offsets that `user.s` uses.
+pub(super) const KERNEL_RSP: usize = offset_of!(PerCore, kernel_rsp);
+pub(super) const USER_RSP: usize = offset_of!(PerCore, user_rsp);
+pub(super) const USER_END: usize = offset_of!(PerCore, user) + User::REGISTERS_END;
+
+// The CPU aligns the stack that it switches to.
+const _: () = assert!(USER_END.is_multiple_of(16));
 
 // SAFETY: the cells are touched by the owning core alone, which finds the structure through GS; what
 // other cores read (the report, the arena's figures) consists of atomics.
@@ -59,12 +74,20 @@ impl PerCore {
             has_cpu: Cell::new(false),
             pending: [const { AtomicBool::new(false) }; 3],
             is_failing: AtomicBool::new(false),
+            kernel_rsp: Cell::new(0),
+            user_rsp: Cell::new(0),
+            user: UnsafeCell::new(User::new()),
             tables: UnsafeCell::new(Descriptors::new()),
             arena: Arena::new(),
             report: Report::new(),
             handoff: Handoff::new(),
             cpu: UnsafeCell::new(MaybeUninit::uninit()),
         }
+    }
+
+    /// The end of the registers of user mode, below which traps are pushed.
+    pub(super) fn user_end(&self) -> VirtAddr {
+        VirtAddr::from_ptr(self) + USER_END as u64
     }
 
     fn place(&self) -> *mut Cpu {
@@ -74,6 +97,21 @@ impl PerCore {
     /// The number of the core.
     pub(super) fn id(&self) -> CoreId {
         self.id.get()
+    }
+}
+
+/// Writes this core's address above its interrupt stacks, where the stubs look for it.
+///
+/// # Safety
+///
+/// The stacks of the core must be mapped, and nothing may be on them.
+pub(super) unsafe fn mark_stacks() {
+    let me = this();
+    for stack in [Stack::DoubleFault, Stack::Nmi, Stack::MachineCheck] {
+        let mark =
+            core::ptr::with_exposed_provenance_mut::<u64>(stack.mark(me.id().index()) as usize);
+        // SAFETY: the word is the last but one of a stack of this core, which the caller vouches for.
+        unsafe { mark.write(core::ptr::from_ref(me).expose_provenance() as u64) };
     }
 }
 

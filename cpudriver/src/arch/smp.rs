@@ -9,7 +9,7 @@ use super::cpu::{self, Features};
 use super::descriptors::Descriptors;
 use super::once::BootOnce;
 use super::trampoline::{SLOT_COUNT, SLOTS};
-use super::{apic, percpu, time};
+use super::{apic, percpu, time, user};
 use crate::image;
 use core::mem::offset_of;
 use core::ptr::NonNull;
@@ -220,10 +220,13 @@ pub(super) extern "C" fn atoll_core(slot: &'static Slot) -> ! {
     // SAFETY: this core alone uses its tables.
     let tables: &mut Descriptors = unsafe { &mut *me.tables.get() };
     // SAFETY: they stay where they are, and boot has mapped the stacks.
-    unsafe { tables.load(core.index()) };
+    unsafe { tables.load(core.index(), me.user_end()) };
+    // SAFETY: boot has mapped the stacks, and this core is on its main one.
+    unsafe { percpu::mark_stacks() };
     let start = START.get().expect("boot prepares the start of cores");
     // SAFETY: the tables in use are the kernel's.
     unsafe { cpu::protect(&start.features) };
+    user::init();
     apic::init();
     let memory = heap_of(slot);
     // SAFETY: boot gave this memory to this core, whose earlier life is over.

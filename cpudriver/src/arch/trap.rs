@@ -4,8 +4,7 @@
 //! An NMI asks for a report of what the core is doing. An interrupt is acknowledged and noted; it
 //! only ever arrives at the `hlt` of [`super::cpu::wait_for_interrupt`].
 
-use super::interrupts;
-use super::report;
+use super::{interrupts, report, user};
 use core::fmt;
 
 core::arch::global_asm!(include_str!("trap.s"), options(att_syntax));
@@ -16,6 +15,7 @@ pub(super) const VECTORS: usize = 80;
 pub(super) const FIRST_INTERRUPT: usize = 64;
 
 pub(super) const NMI: usize = 2;
+pub(super) const BREAKPOINT: usize = 3;
 pub(super) const DOUBLE_FAULT: usize = 8;
 pub(super) const PAGE_FAULT: usize = 14;
 pub(super) const MACHINE_CHECK: usize = 18;
@@ -69,6 +69,10 @@ extern "C" fn atoll_trap(frame: &mut Frame) {
     match frame.vector as usize {
         NMI => report::on_nmi(frame),
         vector if vector >= FIRST_INTERRUPT => interrupts::on_interrupt(vector),
+        PAGE_FAULT if let Some(after) = user::after_failed_copy(frame.rip) => {
+            frame.rip = after;
+            return;
+        }
         _ => report::exception(frame),
     }
     step_over_halt(frame);

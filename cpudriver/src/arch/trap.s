@@ -10,7 +10,13 @@ trap_\vector:
     pushq $0                    # the CPU pushes an error code for some vectors only
     .endif
     pushq $\vector
+    .if (\vector == 2) || (\vector == 8) || (\vector == 18)
+    jmp trap_anywhere
+    .else
+    testb $3, 24(%rsp)          # the code segment that was interrupted
+    jnz atoll_trap_from_user
     jmp trap_common
+    .endif
 .endm
 
 .altmacro
@@ -32,13 +38,7 @@ trap_\vector:
     .quad trap_\vector
 .endm
 
-.section .text
-STUBS 0 31
-STUBS 64 79
-
-.balign 16
-.type trap_common, @function
-trap_common:
+.macro SAVE
     pushq %rax
     pushq %rbx
     pushq %rcx
@@ -54,9 +54,9 @@ trap_common:
     pushq %r13
     pushq %r14
     pushq %r15
-    cld
-    movq %rsp, %rdi
-    call atoll_trap             # 22 words are on the stack: it is aligned to 16
+.endm
+
+.macro RESTORE
     popq %r15
     popq %r14
     popq %r13
@@ -73,8 +73,47 @@ trap_common:
     popq %rbx
     popq %rax
     addq $16, %rsp
+.endm
+
+.section .text
+STUBS 0 31
+STUBS 64 79
+
+.balign 16
+.type trap_common, @function
+trap_common:
+    SAVE
+    cld
+    movq %rsp, %rdi
+    call atoll_trap             # 22 words are on the stack: it is aligned to 16
+    RESTORE
     iretq
 .size trap_common, . - trap_common
+
+# Vectors with a stack of their own may come at any instruction, also between an entry from user mode and its
+# `swapgs`. So they take the base of GS from the top of their stack, and put back what was there.
+.balign 16
+.type trap_anywhere, @function
+trap_anywhere:
+    SAVE
+    cld
+    movl $0xc0000101, %ecx      # the base of GS
+    rdmsr
+    movl %eax, %r12d
+    movl %edx, %r13d
+    movq 176(%rsp), %rax        # this core's memory, above the frame
+    movq %rax, %rdx
+    shrq $32, %rdx
+    wrmsr
+    movq %rsp, %rdi
+    call atoll_trap
+    movl $0xc0000101, %ecx
+    movl %r12d, %eax
+    movl %r13d, %edx
+    wrmsr
+    RESTORE
+    iretq
+.size trap_anywhere, . - trap_anywhere
 
 # atoll_registers(frame): the registers as the caller has them, as a trap would save them; the frame is zero before.
 .type atoll_registers, @function

@@ -6,6 +6,7 @@
 //! kernel), and of the flags a program has only those that are its own.
 
 use proto::call::Outcome;
+use proto::program::context::WORDS;
 use proto::program::layout;
 
 /// The selector of the stack segment of programs.
@@ -51,8 +52,148 @@ pub struct Registers {
 }
 
 const _: () = assert!(size_of::<Registers>() == 22 * 8);
+const _: () = assert!(size_of::<Registers>() + 2 * 8 == proto::program::context::BYTES);
+
+/// All registers of a program but its extended state, as they are saved
+/// ([`proto::program::context`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Context {
+    /// Those that the entry code saves.
+    pub registers: Registers,
+    /// The base of FS.
+    pub fs_base: u64,
+    /// The base of GS.
+    pub gs_base: u64,
+}
+
+impl Context {
+    /// As words, in the order of [`proto::program::context::NAMES`].
+    #[must_use]
+    pub fn to_words(&self) -> [u64; WORDS] {
+        let r = &self.registers;
+        [
+            r.r15,
+            r.r14,
+            r.r13,
+            r.r12,
+            r.r11,
+            r.r10,
+            r.r9,
+            r.r8,
+            r.rbp,
+            r.rdi,
+            r.rsi,
+            r.rdx,
+            r.rcx,
+            r.rbx,
+            r.rax,
+            r.vector,
+            r.error,
+            r.rip,
+            r.cs,
+            r.rflags,
+            r.rsp,
+            r.ss,
+            self.fs_base,
+            self.gs_base,
+        ]
+    }
+
+    /// From such words, whoever has written them, and safe to go to user mode with.
+    #[must_use]
+    pub fn from_words(words: &[u64; WORDS]) -> Self {
+        let [
+            r15,
+            r14,
+            r13,
+            r12,
+            r11,
+            r10,
+            r9,
+            r8,
+            rbp,
+            rdi,
+            rsi,
+            rdx,
+            rcx,
+            rbx,
+            rax,
+            vector,
+            error,
+            rip,
+            cs,
+            rflags,
+            rsp,
+            ss,
+            fs_base,
+            gs_base,
+        ] = *words;
+        let registers = Registers {
+            r15,
+            r14,
+            r13,
+            r12,
+            r11,
+            r10,
+            r9,
+            r8,
+            rbp,
+            rdi,
+            rsi,
+            rdx,
+            rcx,
+            rbx,
+            rax,
+            vector,
+            error,
+            rip,
+            cs,
+            rflags,
+            rsp,
+            ss,
+        };
+        Self {
+            registers: registers.sanitised(),
+            fs_base: user_address(fs_base),
+            gs_base: user_address(gs_base),
+        }
+    }
+
+    /// That of a vcore that is entered anew.
+    #[must_use]
+    pub fn entering(entry: u64, stack: u64, tls: u64, vcore: u16) -> Self {
+        let registers = Registers { rdi: vcore.into(), ..Registers::starting(entry, stack) };
+        Self { registers, fs_base: user_address(tls), gs_base: 0 }
+    }
+}
 
 impl Registers {
+    /// None that could be run.
+    pub const ZERO: Self = Self {
+        r15: 0,
+        r14: 0,
+        r13: 0,
+        r12: 0,
+        r11: 0,
+        r10: 0,
+        r9: 0,
+        r8: 0,
+        rbp: 0,
+        rdi: 0,
+        rsi: 0,
+        rdx: 0,
+        rcx: 0,
+        rbx: 0,
+        rax: 0,
+        vector: 0,
+        error: 0,
+        rip: 0,
+        cs: 0,
+        rflags: 0,
+        rsp: 0,
+        ss: 0,
+    };
+
     /// Those of a program that starts at `entry` with its stack at `stack`.
     #[must_use]
     pub fn starting(entry: u64, stack: u64) -> Self {
@@ -93,6 +234,7 @@ mod tests {
     use super::{Registers, USER_CODE, USER_DATA};
     use proptest::prelude::*;
     use proto::call::Outcome;
+    use proto::program::context::NAMES;
     use proto::program::layout::USER_END;
 
     const INTERRUPTS: u64 = 1 << 9;
@@ -131,6 +273,23 @@ mod tests {
             let flags = Registers { rflags: 1 << bit, ..Registers::default() }.sanitised().rflags;
             assert_eq!(flags & FORBIDDEN, 0, "bit {bit}");
             assert_ne!(flags & INTERRUPTS, 0, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn words_are_in_the_documented_order() {
+        let words = core::array::from_fn(|n| n as u64 + 0x1000);
+        let it = super::Context::from_words(&words);
+        let at = |name| 0x1000 + NAMES.iter().position(|it| *it == name).unwrap() as u64;
+        let r = it.registers;
+        let some = [r.r15, r.rdi, r.rax, r.error, r.rip, r.rsp, it.fs_base, it.gs_base];
+        let names = ["r15", "rdi", "rax", "error", "rip", "rsp", "fs_base", "gs_base"];
+        assert_eq!(some, names.map(at));
+        let again = it.to_words();
+        for (n, name) in NAMES.iter().enumerate() {
+            if !["cs", "ss", "rflags"].contains(name) {
+                assert_eq!(again[n], words[n], "{name}");
+            }
         }
     }
 

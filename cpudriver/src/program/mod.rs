@@ -9,5 +9,7 @@
 
 pub mod context;
 pub mod elf;
+pub mod extended;
 pub mod space;
 pub mod stack;
+pub mod vcore;

@@ -1,0 +1,338 @@
+//! User mode on this core: into it and out of it, the registers of what runs there, and what it asks for.
+//!
+//! A core has one set of user registers, [`User`], at a fixed place: traps push straight into it. [`run`] is a
+//! function that returns when the program traps, so the kernel has one stack per core and nothing to
+//! unwind. What is to run next is put there with [`set_context`] and taken away with [`context`].
+
+use super::cpu::{self, Features};
+use super::extended;
+use super::layout::{self, DIRECT};
+use super::once::BootOnce;
+use super::percpu::{self, KERNEL_RSP, USER_END, USER_RSP};
+use super::trap;
+use crate::arch::interrupts;
+use crate::program::context::{Context, Registers};
+use crate::program::extended::{Area, Parts};
+use core::mem::offset_of;
+use proto::call::Outcome;
+use proto::message::PageRange;
+use proto::program::{block, layout as places};
+use x86_64::registers::control::{Cr3, Cr3Flags, Efer, EferFlags};
+use x86_64::registers::model_specific::{FsBase, KernelGsBase, LStar, Msr, SFMask};
+use x86_64::registers::rflags::RFlags;
+use x86_64::structures::paging::PhysFrame;
+use x86_64::{PhysAddr, VirtAddr};
+
+/// The vector that stands for a system call; no exception and no interrupt has it.
+const SYSTEM_CALL: u64 = 256;
+
+core::arch::global_asm!(
+    include_str!("user.s"),
+    me = const 0,
+    kernel_rsp = const KERNEL_RSP,
+    user_rsp = const USER_RSP,
+    registers_end = const USER_END,
+    system_call = const SYSTEM_CALL,
+    options(att_syntax)
+);
+
+unsafe extern "C" {
+    fn atoll_run_user(registers: *mut Registers, by_sysret: u64) -> u64;
+    fn atoll_copy_block(from: u64, to: *mut [u64; 8], done: u64, has_smap: u64) -> u64;
+    safe static atoll_system_call: u8;
+    safe static atoll_copy_start: u8;
+    safe static atoll_copy_end: u8;
+    safe static atoll_copy_failed: u8;
+}
+
+/// What a core runs in user mode. All zero bytes are a valid value.
+#[repr(C, align(64))]
+pub(super) struct User {
+    registers: Registers,
+    /// The registers come from a system call and have not been replaced: SYSRET may go back.
+    by_sysret: bool,
+    /// The top page table of the space that is loaded; 0 for the kernel's own.
+    root: u64,
+    /// What a program has written is made safe here before it is loaded.
+    area: Area,
+}
+
+impl User {
+    /// The end of the registers, where traps begin to push.
+    pub(super) const REGISTERS_END: usize = offset_of!(Self, registers) + size_of::<Registers>();
+
+    pub(super) const fn new() -> Self {
+        Self { registers: Registers::ZERO, by_sysret: false, root: 0, area: Area::ZERO }
+    }
+}
+
+/// What all cores need to know.
+#[derive(Clone, Copy, Debug)]
+struct Machine {
+    kernel_root: u64,
+    has_smap: bool,
+    has_fs_gs_base: bool,
+}
+
+static MACHINE: BootOnce<Machine> = BootOnce::new();
+
+fn machine() -> Machine {
+    *MACHINE.get().expect("boot says what the machine has")
+}
+
+/// Why a program is not in user mode any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It makes a system call.
+    Call,
+    /// It raised an exception: vector, error code, and for a page fault the address.
+    Fault {
+        /// The vector.
+        vector: u8,
+        /// The error code, 0 where there is none.
+        code: u32,
+        /// The address that a page fault was about, else 0.
+        address: u64,
+    },
+    /// An interrupt came, and was noted ([`interrupts::take`]).
+    Interrupt,
+}
+
+/// Learns what the machine has, and the root of the kernel's own tables.
+///
+/// # Safety
+///
+/// Only core 0 may call this, before it starts another core.
+pub(super) unsafe fn set_up(features: &Features, kernel_root: u64) {
+    let (has_smap, has_fs_gs_base) = (features.smap, features.fs_gs_base);
+    // SAFETY: the caller is alone.
+    unsafe { MACHINE.set(Machine { kernel_root, has_smap, has_fs_gs_base }) };
+    // SAFETY: the caller is alone.
+    unsafe { extended::choose(features) };
+}
+
+/// Prepares this core for user mode: the target of SYSCALL, the flags that it clears, the extended state.
+pub(super) fn init() {
+    const STAR: u32 = 0xc000_0081;
+    // The selectors of SYSCALL: kernel code and the one behind it. Those of SYSRET: 8 and 16 above the base.
+    const SELECTORS: u64 = 8 << 32 | (0x10 | 3) << 48;
+    // SAFETY: the descriptor tables have these segments in this order.
+    unsafe { Msr::new(STAR).write(SELECTORS) };
+    LStar::write(VirtAddr::from_ptr(&raw const atoll_system_call));
+    let cleared = RFlags::INTERRUPT_FLAG
+        | RFlags::TRAP_FLAG
+        | RFlags::DIRECTION_FLAG
+        | RFlags::ALIGNMENT_CHECK
+        | RFlags::NESTED_TASK
+        | RFlags::IOPL_LOW
+        | RFlags::IOPL_HIGH;
+    SFMask::write(cleared);
+    // SAFETY: the target is in place.
+    unsafe { Efer::update(|efer| *efer |= EferFlags::SYSTEM_CALL_EXTENSIONS) };
+    extended::init();
+    let user = this_user();
+    // SAFETY: this core alone uses it, and nothing else refers to it now.
+    unsafe { *user = User::new() };
+}
+
+fn this_user() -> *mut User {
+    percpu::this().user.get()
+}
+
+/// Runs the program whose registers are set, in the space that is loaded, until it traps.
+pub fn run() -> Exit {
+    let user = this_user();
+    // SAFETY: this core alone uses it; nobody holds a reference into it while the program runs.
+    let (registers, by_sysret) = unsafe { (&raw mut (*user).registers, (*user).by_sysret) };
+    // SAFETY: the registers are safe to go to user mode with: every way to set them makes them so.
+    let vector = unsafe { atoll_run_user(registers, by_sysret.into()) };
+    // SAFETY: as above.
+    unsafe { (*user).by_sysret = vector == SYSTEM_CALL };
+    if vector == SYSTEM_CALL {
+        return Exit::Call;
+    }
+    if vector >= trap::FIRST_INTERRUPT as u64 {
+        interrupts::on_interrupt(vector as usize);
+        return Exit::Interrupt;
+    }
+    // SAFETY: as above.
+    let code = unsafe { (*registers).error } as u32;
+    let is_page_fault = vector == trap::PAGE_FAULT as u64;
+    let address = if is_page_fault { cpu::fault_address() } else { 0 };
+    Exit::Fault { vector: vector as u8, code, address }
+}
+
+/// A register of the program: RDI, the address of a call.
+#[must_use]
+pub fn call_address() -> u64 {
+    // SAFETY: this core alone uses it, and the program does not run.
+    unsafe { (*this_user()).registers.rdi }
+}
+
+/// Lets the call that the program has made return this.
+pub fn answer(value: i64) {
+    // SAFETY: this core alone uses it, and the program does not run.
+    unsafe { (*this_user()).registers.rax = value.cast_unsigned() };
+}
+
+/// Lets the call that the program has made return this outcome.
+pub fn answer_outcome(outcome: Outcome) {
+    answer(outcome.0.into());
+}
+
+/// Puts the program back on the system call that it has just made, so that it makes it once more.
+pub fn repeat_call() {
+    const SYSCALL_BYTES: u64 = 2;
+    // SAFETY: this core alone uses it, and the program does not run.
+    let user = unsafe { &mut *this_user() };
+    user.registers.rip = user.registers.rip.saturating_sub(SYSCALL_BYTES);
+    user.by_sysret = false;
+}
+
+/// The registers of the program, which does not run.
+#[must_use]
+pub fn context() -> Context {
+    // SAFETY: this core alone uses it, and the program does not run.
+    let registers = unsafe { (*this_user()).registers };
+    // While the kernel runs, `swapgs` keeps the program's base of GS there.
+    let gs_base = KernelGsBase::read().as_u64();
+    Context { registers, fs_base: FsBase::read().as_u64(), gs_base }
+}
+
+/// Sets the registers of the program that runs next; they are made safe.
+pub fn set_context(context: &Context) {
+    // SAFETY: this core alone uses it, and no program runs.
+    let user = unsafe { &mut *this_user() };
+    user.registers = context.registers.sanitised();
+    user.by_sysret = false;
+    FsBase::write(VirtAddr::new_truncate(context.fs_base));
+    KernelGsBase::write(VirtAddr::new_truncate(context.gs_base));
+}
+
+/// Which parts of the extended state are turned on.
+#[must_use]
+pub fn extended_parts() -> Parts {
+    extended::parts()
+}
+
+/// Programs may read and write the bases of FS and GS.
+#[must_use]
+pub fn has_fs_gs_base() -> bool {
+    machine().has_fs_gs_base
+}
+
+/// Saves the extended state and hands its words, as many as there are, to `keep`.
+pub fn save_extended(keep: impl FnOnce(&[u64])) {
+    // SAFETY: this core alone uses it, and nobody else refers to the area.
+    let area = unsafe { &mut (*this_user()).area };
+    extended::save(area);
+    keep(&area.words()[..extended::parts().bytes() as usize / 8]);
+}
+
+/// Loads an extended state, the words of which `fill` overwrites: as many as there are. It is made safe.
+pub fn load_extended(fill: impl FnOnce(&mut [u64])) {
+    // SAFETY: this core alone uses it, and nobody else refers to the area.
+    let area = unsafe { &mut (*this_user()).area };
+    fill(&mut area.words_mut()[..extended::parts().bytes() as usize / 8]);
+    area.sanitise(extended::parts());
+    extended::restore(area);
+}
+
+/// Loads the extended state as it is after a reset.
+pub fn reset_extended() {
+    static INITIAL: Area = Area::initial();
+    extended::restore(&INITIAL);
+}
+
+/// Loads the space with that top page table. Writes CR3 even if it is loaded already: what was removed
+/// from it meanwhile must not be used.
+///
+/// # Panics
+///
+/// When it is not the top page table of a space, which has the kernel's half.
+pub fn load(root: u64) {
+    let kernel = machine().kernel_root;
+    let direct_entry = (DIRECT >> 39 & 0x1ff) * 8;
+    let entry = |root: u64| {
+        let place = layout::direct(root + direct_entry).cast_const().cast::<u64>();
+        // SAFETY: both are frames of memory in the direct map, and nobody changes the kernel's half.
+        unsafe { place.read() }
+    };
+    assert!(entry(root) == entry(kernel), "{root:#x} is no address space");
+    // SAFETY: the space has the kernel's half, so the kernel goes on.
+    unsafe { write_cr3(root) };
+    // SAFETY: this core alone uses it.
+    unsafe { (*this_user()).root = root };
+}
+
+/// Loads the kernel's own tables.
+pub fn unload() {
+    // SAFETY: the kernel goes on under its own tables.
+    unsafe { write_cr3(machine().kernel_root) };
+    // SAFETY: this core alone uses it.
+    unsafe { (*this_user()).root = 0 };
+}
+
+/// The top page table of the space that is loaded, if one is.
+#[must_use]
+pub fn loaded() -> Option<u64> {
+    // SAFETY: this core alone uses it.
+    let root = unsafe { (*this_user()).root };
+    (root != 0).then_some(root)
+}
+
+/// # Safety
+///
+/// The tables must have the kernel's half.
+unsafe fn write_cr3(root: u64) {
+    let frame = PhysFrame::containing_address(PhysAddr::new(root));
+    // SAFETY: the caller vouches for the tables.
+    unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+}
+
+/// Pages up to which they are flushed one by one rather than all together.
+const FLUSHED_SINGLY: u32 = 32;
+
+/// Forgets translations of the space that is loaded.
+pub fn flush(range: PageRange) {
+    let Some(root) = loaded() else { return };
+    if range.pages == 0 || range.pages > FLUSHED_SINGLY {
+        // SAFETY: the space is the one that is loaded.
+        return unsafe { write_cr3(root) };
+    }
+    for page in range.first..range.first.saturating_add(range.pages.into()) {
+        let address = page.wrapping_mul(4096);
+        // SAFETY: forgetting a translation changes nothing but time.
+        unsafe {
+            core::arch::asm!("invlpg [{}]", in(reg) address, options(nostack, preserves_flags))
+        };
+    }
+}
+
+/// A call's structure could not be read or written: there is nothing at its address, or not for the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallFault;
+
+/// Copies the structure of the program's call in, once. `at` is a multiple of its alignment.
+///
+/// # Errors
+///
+/// When the program could not read and write it.
+pub fn copy_block(at: u64) -> Result<[u64; 8], CallFault> {
+    if at >= places::USER_END {
+        return Err(CallFault);
+    }
+    let mut words = [0; 8];
+    let smap = u64::from(machine().has_smap);
+    // SAFETY: the structure lies in the half of programs as a whole, because it is aligned. A page fault at
+    // it ends the copy; the words are this function's own.
+    let failed = unsafe { atoll_copy_block(at, &raw mut words, block::DONE as u64, smap) };
+    if failed == 0 { Ok(words) } else { Err(CallFault) }
+}
+
+/// Where the kernel goes on when a page fault came while it copied from a program: `None` elsewhere.
+pub(super) fn after_failed_copy(rip: u64) -> Option<u64> {
+    let at = |label: *const u8| label.addr() as u64;
+    let (start, end) = (at(&raw const atoll_copy_start), at(&raw const atoll_copy_end));
+    (start..end).contains(&rip).then(|| at(&raw const atoll_copy_failed))
+}

@@ -1,0 +1,141 @@
+# User mode: into it, out of it by a system call, an exception or an interrupt, and copies from its memory.
+#
+# `atoll_run_user` is a function for its caller: it returns when the program traps, with the vector in RAX.
+# The registers of the program lie at `PerCore::user` as `program::context::Registers`. The end of that structure is
+# the stack pointer that the CPU switches to (TSS.RSP0), so an exception pushes its frame straight into it.
+
+.section .text
+
+# atoll_run_user(registers: *mut Registers, by_sysret: u64) -> vector
+.balign 16
+.globl atoll_run_user
+.type atoll_run_user, @function
+atoll_run_user:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, %gs:{kernel_rsp}
+    movq %rdi, %rsp
+    testl %esi, %esi
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+    jnz 1f
+    addq $16, %rsp              # vector and error code
+    swapgs
+    iretq
+1:  movq 16(%rsp), %rcx         # where SYSRET goes
+    movq 32(%rsp), %r11         # its flags
+    movq 40(%rsp), %rsp
+    swapgs
+    sysretq
+.size atoll_run_user, . - atoll_run_user
+
+# The target of SYSCALL: interrupts are off (FMASK), the stack is still the program's.
+.balign 16
+.globl atoll_system_call
+.type atoll_system_call, @function
+atoll_system_call:
+    swapgs
+    movq %rsp, %gs:{user_rsp}
+    movq %gs:{me}, %rsp
+    leaq {registers_end}(%rsp), %rsp
+    pushq $0x1b                 # SS, as context::USER_DATA
+    pushq %gs:{user_rsp}
+    pushq %r11
+    pushq $0x23                 # CS, as context::USER_CODE
+    pushq %rcx
+    pushq $0
+    pushq ${system_call}
+    jmp from_user
+.size atoll_system_call, . - atoll_system_call
+
+# Exceptions and interrupts in user mode, from `trap.s`: GS is the program's, the frame, error code and
+# vector are in place.
+.balign 16
+.globl atoll_trap_from_user
+.type atoll_trap_from_user, @function
+atoll_trap_from_user:
+    swapgs
+from_user:
+    pushq %rax
+    pushq %rbx
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %rbp
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq 120(%rsp), %rax        # the vector
+    movq %gs:{kernel_rsp}, %rsp
+    cld
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    ret
+.size atoll_trap_from_user, . - atoll_trap_from_user
+
+# atoll_copy_block(from: user address, to: *mut [u64; 8], done: offset, has_smap) -> 0, or 1 after a page fault
+#
+# The byte `done` is set to 0 on the way, which the program has done before: memory that it may not write
+# faults now, and not when the outcome is there. A fault between the labels ends the copy (`trap.rs`).
+.balign 16
+.globl atoll_copy_block
+.type atoll_copy_block, @function
+atoll_copy_block:
+    testl %ecx, %ecx
+    jz 2f
+    stac
+2:
+.globl atoll_copy_start
+atoll_copy_start:
+    movb $0, (%rdi,%rdx)
+    movq (%rdi), %rax
+    movq %rax, (%rsi)
+    movq 24(%rdi), %rax
+    movq %rax, 24(%rsi)
+    movq 32(%rdi), %rax
+    movq %rax, 32(%rsi)
+    movq 40(%rdi), %rax
+    movq %rax, 40(%rsi)
+    movq 48(%rdi), %rax
+    movq %rax, 48(%rsi)
+    movq 56(%rdi), %rax
+    movq %rax, 56(%rsi)
+.globl atoll_copy_end
+atoll_copy_end:
+    xorl %eax, %eax
+3:  testl %ecx, %ecx
+    jz 4f
+    clac
+4:  ret
+.globl atoll_copy_failed
+atoll_copy_failed:
+    movl $1, %eax
+    jmp 3b
+.size atoll_copy_block, . - atoll_copy_block
