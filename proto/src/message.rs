@@ -338,6 +338,9 @@ pub enum ToMonitor {
         /// The exception's error code.
         #[serde(with = "crate::fixed")]
         code: u32,
+        /// The address of the instruction that cannot go on.
+        #[serde(with = "crate::fixed")]
+        at: u64,
     },
     /// The process ends itself. The vcore stays stopped.
     Exit {
@@ -606,6 +609,19 @@ pub enum ToMonitor {
         ticket: u32,
         /// Whom it did not reach.
         cores: CoreSet,
+    },
+    /// Tell which processes there are: the outcome is how many were written down.
+    List {
+        /// The request.
+        call: Call,
+        /// Address of the room for them.
+        #[serde(with = "crate::fixed")]
+        at: u64,
+        /// Bytes of the room.
+        #[serde(with = "crate::fixed")]
+        length: u32,
+        /// The pid from which on.
+        first: Pid,
     },
 }
 

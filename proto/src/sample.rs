@@ -155,6 +155,7 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
             address: 0x1413_1211_100f_0e0d,
             vector: 0x15,
             code: 0x1918_1716,
+            at: 0x2120_1f1e_1d1c_1b1a,
         },
     ),
     sample("ToMonitor::Exit", ToMonitor::Exit { lease: LEASE, code: 0x100f_0e0d }),
@@ -293,6 +294,15 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
         ToMonitor::Share { call: CALL, pid: Pid(0x1615), first: 0x1e1d_1c1b_1a19_1817 },
     ),
     sample("ToMonitor::Unreached", ToMonitor::Unreached { ticket: 0x1615_1413, cores: CORES }),
+    sample(
+        "ToMonitor::List",
+        ToMonitor::List {
+            call: CALL,
+            at: 0x1c1b_1a19_1817_1615,
+            length: 0x201f_1e1d,
+            first: Pid(0x2221),
+        },
+    ),
 ];
 
 /// All kinds between two CPU drivers, by tag.

@@ -82,6 +82,7 @@ impl ToMonitor {
             Self::Protect { .. } => 43,
             Self::Share { .. } => 44,
             Self::Unreached { .. } => 45,
+            Self::List { .. } => 46,
         }
     }
 }

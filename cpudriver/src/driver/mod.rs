@@ -66,6 +66,8 @@ pub enum Trap {
         vector: u8,
         /// See [`ToMonitor::Fault`].
         code: u32,
+        /// See [`ToMonitor::Fault`].
+        at: u64,
     },
     /// It ends its process.
     Exit {
@@ -207,8 +209,8 @@ impl Driver {
                 (Request::ChangeVcore { to, keep }, ToMonitor::ChangeVcore { lease, to, flags })
             }
             Trap::ChangeToM => (Request::ChangeToM, ToMonitor::ChangeToM { lease }),
-            Trap::Fault { address, vector, code } => {
-                (Request::Fault, ToMonitor::Fault { lease, address, vector, code })
+            Trap::Fault { address, vector, code, at } => {
+                (Request::Fault, ToMonitor::Fault { lease, address, vector, code, at })
             }
             Trap::Exit { code } => (Request::Exit, ToMonitor::Exit { lease, code }),
         };

@@ -97,7 +97,7 @@ fn preempt_saves_before_it_says_so() {
 fn preempt_answers_the_request_that_it_finds() {
     for (trap, outcome, fate) in [
         (YIELD, Outcome::AGAIN, Fate::Returns(Outcome::AGAIN)),
-        (Trap::Fault { address: 8, vector: 14, code: 4 }, Outcome::AGAIN, Fate::Repeats),
+        (Trap::Fault { address: 8, vector: 14, code: 4, at: 9 }, Outcome::AGAIN, Fate::Repeats),
         (Trap::ChangeToM, Outcome::OK, Fate::FirstThread),
         (Trap::ChangeToM, Outcome::AGAIN, Fate::Returns(Outcome::AGAIN)),
     ] {

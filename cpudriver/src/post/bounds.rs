@@ -129,7 +129,8 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::AbortHandle { .. }
         | ToMonitor::Map { .. }
         | ToMonitor::Protect { .. }
-        | ToMonitor::Share { .. } => None,
+        | ToMonitor::Share { .. }
+        | ToMonitor::List { .. } => None,
     }
 }
 

@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod call;
 pub mod context;
 pub mod elf;
 pub mod extended;

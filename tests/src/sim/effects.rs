@@ -213,7 +213,7 @@ impl World {
             }
             Op::ChangeToM => Trap::ChangeToM,
             Op::Exit(code) => Trap::Exit { code },
-            _ => Trap::Fault { address: 0, vector: 6, code: 0 },
+            _ => Trap::Fault { address: 0, vector: 6, code: 0, at: 0 },
         };
         let effects = self.cores[core.index()].driver.trap(trap);
         self.carry_out(core, Some(lease), effects)

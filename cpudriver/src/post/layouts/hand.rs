@@ -133,7 +133,7 @@ codec! { ToMonitor:
     16 Yield { lease, seen, wanted, flags }
     17 ChangeVcore { lease, to, flags }
     18 ChangeToM { lease }
-    19 Fault { lease, address, vector, code }
+    19 Fault { lease, address, vector, code, at }
     20 Exit { lease, code }
     21 Poke { call, wanted }
     22 Run { call, pid }
@@ -160,6 +160,7 @@ codec! { ToMonitor:
     43 Protect { call, range, rights }
     44 Share { call, pid, first }
     45 Unreached { ticket, cores }
+    46 List { call, at, length, first }
 }
 
 codec! { Peer:

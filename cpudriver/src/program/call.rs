@@ -1,0 +1,383 @@
+//! System calls: from the structure that a program has written to what is to be done about it.
+//!
+//! [`Request::of`] takes any bytes and decides without looking at anything else, so it can be tested with all
+//! that a hostile program may write. What has no meaning comes out as [`Request::Refuse`] with the error.
+
+use crate::machine::memory::PAGE;
+use proto::call::{Call, HandlePair, Outcome};
+use proto::id::{CoreId, Lease, Pid, VcoreId};
+use proto::memory::Rights;
+use proto::message::{PageRange, ToMonitor};
+use proto::program::{block, number};
+
+/// What a call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// Nothing.
+    Null,
+    /// The number of the core.
+    Core,
+    /// The number of the vcore.
+    Vcore,
+    /// The own pid.
+    Pid,
+    /// The time of day.
+    Time,
+    /// To enter vcore context.
+    Enter,
+    /// To go on with the registers that lie at this address, outside vcore context.
+    Resume {
+        /// The address.
+        at: u64,
+    },
+    /// To halt until something comes.
+    Halt,
+    /// To give the core away.
+    Yield {
+        /// [`proto::call::NICE`] or 0.
+        flags: u8,
+    },
+    /// To end.
+    Exit {
+        /// The exit code.
+        code: i32,
+    },
+    /// To become a many-core process.
+    ChangeToMany,
+    /// To go on as another vcore.
+    ChangeVcore {
+        /// As which.
+        to: VcoreId,
+        /// [`proto::call::KEEP`] or 0.
+        flags: u8,
+    },
+    /// Another number of cores, which the process has written down.
+    Poke(Call),
+    /// Something of the coordinator: the call goes on while the program does.
+    Ask(ToMonitor),
+    /// Nothing that there is.
+    Refuse(Outcome),
+}
+
+/// A call as the program has written it.
+struct Block<'a> {
+    words: &'a [u64; 8],
+    call: Call,
+}
+
+impl Request {
+    /// What the structure `words`, which lies at `at`, asks for.
+    #[must_use]
+    pub fn of(words: &[u64; 8], at: u64, lease: Lease) -> Self {
+        let [number, options] =
+            [block::NUMBER, block::OPTIONS].map(|at| words[at / 8] >> (at % 8 * 8));
+        let call = Call { lease, at: at & !7 | options & 1 };
+        let it = Block { words, call };
+        match it.at_once(number as u32).or_else(|| it.asked(number as u32)) {
+            Some(Ok(request)) => request,
+            Some(Err(outcome)) => Self::Refuse(outcome),
+            None => Self::Refuse(Outcome::NO_CALL),
+        }
+    }
+}
+
+type Decoded = Option<Result<Request, Outcome>>;
+
+impl Block<'_> {
+    fn word(&self, n: usize) -> u64 {
+        self.words[block::ARGUMENTS / 8 + n]
+    }
+
+    fn flags(&self, n: usize) -> Result<u8, Outcome> {
+        u8::try_from(self.word(n)).map_err(|_| Outcome::INVALID)
+    }
+
+    fn pid(&self, n: usize) -> Result<Pid, Outcome> {
+        u16::try_from(self.word(n)).map(Pid).map_err(|_| Outcome::NO_PROCESS)
+    }
+
+    fn vcore(&self, n: usize) -> Result<VcoreId, Outcome> {
+        u16::try_from(self.word(n)).map(VcoreId).map_err(|_| Outcome::INVALID)
+    }
+
+    fn core(&self, n: usize) -> Result<CoreId, Outcome> {
+        u16::try_from(self.word(n)).map(CoreId).map_err(|_| Outcome::NO_CORE)
+    }
+
+    fn handle(&self, n: usize) -> Result<u8, Outcome> {
+        u8::try_from(self.word(n)).map_err(|_| Outcome::BAD_HANDLE)
+    }
+
+    fn kind(&self, n: usize) -> Result<u16, Outcome> {
+        u16::try_from(self.word(n)).map_err(|_| Outcome::INVALID)
+    }
+
+    /// A length that is cut off: more than there can be done in one call.
+    fn some(&self, n: usize) -> u32 {
+        u32::try_from(self.word(n)).unwrap_or(u32::MAX)
+    }
+
+    /// Whole pages from an address and a number of bytes.
+    fn pages(&self, address: usize, bytes: usize) -> Result<PageRange, Outcome> {
+        let (start, bytes) = (self.word(address), self.word(bytes));
+        let end = start.checked_add(bytes).ok_or(Outcome::INVALID)?;
+        let first = start / PAGE;
+        let pages = end.div_ceil(PAGE) - first;
+        let pages = u32::try_from(pages).map_err(|_| Outcome::NO_MEMORY)?;
+        let fits = start.is_multiple_of(PAGE) && pages > 0;
+        if fits { Ok(PageRange { first, pages }) } else { Err(Outcome::INVALID) }
+    }
+
+    /// The calls that the CPU driver answers, or for which the vcore stands still.
+    fn at_once(&self, number: u32) -> Decoded {
+        Some(Ok(match number {
+            number::NULL => Request::Null,
+            number::CORE => Request::Core,
+            number::VCORE => Request::Vcore,
+            number::PID => Request::Pid,
+            number::TIME => Request::Time,
+            number::ENTER => Request::Enter,
+            number::RESUME => Request::Resume { at: self.word(0) },
+            number::HALT => Request::Halt,
+            number::EXIT => Request::Exit { code: self.word(0) as i32 },
+            number::CHANGE_TO_MANY => Request::ChangeToMany,
+            number::POKE => Request::Poke(self.call),
+            number::YIELD => return Some(self.flags(0).map(|flags| Request::Yield { flags })),
+            number::CHANGE_VCORE => return Some(self.change_vcore()),
+            _ => return None,
+        }))
+    }
+
+    fn change_vcore(&self) -> Result<Request, Outcome> {
+        Ok(Request::ChangeVcore { to: self.vcore(0)?, flags: self.flags(1)? })
+    }
+
+    fn asked(&self, number: u32) -> Decoded {
+        let message = self
+            .about_processes(number)
+            .or_else(|| self.about_handles(number))
+            .or_else(|| self.about_time(number))
+            .or_else(|| self.about_memory(number))?;
+        Some(message.map(Request::Ask))
+    }
+
+    fn about_processes(&self, number: u32) -> Option<Result<ToMonitor, Outcome>> {
+        let call = self.call;
+        Some(match number {
+            number::CREATE => self.create(),
+            number::RUN => self.pid(0).map(|pid| ToMonitor::Run { call, pid }),
+            number::DESTROY => {
+                let code = self.word(1) as i32;
+                self.pid(0).map(|pid| ToMonitor::Destroy { call, pid, code })
+            }
+            number::WAIT => self.wait(),
+            number::NOTIFY => self.notify(),
+            number::NOTIFY_SELF => self.notify_self(),
+            number::PROVISION => self.provision(),
+            number::SET_USER => self.set_user(),
+            _ => return None,
+        })
+    }
+
+    fn create(&self) -> Result<ToMonitor, Outcome> {
+        Ok(ToMonitor::Create {
+            call: self.call,
+            path: self.word(0),
+            path_length: u16::try_from(self.word(1)).map_err(|_| Outcome::INVALID)?,
+            arguments: self.word(2),
+            arguments_length: u32::try_from(self.word(3)).map_err(|_| Outcome::TOO_LONG)?,
+            flags: self.flags(4)?,
+        })
+    }
+
+    fn wait(&self) -> Result<ToMonitor, Outcome> {
+        let pid = self.pid(0).map_err(|_| Outcome::NO_CHILD)?;
+        Ok(ToMonitor::Wait { call: self.call, pid, flags: self.flags(1)? })
+    }
+
+    fn notify(&self) -> Result<ToMonitor, Outcome> {
+        let (pid, event, value) = (self.pid(0)?, self.kind(1)?, self.word(2));
+        Ok(ToMonitor::NotifyProcess { call: self.call, pid, event, value })
+    }
+
+    fn notify_self(&self) -> Result<ToMonitor, Outcome> {
+        let (vcore, event, value) = (self.vcore(0)?, self.kind(1)?, self.word(2));
+        Ok(ToMonitor::NotifyVcore { call: self.call, vcore, event, value })
+    }
+
+    fn provision(&self) -> Result<ToMonitor, Outcome> {
+        Ok(ToMonitor::Provision { call: self.call, pid: self.pid(0)?, core: self.core(1)? })
+    }
+
+    fn set_user(&self) -> Result<ToMonitor, Outcome> {
+        let length = u16::try_from(self.word(2)).map_err(|_| Outcome::INVALID)?;
+        Ok(ToMonitor::SetUser { call: self.call, pid: self.pid(0)?, name: self.word(1), length })
+    }
+
+    fn about_handles(&self, number: u32) -> Option<Result<ToMonitor, Outcome>> {
+        let call = self.call;
+        Some(match number {
+            number::READ | number::WRITE => self.transfer(number),
+            number::CLOSE => self.handle(0).map(|handle| ToMonitor::Close { call, handle }),
+            number::PIPE => self.flags(0).map(|flags| ToMonitor::OpenPipe { call, flags }),
+            number::SET_HANDLE => self.set_handle(),
+            number::DUP_HANDLES => {
+                let pairs = HandlePair::from_words([self.word(1), self.word(2)]);
+                self.pid(0).map(|pid| ToMonitor::DupHandles { call, pid, pairs })
+            }
+            number::ABORT_HANDLE => {
+                self.handle(0).map(|handle| ToMonitor::AbortHandle { call, handle })
+            }
+            _ => return None,
+        })
+    }
+
+    fn transfer(&self, number: u32) -> Result<ToMonitor, Outcome> {
+        let (call, handle, flags) = (self.call, self.handle(0)?, self.flags(3)?);
+        let (at, length) = (self.word(1), self.some(2));
+        Ok(if number == number::READ {
+            ToMonitor::Read { call, handle, flags, at, length }
+        } else {
+            ToMonitor::Write { call, handle, flags, at, length }
+        })
+    }
+
+    fn set_handle(&self) -> Result<ToMonitor, Outcome> {
+        let (handle, flags) = (self.handle(0)?, self.flags(1)?);
+        Ok(ToMonitor::SetHandle { call: self.call, handle, flags })
+    }
+
+    fn about_time(&self, number: u32) -> Option<Result<ToMonitor, Outcome>> {
+        let call = self.call;
+        Some(match number {
+            number::SLEEP => Ok(ToMonitor::Sleep { call, ticks: self.word(0) }),
+            number::ALARM => self.alarm(),
+            number::AWAIT_EVENT => Ok(ToMonitor::AwaitEvent { call, seen: self.word(0) as u32 }),
+            number::ABORT => Ok(ToMonitor::AbortCall { call, target: self.word(0) }),
+            _ => return None,
+        })
+    }
+
+    fn alarm(&self) -> Result<ToMonitor, Outcome> {
+        let (alarm, deadline, period) = (self.kind(0)?, self.word(1), self.word(2));
+        Ok(ToMonitor::SetAlarm { call: self.call, alarm, deadline, period })
+    }
+
+    fn about_memory(&self, number: u32) -> Option<Result<ToMonitor, Outcome>> {
+        let call = self.call;
+        Some(match number {
+            number::MAP => self.map(),
+            number::UNMAP => self.pages(0, 1).map(|range| ToMonitor::Unmap { call, range }),
+            number::PROTECT => self.protect(),
+            number::SHARE => {
+                let first = self.word(1) / PAGE;
+                self.pid(0).map(|pid| ToMonitor::Share { call, pid, first })
+            }
+            _ => return None,
+        })
+    }
+
+    fn map(&self) -> Result<ToMonitor, Outcome> {
+        let PageRange { first, pages } = self.pages(0, 1)?;
+        let (rights, flags) = (Rights(self.flags(2)?), self.flags(3)?);
+        Ok(ToMonitor::Map { call: self.call, first, pages, rights, flags })
+    }
+
+    fn protect(&self) -> Result<ToMonitor, Outcome> {
+        let (range, rights) = (self.pages(0, 1)?, Rights(self.flags(2)?));
+        Ok(ToMonitor::Protect { call: self.call, range, rights })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+    use proptest::prelude::*;
+    use proto::call::{Call, Outcome};
+    use proto::id::{Lease, Pid, VcoreId};
+    use proto::message::{PageRange, ToMonitor};
+    use proto::program::number;
+
+    const AT: u64 = 0x7fc0;
+
+    fn decode(number: u32, options: u8, arguments: [u64; 5]) -> Request {
+        let mut words = [0; 8];
+        words[0] = u64::from(number) | u64::from(options) << 32;
+        words[3..].copy_from_slice(&arguments);
+        Request::of(&words, AT, Lease::default())
+    }
+
+    fn call() -> Call {
+        Call { lease: Lease::default(), at: AT }
+    }
+
+    #[test]
+    fn arguments_are_where_the_documents_say() {
+        assert_eq!(
+            decode(number::CREATE, 1, [0x1000, 5, 0x2000, 9, 1]),
+            Request::Ask(ToMonitor::Create {
+                call: Call { at: AT | 1, ..call() },
+                path: 0x1000,
+                path_length: 5,
+                arguments: 0x2000,
+                arguments_length: 9,
+                flags: 1,
+            })
+        );
+        assert_eq!(
+            decode(number::WAIT, 0, [7, 1, 0, 0, 0]),
+            Request::Ask(ToMonitor::Wait { call: call(), pid: Pid(7), flags: 1 })
+        );
+        assert_eq!(
+            decode(number::CHANGE_VCORE, 0, [3, 1, 0, 0, 0]),
+            Request::ChangeVcore { to: VcoreId(3), flags: 1 }
+        );
+    }
+
+    #[test]
+    fn memory_is_whole_pages() {
+        let unmap = |address, bytes| decode(number::UNMAP, 0, [address, bytes, 0, 0, 0]);
+        let range = PageRange { first: 16, pages: 2 };
+        assert_eq!(unmap(0x1_0000, 0x1001), Request::Ask(ToMonitor::Unmap { call: call(), range }));
+        let invalid = Request::Refuse(Outcome::INVALID);
+        assert_eq!(unmap(0x1_0001, 0x1000), invalid);
+        assert_eq!(unmap(0x1_0000, 0), invalid);
+        assert_eq!(unmap(u64::MAX - 0xfff, 0x2000), invalid);
+        assert_eq!(unmap(0, u64::MAX), Request::Refuse(Outcome::NO_MEMORY));
+    }
+
+    #[test]
+    fn numbers_that_do_not_fit_are_refused_and_not_cut_off() {
+        let wide = 1 << 32;
+        for (number, outcome) in [
+            (number::RUN, Outcome::NO_PROCESS),
+            (number::DESTROY, Outcome::NO_PROCESS),
+            (number::WAIT, Outcome::NO_CHILD),
+            (number::CLOSE, Outcome::BAD_HANDLE),
+            (number::READ, Outcome::BAD_HANDLE),
+            (number::YIELD, Outcome::INVALID),
+            (number::CHANGE_VCORE, Outcome::INVALID),
+            (number::NOTIFY_SELF, Outcome::INVALID),
+        ] {
+            assert_eq!(decode(number, 0, [wide; 5]), Request::Refuse(outcome), "{number}");
+        }
+    }
+
+    #[test]
+    fn what_there_is_not_is_enosys() {
+        for number in [number::FORK, number::EXEC, 1_000, u32::MAX] {
+            assert_eq!(decode(number, 0, [0; 5]), Request::Refuse(Outcome::NO_CALL));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_structure_is_decoded_or_refused(words in prop::array::uniform8(any::<u64>()), small in 0..40_u64) {
+            for first in [words[0], small] {
+                let mut words = words;
+                words[0] = first;
+                let _ = Request::of(&words, AT, Lease::default());
+            }
+        }
+    }
+}
