@@ -8,7 +8,7 @@
 use crate::coordinator::Coordinator;
 use crate::gang::Place;
 use crate::lifecycle::{State, Trigger};
-use crate::output::{Outbox, Output};
+use crate::output::{Event as Told, Outbox, Output};
 use crate::process::Demise;
 use crate::seat::Leaving;
 use crate::table::Chain;
@@ -134,8 +134,9 @@ impl Coordinator {
         let process = self.table.at(pid);
         let parent = process.parent.filter(|&parent| self.table.get(parent).is_some());
         let Some(parent) = parent else {
+            let (process, code) = (process.id, process.exit.unwrap_or_default());
             self.table.at_mut(pid).reaped = true;
-            return;
+            return out.tell(Told::Ended { process, code });
         };
         let it = self.table.at_mut(parent.pid);
         let (mut children, mut ended) = (it.children, it.ended_children);

@@ -31,6 +31,7 @@ mod input;
 mod io;
 mod lease;
 mod lifecycle;
+mod list;
 mod many;
 mod membership;
 mod output;

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use proto::call::{Call, Outcome};
 use proto::event;
-use proto::id::{ApicId, CoreId, VcoreId};
+use proto::id::{ApicId, CoreId, Pid, VcoreId};
 use proto::memory::Rights;
 use proto::message::{PageRange, ToCore};
 
@@ -189,6 +189,20 @@ pub enum Output {
         /// How many.
         length: u32,
     },
+    /// Write processes to a process's memory, as `proto::program::number::PROCESSES` says: so many from that pid on. If the memory is not
+    /// there or cannot be written, the call's outcome, which follows in the same step, is EFAULT instead.
+    List {
+        /// Whose memory.
+        process: ProcessId,
+        /// Address of the call's structure.
+        call: u64,
+        /// Address of the first byte, an allegation.
+        address: u64,
+        /// The first process's pid, or one below it.
+        first: Pid,
+        /// How many ([`crate::Coordinator::processes_from`]), at least 1.
+        count: u16,
+    },
     /// Free an address space that no process was made for.
     Discard {
         /// Physical address of its top page table.
@@ -294,6 +308,13 @@ pub enum Event {
     GivenToEve {
         /// Which process.
         process: ProcessId,
+    },
+    /// A process without a parent has ended, and nobody else will ask for its exit code.
+    Ended {
+        /// Which process.
+        process: ProcessId,
+        /// Its exit code.
+        code: Outcome,
     },
     /// Answers a [`Control`].
     Controlled {

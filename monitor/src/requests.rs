@@ -29,6 +29,9 @@ impl Coordinator {
             }
             ToMonitor::Sleep { call, ticks } => self.on_sleep(call, ticks, out),
             ToMonitor::AwaitEvent { call, seen } => self.on_await_event(call, seen, out),
+            ToMonitor::List { call, at, length, first } => {
+                self.on_list(call, (at, length), first, out);
+            }
             _ => self.on_short_io_call(core, request, out),
         }
     }

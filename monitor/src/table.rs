@@ -148,6 +148,21 @@ impl Table {
         })
     }
 
+    /// The processes with pids from `first` to below `end`, by pid.
+    pub(crate) fn range(&self, first: Pid, end: Pid) -> impl Iterator<Item = &Process> {
+        let end = usize::from(end.0).min(self.slots.len());
+        let slots = self.slots.get(usize::from(first.0)..end).unwrap_or(&[]);
+        slots.iter().filter_map(|slot| match slot {
+            Slot::Used(process) => Some(&**process),
+            Slot::Free(_) => None,
+        })
+    }
+
+    /// The number of pids, the one that is never used included.
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
     pub(crate) fn next(&self, chain: Chain, pid: Pid) -> Option<Pid> {
         let next = self.at(pid).links[chain as usize].next;
         (next != NOBODY).then_some(next)

@@ -65,6 +65,11 @@ impl Coordinator {
         self.table.iter().filter(|it| !it.reaped).map(view)
     }
 
+    /// The processes of that pid and above, by pid.
+    pub fn processes_from(&self, first: Pid) -> impl Iterator<Item = ProcessView> + '_ {
+        self.table.range(first, Pid(u16::MAX)).filter(|it| !it.reaped).map(view)
+    }
+
     /// The process of that pid.
     #[must_use]
     pub fn process(&self, pid: Pid) -> Option<ProcessView> {

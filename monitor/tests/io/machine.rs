@@ -38,6 +38,8 @@ pub(crate) struct Machine {
     pub(crate) told: Vec<Told>,
     pub(crate) posted: Vec<(Pid, Event)>,
     pub(crate) loads: Vec<(Call, Program)>,
+    /// What the last list of processes held.
+    pub(crate) listed: Vec<Pid>,
     /// Copies are held back until [`Machine::copy`].
     pub(crate) hold: bool,
     copies: VecDeque<(ProcessId, u32, u64, u32)>,
@@ -62,6 +64,7 @@ impl Machine {
             told: Vec::new(),
             posted: Vec::new(),
             loads: Vec::new(),
+            listed: Vec::new(),
             hold: false,
             copies: VecDeque::new(),
         };
@@ -109,6 +112,10 @@ impl Machine {
                 self.printed.push((process.pid, error, text));
             }
             Output::LoadProgram { call, program } => self.loads.push((call, program)),
+            Output::List { first, count, .. } => {
+                let listed = self.coordinator.processes_from(first).take(count.into());
+                self.listed = listed.map(|it| it.id.pid).collect();
+            }
             Output::Tell(event) => self.told.push(event),
             Output::Post { process, event, .. } => self.posted.push((process.pid, event)),
             Output::Arm { deadline } => self.armed = deadline,

@@ -2,6 +2,7 @@
 
 mod console;
 mod handles;
+mod list;
 mod machine;
 mod pipes;
 mod random;

@@ -60,7 +60,7 @@ pub const ABORT_HANDLE: u32 = 22;
 /// Set the user of a process: pid, address and bytes of the name.
 pub const SET_USER: u32 = 23;
 /// List processes: address and bytes of room, pid from which on. Each takes [`PROCESS_BYTES`]; the outcome is how
-/// many were written.
+/// many were written, the value the pid to go on from, 0 when there are no more.
 pub const PROCESSES: u32 = 24;
 /// Give a process the right to a core out of the own share: pid (0: nobody), core.
 pub const PROVISION: u32 = 25;

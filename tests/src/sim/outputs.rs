@@ -52,6 +52,7 @@ impl World {
                 self.written(process, "page table")?.unmap(range, ticket);
                 Ok(())
             }
+            Output::List { process, .. } => self.written(process, "list").map(|_| ()),
             Output::Release { process, ticket, .. } => self.release(process, ticket),
             Output::FreeSpace { process, root } => self.free(process, root),
             Output::Populate { .. }
