@@ -45,11 +45,13 @@ impl Coordinator {
         let flags = caller.map_or(0, |call| self.take_create(call));
         match (self.make(parent, name, (root, frames)), caller) {
             (Ok(made), Some(call)) => {
+                out.push(Output::Born { process: made, parent: call.lease.pid, root });
                 self.equip(made, parent, flags, out);
                 let outcome = Outcome(i32::from(made.pid.0));
                 self.complete(call.lease.pid, call, outcome, 0, out);
             }
             (Ok(made), None) => {
+                out.push(Output::Born { process: made, parent: Pid(0), root });
                 self.equip(made, parent, flags, out);
                 out.tell(Told::Spawned { process: made });
             }

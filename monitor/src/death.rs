@@ -108,6 +108,7 @@ impl Coordinator {
             process.child_count -= 1;
             let orphan = self.table.at_mut(child);
             orphan.parent = None;
+            out.push(Output::Orphan { process: orphan.id });
             if orphan.demise == Demise::Ended {
                 orphan.reaped = true;
                 self.free_if_over(child, out);

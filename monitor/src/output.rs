@@ -148,6 +148,20 @@ pub enum Output {
         /// Physical address of its top page table.
         root: u64,
     },
+    /// A process has been made of an address space: tell it who it is.
+    Born {
+        /// Its name for ever.
+        process: ProcessId,
+        /// Its parent's pid, 0 if it has none.
+        parent: Pid,
+        /// Physical address of the top page table.
+        root: u64,
+    },
+    /// A process has no parent any more: tell it.
+    Orphan {
+        /// Which process.
+        process: ProcessId,
+    },
     /// Load a program for a child. Answered by [`crate::Input::Spawn`] or [`crate::Input::LoadFailed`] with
     /// the same call.
     LoadProgram {

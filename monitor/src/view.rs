@@ -76,6 +76,12 @@ impl Coordinator {
         self.table.by_pid(pid).filter(|it| !it.reaped).map(view)
     }
 
+    /// Physical address of the top page table of a process's address space, as long as it is not freed.
+    #[must_use]
+    pub fn root(&self, process: ProcessId) -> Option<u64> {
+        self.table.get(process).map(|it| it.root)
+    }
+
     /// The n-th process by pid, from 0, as [`Coordinator::processes`] counts them.
     #[must_use]
     pub fn nth_process(&self, n: usize) -> Option<ProcessView> {

@@ -52,6 +52,7 @@ impl World {
                 self.written(process, "page table")?.unmap(range, ticket);
                 Ok(())
             }
+            Output::Orphan { process } => self.written(process, "parent").map(|_| ()),
             Output::List { process, .. } => self.written(process, "list").map(|_| ()),
             Output::Release { process, ticket, .. } => self.release(process, ticket),
             Output::FreeSpace { process, root } => self.free(process, root),
@@ -62,7 +63,9 @@ impl World {
             | Output::CopyIn { .. }
             | Output::CopyOut { .. }
             | Output::Print { .. } => self.apply_io(output),
-            Output::Nmi { .. } | Output::Discard { .. } | Output::Tell(_) => Ok(()),
+            Output::Nmi { .. } | Output::Discard { .. } | Output::Born { .. } | Output::Tell(_) => {
+                Ok(())
+            }
         }
     }
 
