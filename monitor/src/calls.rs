@@ -5,7 +5,7 @@ use crate::death::FAULTED;
 use crate::input::Control;
 use crate::lease::process_of;
 use crate::lifecycle::State;
-use crate::output::{Event as Told, Outbox};
+use crate::output::{Event as Told, Fault, Outbox};
 use proto::call::{Call, Outcome};
 use proto::event::Event;
 use proto::id::{CoreId, Lease, Pid, VcoreId};
@@ -33,7 +33,9 @@ impl Coordinator {
             }
             ToMonitor::ChangeToM { lease } => self.on_change_to_many(core, lease, out),
             ToMonitor::ShootdownDone { ticket } => self.on_shootdown_done(core, ticket, out),
-            ToMonitor::Fault { lease, .. } => self.on_end(core, lease, FAULTED, out),
+            ToMonitor::Fault { lease, address, vector, code, at } => {
+                self.on_fault(core, lease, Fault { vector, code, address, at }, out);
+            }
             ToMonitor::Exit { lease, code } => self.on_end(core, lease, Outcome(code), out),
             request => self.on_call(core, request, out),
         }
@@ -43,6 +45,16 @@ impl Coordinator {
     fn on_end(&mut self, core: CoreId, lease: Lease, code: Outcome, out: &mut Outbox) {
         if self.requester(core, lease).is_some() {
             self.destroy(lease.pid, code, out);
+        }
+    }
+
+    /// An exception that nobody handles ends the process.
+    fn on_fault(&mut self, core: CoreId, lease: Lease, fault: Fault, out: &mut Outbox) {
+        if self.requester(core, lease).is_some() {
+            let process = self.table.at(lease.pid);
+            let (process, name) = (process.id, process.name);
+            out.tell(Told::Faulted { process, name, fault });
+            self.destroy(lease.pid, FAULTED, out);
         }
     }
 

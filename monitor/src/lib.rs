@@ -61,7 +61,7 @@ pub use gang::Place;
 pub use handles::{Handle, MAX_HANDLES, Object};
 pub use input::{Command, Control, Input};
 pub use lifecycle::State;
-pub use output::{Bytes, Event, LossCause, Outbox, Output, Refusal};
+pub use output::{Bytes, Event, Fault, LossCause, Outbox, Output, Refusal};
 pub use pipes::{MAX_PIPES, PipeId};
 pub use process::{Name, ProcessId};
 pub use programs::{MAX_ARGUMENTS, MAX_PATH, Program};

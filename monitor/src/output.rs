@@ -2,7 +2,7 @@
 
 use crate::input::{Command, Control};
 use crate::pipes::PipeId;
-use crate::process::ProcessId;
+use crate::process::{Name, ProcessId};
 use crate::programs::Program;
 use alloc::vec::Vec;
 use core::fmt;
@@ -323,6 +323,15 @@ pub enum Event {
         /// Which process.
         process: ProcessId,
     },
+    /// An exception has ended a process.
+    Faulted {
+        /// Which process.
+        process: ProcessId,
+        /// Its program's name.
+        name: Name,
+        /// What happened.
+        fault: Fault,
+    },
     /// A process without a parent has ended, and nobody else will ask for its exit code.
     Ended {
         /// Which process.
@@ -337,6 +346,19 @@ pub enum Event {
         /// What came of it.
         outcome: Outcome,
     },
+}
+
+/// An exception of a vcore that was not handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Fault {
+    /// The exception's vector (Intel SDM vol. 3, 6.3.1).
+    pub vector: u8,
+    /// Its error code.
+    pub code: u32,
+    /// The address that a page fault was about, else 0.
+    pub address: u64,
+    /// The address of the instruction.
+    pub at: u64,
 }
 
 /// Why a core is out of service.

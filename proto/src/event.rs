@@ -23,4 +23,6 @@ pub mod kind {
     pub const CHECK_MESSAGES: u16 = 11;
     /// A child has ended: its pid.
     pub const CHILD_ENDED: u16 = 12;
+    /// A signal, as Unix has them; there are no default actions: its number.
+    pub const SIGNAL: u16 = 13;
 }

@@ -131,6 +131,8 @@ extern "C" fn on_own_stack(stage: *mut c_void) -> ! {
     io_apic::route_serial(&topology, apic::id(), space);
     // SAFETY: this is core 0, alone.
     unsafe { time::calibrate(features) };
+    // SAFETY: this is core 0, alone.
+    unsafe { time::read_wall_clock() };
     let silent = proto::boot::value(cmdline, key::SILENT_CORE).and_then(|id| id.parse().ok());
     let mut cores = topology.cores;
     // SAFETY: this is core 0, alone.

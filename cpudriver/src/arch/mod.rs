@@ -41,3 +41,4 @@ pub mod uart;
 pub mod user;
 
 pub use boot::{Acpi, AcpiError, BootInfo};
+pub use trap::name as trap_name;

@@ -186,6 +186,41 @@ pub fn vcore_page(root: u64, vcore: VcoreId) -> Option<VcorePage> {
     Some(VcorePage(layout::direct(frame.address())))
 }
 
+/// The page with the registers of the single-core process whose top page table is at `root`; see
+/// [`vcore_page`].
+#[must_use]
+pub fn saved_page(root: u64) -> Option<VcorePage> {
+    let direct = Direct { kernel_root: 0 };
+    let frame = space::saved_frame(&direct, root)?;
+    Some(VcorePage(layout::direct(frame.address())))
+}
+
+/// The page of what the process wants whose top page table is at `root`; see [`vcore_page`].
+#[must_use]
+pub fn wishes_page(root: u64) -> Option<VcorePage> {
+    let direct = Direct { kernel_root: 0 };
+    let frame = space::wishes_frame(&direct, root)?;
+    Some(VcorePage(layout::direct(frame.address())))
+}
+
+impl crate::program::vcore::Page for VcorePage {
+    fn byte(&self, at: usize) -> u8 {
+        self.load_u8(at)
+    }
+
+    fn set_byte(&mut self, at: usize, value: u8) {
+        self.store_u8(at, value);
+    }
+
+    fn word(&self, at: usize) -> u64 {
+        self.load_u64(at)
+    }
+
+    fn set_word(&mut self, at: usize, value: u64) {
+        self.store_u64(at, value);
+    }
+}
+
 impl VcorePage {
     fn at(self, offset: usize, size: usize) -> *mut u8 {
         assert!(offset.is_multiple_of(size) && offset < PAGE, "a field lies within its page");
@@ -203,6 +238,13 @@ impl VcorePage {
     pub fn store_u8(self, offset: usize, value: u8) {
         // SAFETY: as above.
         unsafe { self.at(offset, 1).write_volatile(value) };
+    }
+
+    /// Reads a u16; the offset is a multiple of 2.
+    #[must_use]
+    pub fn load_u16(self, offset: usize) -> u16 {
+        // SAFETY: as above.
+        unsafe { self.at(offset, 2).cast::<u16>().read_volatile() }
     }
 
     /// Reads a u64; the offset is a multiple of 8.

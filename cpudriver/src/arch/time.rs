@@ -7,6 +7,7 @@
 use super::apic::timer;
 use super::cpu::{self, Features};
 use super::once::BootOnce;
+use crate::machine::rtc;
 use raw_cpuid::CpuId;
 use x86_64::instructions::port::Port;
 use x86_64::registers::model_specific::Msr;
@@ -65,6 +66,57 @@ pub fn disarm() {
     } else {
         timer::stop();
     }
+}
+
+/// When the PC's clock was read.
+#[derive(Clone, Copy, Debug)]
+struct Wall {
+    ns: u64,
+    tsc: u64,
+}
+
+static WALL: BootOnce<Wall> = BootOnce::new();
+
+/// Nanoseconds since 1970-01-01 00:00 UTC and the time stamp counter at the moment when the machine's clock was read;
+/// `None` if it has none.
+#[must_use]
+pub fn wall_base() -> Option<(u64, u64)> {
+    WALL.get().map(|wall| (wall.ns, wall.tsc))
+}
+
+/// Nanoseconds since 1970-01-01 00:00 UTC; `None` on a machine without a clock.
+#[must_use]
+pub fn wall_ns() -> Option<u64> {
+    let (ns, tsc) = wall_base()?;
+    let ticks = u128::from(cpu::now().saturating_sub(tsc));
+    let since = ticks * u128::from(GIGAHERTZ) / u128::from(tsc_hz());
+    Some(ns.saturating_add(u64::try_from(since).unwrap_or(u64::MAX)))
+}
+
+/// Reads the PC's clock, which is to go by UTC.
+///
+/// # Safety
+///
+/// Only core 0 may call this, once, before it starts the others.
+pub(super) unsafe fn read_wall_clock() {
+    /// Looks at a clock that is being set forward, at most; it takes 2 ms.
+    const LOOKS: u32 = 20_000;
+    const IS_CHANGING: u8 = 1 << 7;
+    let is_still = (0..LOOKS).any(|_| read_cmos(10) & IS_CHANGING == 0);
+    let [second, minute, hour, day, month, year, status] = [0, 2, 4, 7, 8, 9, 11].map(read_cmos);
+    let registers = rtc::Registers { second, minute, hour, day, month, year, status };
+    if let Some(seconds) = registers.seconds().filter(|_| is_still) {
+        // SAFETY: the caller is alone.
+        unsafe { WALL.set(Wall { ns: seconds * GIGAHERTZ, tsc: cpu::now() }) };
+    }
+}
+
+/// Reads a register of the PC's clock; all ones where there is none.
+fn read_cmos(register: u8) -> u8 {
+    // SAFETY: the port selects a register of the clock, or nothing.
+    unsafe { Port::<u8>::new(0x70).write(register) };
+    // SAFETY: reading these registers has no effect.
+    unsafe { Port::<u8>::new(0x71).read() }
 }
 
 /// Waits until `is_done`, for so many microseconds at most, without halting. For the short waits that

@@ -98,7 +98,7 @@ impl Frame {
 
     /// What happened, in words.
     pub(super) fn name(&self) -> &'static str {
-        NAMES.get(self.vector as usize).copied().unwrap_or("interrupt")
+        u8::try_from(self.vector).map_or("interrupt", name)
     }
 
     /// The vector.
@@ -145,6 +145,12 @@ impl fmt::Display for Frame {
         }
         Ok(())
     }
+}
+
+/// What a vector stands for, in words.
+#[must_use]
+pub fn name(vector: u8) -> &'static str {
+    NAMES.get(usize::from(vector)).copied().unwrap_or("interrupt")
 }
 
 const NAMES: [&str; EXCEPTIONS] = [

@@ -30,6 +30,11 @@ pub fn write(text: &str) {
     port().send_bytes_exact(text.as_bytes());
 }
 
+/// Sends bytes as they are.
+pub fn write_bytes(bytes: &[u8]) {
+    port().send_bytes_exact(bytes);
+}
+
 /// The next byte received, if there is one.
 #[must_use]
 pub fn read() -> Option<u8> {

@@ -16,6 +16,7 @@ use crate::program::extended::{Area, Parts};
 use core::mem::offset_of;
 use proto::call::Outcome;
 use proto::message::PageRange;
+use proto::program::context::{BYTES, WORDS};
 use proto::program::{block, layout as places};
 use x86_64::registers::control::{Cr3, Cr3Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::{FsBase, KernelGsBase, LStar, Msr, SFMask};
@@ -39,6 +40,8 @@ core::arch::global_asm!(
 unsafe extern "C" {
     fn atoll_run_user(registers: *mut Registers, by_sysret: u64) -> u64;
     fn atoll_copy_block(from: u64, to: *mut [u64; 8], done: u64, has_smap: u64) -> u64;
+    fn atoll_copy_words(from: u64, to: *mut u64, words: usize, has_smap: u64) -> u64;
+    fn atoll_write_word(to: u64, value: u64, zero: u64, has_smap: u64) -> u64;
     safe static atoll_system_call: u8;
     safe static atoll_copy_start: u8;
     safe static atoll_copy_end: u8;
@@ -328,6 +331,38 @@ pub fn copy_block(at: u64) -> Result<[u64; 8], CallFault> {
     // it ends the copy; the words are this function's own.
     let failed = unsafe { atoll_copy_block(at, &raw mut words, block::DONE as u64, smap) };
     if failed == 0 { Ok(words) } else { Err(CallFault) }
+}
+
+/// Copies a context in, once, from any address that a program has named.
+///
+/// # Errors
+///
+/// When the program could not read it.
+pub fn copy_context(at: u64) -> Result<[u64; WORDS], CallFault> {
+    if at > places::USER_END - BYTES as u64 || !at.is_multiple_of(8) {
+        return Err(CallFault);
+    }
+    let mut words = [0; WORDS];
+    let smap = u64::from(machine().has_smap);
+    // SAFETY: it lies in the half of programs as a whole. A page fault at it ends the copy; the words are this
+    // function's own.
+    let failed = unsafe { atoll_copy_words(at, words.as_mut_ptr(), WORDS, smap) };
+    if failed == 0 { Ok(words) } else { Err(CallFault) }
+}
+
+/// Writes a word to the memory of the program.
+///
+/// # Errors
+///
+/// When the program could not write it.
+pub fn write_word(at: u64, value: u64) -> Result<(), CallFault> {
+    if at >= places::USER_END || !at.is_multiple_of(8) {
+        return Err(CallFault);
+    }
+    let smap = u64::from(machine().has_smap);
+    // SAFETY: the word lies in the half of programs. A page fault at it ends the write.
+    let failed = unsafe { atoll_write_word(at, value, 0, smap) };
+    if failed == 0 { Ok(()) } else { Err(CallFault) }
 }
 
 /// Where the kernel goes on when a page fault came while it copied from a program: `None` elsewhere.

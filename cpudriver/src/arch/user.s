@@ -100,20 +100,29 @@ from_user:
     ret
 .size atoll_trap_from_user, . - atoll_trap_from_user
 
-# atoll_copy_block(from: user address, to: *mut [u64; 8], done: offset, has_smap) -> 0, or 1 after a page fault
-#
-# The byte `done` is set to 0 on the way, which the program has done before: memory that it may not write
-# faults now, and not when the outcome is there. A fault between the labels ends the copy (`trap.rs`).
-.balign 16
-.globl atoll_copy_block
-.type atoll_copy_block, @function
-atoll_copy_block:
+# Copies between the memory of a program and the kernel's. All return 0, or 1 after a page fault: one between the
+# labels `atoll_copy_start` and `atoll_copy_end` ends the copy (`trap.rs`). R8 says whether there is SMAP.
+
+.macro OPEN
+    movl %ecx, %r8d
     testl %ecx, %ecx
     jz 2f
     stac
 2:
+.endm
+
+.balign 16
 .globl atoll_copy_start
 atoll_copy_start:
+
+# atoll_copy_block(from: user address, to: *mut [u64; 8], done: offset, has_smap)
+#
+# The byte `done` is set to 0 on the way, which the program has done before: memory that it may not write
+# faults now, and not when the outcome is there.
+.globl atoll_copy_block
+.type atoll_copy_block, @function
+atoll_copy_block:
+    OPEN
     movb $0, (%rdi,%rdx)
     movq (%rdi), %rax
     movq %rax, (%rsi)
@@ -127,10 +136,37 @@ atoll_copy_start:
     movq %rax, 48(%rsi)
     movq 56(%rdi), %rax
     movq %rax, 56(%rsi)
+    jmp copy_done
+.size atoll_copy_block, . - atoll_copy_block
+
+# atoll_copy_words(from: user address, to: *mut u64, words, has_smap)
+.globl atoll_copy_words
+.type atoll_copy_words, @function
+atoll_copy_words:
+    OPEN
+    movq %rdx, %rcx
+    movq %rdi, %rax
+    movq %rsi, %rdi
+    movq %rax, %rsi
+    rep movsq
+    jmp copy_done
+.size atoll_copy_words, . - atoll_copy_words
+
+# atoll_write_word(to: user address, value, 0, has_smap)
+.globl atoll_write_word
+.type atoll_write_word, @function
+atoll_write_word:
+    OPEN
+    movq %rsi, (%rdi)
+    jmp copy_done
+.size atoll_write_word, . - atoll_write_word
+
 .globl atoll_copy_end
 atoll_copy_end:
+
+copy_done:
     xorl %eax, %eax
-3:  testl %ecx, %ecx
+3:  testl %r8d, %r8d
     jz 4f
     clac
 4:  ret
@@ -138,4 +174,3 @@ atoll_copy_end:
 atoll_copy_failed:
     movl $1, %eax
     jmp 3b
-.size atoll_copy_block, . - atoll_copy_block

@@ -8,6 +8,7 @@ mod error;
 mod experiments;
 mod help;
 mod nearest;
+mod processes;
 mod table;
 
 use super::output::Format;
@@ -18,7 +19,7 @@ pub use error::UsageError;
 pub use experiments::{EXPERIMENTS, Experiment, ExperimentSet};
 pub use help::{complete, write_help};
 use monitor::CoreSet;
-use proto::id::CoreId;
+use proto::id::{CoreId, Pid};
 pub use table::COMMANDS;
 
 /// A command with its arguments, all of them in range; whether the machine has the core is for the one
@@ -44,6 +45,40 @@ pub enum Command<'a> {
     },
     /// Run experiments.
     Bench(Bench),
+    /// Run a program.
+    Run {
+        /// Its name.
+        name: &'a str,
+        /// Its arguments, separated by blanks.
+        arguments: &'a str,
+        /// Go on with the console meanwhile.
+        background: bool,
+    },
+    /// Show the processes.
+    Processes,
+    /// Show the programs that can be run.
+    Programs,
+    /// End a process, or send it a signal.
+    Kill {
+        /// Which.
+        pid: Pid,
+        /// The signal; without it the process ends.
+        signal: Option<u16>,
+    },
+    /// Wait until a process has ended.
+    Wait {
+        /// Which; without it, all.
+        pid: Option<Pid>,
+    },
+    /// Post an event to a process.
+    Notify {
+        /// To which.
+        pid: Pid,
+        /// The event's kind.
+        kind: u16,
+        /// What goes with it.
+        value: u64,
+    },
     /// Show the use of memory.
     Mem,
     /// Show the kernel's log.

@@ -18,6 +18,8 @@ pub struct Cpu {
     pub inbox: Inbox,
     /// Where a part of an experiment puts its samples.
     pub samples: Vec<u32>,
+    /// The vcore has halted: it goes on when something has come for the core.
+    pub is_halted: bool,
 }
 
 impl Cpu {
@@ -27,6 +29,7 @@ impl Cpu {
             node: Node::new(core, cores, Kernel::here(), star),
             inbox: Inbox::new(cores),
             samples: Vec::with_capacity(MAX_SAMPLES),
+            is_halted: false,
         }
     }
 
@@ -43,10 +46,21 @@ impl Cpu {
                     cpu::park();
                 }
                 Next::Do(job) => self.play(&job),
+                Next::Serve if self.has_vcore() => self.go_to_user_mode(busy),
                 Next::Serve if busy => {}
                 Next::Serve if self.node.stays_awake() => cpu::pause(),
                 Next::Serve => self.sleep(),
             }
+        }
+    }
+
+    /// Lets the vcore run, or halt if that is what it wants.
+    fn go_to_user_mode(&mut self, busy: bool) {
+        if core::mem::take(&mut self.is_halted) && !busy {
+            return self.sleep();
+        }
+        if let Some(message) = self.run_vcore() {
+            self.send_request(&message);
         }
     }
 

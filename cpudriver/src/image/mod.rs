@@ -16,6 +16,7 @@ pub mod cpu;
 mod hub;
 pub mod platform;
 mod shell;
+mod vcore;
 
 use crate::arch::{self, handoff, heap, percpu, smp};
 use crate::node::{PeerEnds, Star};
@@ -36,7 +37,7 @@ pub type Estate = Star;
 pub type Parcel = Box<PeerEnds>;
 
 /// The life of core 0, from the moment when memory and tables are in place.
-pub fn main(info: arch::BootInfo) -> ! {
+pub fn main(mut info: arch::BootInfo) -> ! {
     let cores = smp::count();
     say!(
         "Atoll {}: {cores} core{} and {} MiB of memory",
@@ -55,7 +56,7 @@ pub fn main(info: arch::BootInfo) -> ! {
         say!("{} more cores are left out: no room, or no interrupt leads to them", info.left_out);
     }
     percpu::install(Cpu::new(CoreId::MANAGEMENT, cores, None));
-    let mut hub = heap::with_coordinator_arena(|| Hub::new(&alloc::vec![true; cores]));
+    let mut hub = heap::with_coordinator_arena(|| Hub::new(&alloc::vec![true; cores], &mut info));
     percpu::enter(|cpu| run(&info, &mut hub, cpu))
 }
 

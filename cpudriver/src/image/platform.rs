@@ -1,8 +1,10 @@
 //! The machine as a node sees it: `arch`, behind the traits of the pure code.
 
 use super::clock::Span;
+use super::vcore;
 use crate::arch::shared::{self, ThisCore};
 use crate::arch::{cpu, handoff, marker, percpu, report};
+use crate::driver::Effect;
 use crate::node::{PeerEnds, Platform};
 use crate::post::{Activity, Hardware};
 use crate::trace::Trace;
@@ -103,5 +105,9 @@ impl Platform for Kernel {
 
     fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>> {
         handoff::put(ends)
+    }
+
+    fn perform(&self, effect: Effect) {
+        vcore::perform(effect);
     }
 }

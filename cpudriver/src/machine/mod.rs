@@ -6,6 +6,7 @@
 
 pub mod madt;
 pub mod memory;
+pub mod rtc;
 pub mod start_info;
 
 /// The most cores that the kernel uses; those beyond are reported and left out.

@@ -16,11 +16,12 @@ mod tests;
 pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
 
+use crate::driver::{Driver, Effect, Effects, Trap};
 use crate::post::{Hardware, Outbox, Receiver, Sender};
 use crate::trace::{Event, Kind, Trace, What};
 use alloc::boxed::Box;
 use proto::id::{ApicId, CoreId};
-use proto::message::{Lane, Peer, ToCore, ToMonitor};
+use proto::message::{Lane, ToCore, ToMonitor};
 use proto::slot::NoMessage;
 
 /// What a node needs of the machine beside the message path.
@@ -49,6 +50,10 @@ pub trait Platform: Hardware + Copy {
     /// # Errors
     /// The ends, when the coordinator has not taken the last ones.
     fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>>;
+
+    /// Does what the driver wants done to the vcore of this core, or to its translations. Messages
+    /// ([`Effect::Forward`], [`Effect::Send`]) are not for this.
+    fn perform(&self, effect: Effect);
 }
 
 /// The node's ends of the rings to and from the coordinator.
@@ -97,6 +102,7 @@ pub struct Node<P> {
     outbox: Outbox,
     star: Option<&'static mut Star>,
     peers: Peers,
+    driver: Driver,
     counts: Counts,
     trace: Trace<'static>,
     next: Next,
@@ -117,6 +123,7 @@ impl<P: Platform> Node<P> {
             outbox: Outbox::new(cores),
             star,
             peers: Peers::new(cores),
+            driver: Driver::new(),
             counts: Counts::default(),
             trace: Trace::new(alloc::vec![Event::EMPTY; TRACED].leak()),
             next: Next::Serve,
@@ -204,12 +211,6 @@ impl<P: Platform> Node<P> {
                 self.next = Next::Park;
                 Some(ToMonitor::Stopped)
             }
-            // No address space of a process is loaded on this core, so there is nothing to flush.
-            ToCore::TlbShootdown { ticket, .. } => Some(ToMonitor::ShootdownDone { ticket }),
-            ToCore::TlbMulticast { pid, generation, range, ticket, below } => {
-                self.hand_on(Peer::TlbShootdown { pid, generation, range, ticket, below });
-                Some(ToMonitor::ShootdownDone { ticket })
-            }
             ToCore::Link { peer } => self.link(peer),
             ToCore::Unlink { peer } => self.unlink(peer),
             ToCore::Experiment { .. } => self.take_part(&order),
@@ -218,14 +219,54 @@ impl<P: Platform> Node<P> {
             ToCore::Hang => loop {
                 self.platform.pause();
             },
-            ToCore::StartCore { lease, .. }
-            | ToCore::Preempt { lease, .. }
-            | ToCore::Death { lease }
-            | ToCore::Notify { lease, .. }
-            | ToCore::SetContext { lease, .. }
-            // This node holds no lease: it has no user mode to run a vcore in.
-            | ToCore::Done { lease, .. } => Some(ToMonitor::Stale { kind: order.tag(), lease }),
+            ToCore::StartCore { .. }
+            | ToCore::Preempt { .. }
+            | ToCore::Death { .. }
+            | ToCore::Notify { .. }
+            | ToCore::SetContext { .. }
+            | ToCore::Done { .. }
+            | ToCore::TlbShootdown { .. }
+            | ToCore::TlbMulticast { .. } => {
+                let effects = self.driver.message(order);
+                self.carry_out(effects)
+            }
         }
+    }
+
+    /// What this core knows of its lease.
+    pub const fn driver(&self) -> &Driver {
+        &self.driver
+    }
+
+    /// Takes a request of the vcore that runs here, which it stands still for, and gives what the coordinator
+    /// must be told.
+    pub fn trap(&mut self, trap: Trap) -> Option<ToMonitor> {
+        let effects = self.driver.trap(trap);
+        self.carry_out(effects)
+    }
+
+    /// Sends a request of the vcore that runs here; false if there is no room for it.
+    pub fn request(&mut self, request: &ToMonitor) -> bool {
+        let (kind, lane) = (Kind::from(request), request.lane());
+        let Some(star) = &mut self.star else { return false };
+        let sent = self.outbox.send(CoreId::MANAGEMENT, &mut star.sender, request).is_ok();
+        if sent {
+            self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
+        }
+        sent
+    }
+
+    /// Carries effects out in order; gives the message to the coordinator that is among them.
+    fn carry_out(&mut self, effects: Effects) -> Option<ToMonitor> {
+        let mut told = None;
+        for effect in effects {
+            match effect {
+                Effect::Send(message) => told = Some(message),
+                Effect::Forward { to, message } => self.forward(to, message),
+                effect => self.platform.perform(effect),
+            }
+        }
+        told
     }
 
     fn link(&mut self, peer: CoreId) -> Option<ToMonitor> {

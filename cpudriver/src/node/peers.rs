@@ -162,16 +162,14 @@ impl<P: Platform> Node<P> {
         true
     }
 
-    /// Sends a shootdown on to the cores below; the coordinator learns of those that are out of reach.
-    pub(super) fn hand_on(&mut self, message: Peer) {
-        let Peer::TlbShootdown { pid, generation, range, ticket, below } = message else { return };
-        for (child, below) in below.subtrees().into_iter().flatten() {
-            let message = Peer::TlbShootdown { pid, generation, range, ticket, below };
-            if !self.tell(child, &message) {
-                let mut cores = below;
-                cores.insert(child);
-                self.answer(ToMonitor::Unreached { ticket, cores });
-            }
+    /// Sends a shootdown on to a core below; when it is out of reach the coordinator learns of it.
+    pub(super) fn forward(&mut self, to: CoreId, message: Peer) {
+        if !self.tell(to, &message)
+            && let Peer::TlbShootdown { ticket, below, .. } = message
+        {
+            let mut cores = below;
+            cores.insert(to);
+            self.answer(ToMonitor::Unreached { ticket, cores });
         }
     }
 
@@ -189,10 +187,11 @@ impl<P: Platform> Node<P> {
                 self.peers.total = self.peers.total.wrapping_add(value);
                 true
             }
-            // No address space of a process is loaded on this core, so there is nothing to flush.
-            Peer::TlbShootdown { ticket, .. } => {
-                self.hand_on(message);
-                self.answer(ToMonitor::ShootdownDone { ticket });
+            Peer::TlbShootdown { .. } => {
+                let effects = self.driver.peer(message);
+                if let Some(answer) = self.carry_out(effects) {
+                    self.answer(answer);
+                }
                 true
             }
         };

@@ -4,6 +4,7 @@ mod net;
 
 use super::jobs::{MAX_SAMPLES, report};
 use super::{Counts, Job, Next, Part, Star, connect};
+use crate::driver::{Effect, Fate, Trap};
 use crate::post::lanes::SLOTS;
 use crate::post::{Receiver, Sender, link};
 use alloc::boxed::Box;
@@ -62,7 +63,6 @@ fn every_order_that_can_be_done_at_once_is_answered_at_once() {
 fn orders_about_a_lease_that_the_core_does_not_hold_are_stale() {
     let outcome = Outcome::default();
     let orders = [
-        ToCore::StartCore { lease: LEASE, root: 0, notified: 0 },
         ToCore::Preempt { lease: LEASE, outcome },
         ToCore::Death { lease: LEASE },
         ToCore::Notify { lease: LEASE, count: 1 },
@@ -75,6 +75,37 @@ fn orders_about_a_lease_that_the_core_does_not_hold_are_stale() {
         assert_eq!(net.ask(2, order), [stale]);
     }
     assert_eq!(net.node(2).take_next(), Next::Serve);
+}
+
+#[test]
+fn a_lease_is_taken_and_given_back_by_what_the_machine_does() {
+    let mut net = Net::new();
+    let lease = Lease { epoch: Epoch(1), ..LEASE };
+    let start = ToCore::StartCore { lease, root: 0x7000, notified: 0 };
+    assert_eq!(net.ask(1, start), [ToMonitor::Started { lease }]);
+    assert_eq!(net.node(1).driver().lease(), Some(lease));
+    let outcome = Outcome::default();
+    assert_eq!(net.ask(1, ToCore::Preempt { lease, outcome }), [ToMonitor::Preempted { lease }]);
+    let done = [
+        Effect::Load { root: 0x7000 },
+        Effect::Start { lease },
+        Effect::Save { vcore: lease.vcore, fate: Fate::Goes },
+        Effect::Unload,
+    ];
+    assert_eq!(*net.machine.effects.borrow(), done.map(|effect| (CoreId(1), effect)));
+}
+
+#[test]
+fn a_request_of_the_vcore_is_sent_and_answered() {
+    let mut net = Net::new();
+    let lease = Lease { epoch: Epoch(1), ..LEASE };
+    net.ask(1, ToCore::StartCore { lease, root: 0x7000, notified: 0 });
+    let told = net.node(1).trap(Trap::Exit { code: 3 });
+    assert_eq!(told, Some(ToMonitor::Exit { lease, code: 3 }));
+    assert!(net.node(1).request(&ToMonitor::Exit { lease, code: 3 }));
+    net.node(1).flush();
+    assert_eq!(net.answers(1), [ToMonitor::Exit { lease, code: 3 }]);
+    assert_eq!(net.node(1).trap(Trap::Exit { code: 3 }), None, "it stands still");
 }
 
 #[test]

@@ -19,6 +19,8 @@ pub const RESERVED: Range<u64> = 0x3fe0_0000..0x4000_0000;
 pub const GLOBAL: u64 = RESERVED.start;
 /// The pages about the process, [`info::PAGES`] of them.
 pub const INFO: u64 = RESERVED.start + PAGE;
+/// A page that only the kernel can reach: the registers of a single-core process that does not run.
+pub const SAVED: u64 = WISHES - PAGE;
 /// The page of what the process wants.
 pub const WISHES: u64 = RESERVED.start + 0x7_f000;
 /// The page of vcore 0; that of vcore `n` lies `n` pages behind it.
@@ -30,7 +32,7 @@ pub const STACK_END: u64 = RESERVED.end;
 /// Bytes of the stack.
 pub const STACK_BYTES: u64 = 256 << 10;
 
-const _: () = assert!(INFO + info::PAGES as u64 * PAGE <= WISHES && WISHES + PAGE <= DATA);
+const _: () = assert!(INFO + info::PAGES as u64 * PAGE <= SAVED && WISHES + PAGE <= DATA);
 const _: () = assert!(DATA + DATA_PAGES * PAGE < STACK_END - STACK_BYTES);
 const _: () = assert!(PROGRAM_END <= USER_END);
 

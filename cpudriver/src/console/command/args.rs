@@ -111,7 +111,7 @@ impl<'a> Args<'a> {
         self.word()?.map(|word| self.to_number(what, range, word)).transpose()
     }
 
-    fn to_number<T: Number>(
+    pub(super) fn to_number<T: Number>(
         &self,
         what: &'static str,
         range: RangeInclusive<T>,

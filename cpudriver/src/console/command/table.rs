@@ -3,8 +3,10 @@
 use super::super::script::statements;
 use super::args::Args;
 use super::error::Problem;
+use super::processes::{self, PIDS};
 use super::{Command, Prints, Spec, UsageError, experiments, parse};
 use proto::exit::MAX_USER_CODE;
+use proto::id::Pid;
 
 /// All commands, in the order in which `help` lists them.
 pub static COMMANDS: &[Spec] = &[
@@ -49,6 +51,56 @@ the phases of its start, its lease and what it still has to answer.",
         details: "LIST names the cores that may take part, such as 1,3-5.",
         prints: Prints::Results,
         parse: experiments::parse,
+    },
+    Spec {
+        name: "run",
+        arguments: "NAME [ARGUMENT...] [&]",
+        summary: "runs a program, and waits for its end unless `&` follows",
+        details: "\
+Arguments are separated by blanks. Ctrl-C ends the program, other keys are its
+input. An exit code that is not 0 counts as a failure of the command.",
+        prints: Prints::Nothing,
+        parse: processes::parse_run,
+    },
+    Spec {
+        name: "programs",
+        arguments: "",
+        summary: "lists the programs that can be run",
+        details: "The host tool adds your own to them: `cargo run -- --program FILE`.",
+        prints: Prints::Results,
+        parse: |_| Ok(Command::Programs),
+    },
+    Spec {
+        name: "ps",
+        arguments: "",
+        summary: "lists the processes",
+        details: "",
+        prints: Prints::Results,
+        parse: |_| Ok(Command::Processes),
+    },
+    Spec {
+        name: "kill",
+        arguments: "[-SIGNAL] PID",
+        summary: "ends a process, or sends it a signal by number",
+        details: "A signal is an event that the program may look for; by itself it does nothing.",
+        prints: Prints::Nothing,
+        parse: processes::parse_kill,
+    },
+    Spec {
+        name: "wait",
+        arguments: "[PID]",
+        summary: "waits until a process that was run with `&` has ended, or all have",
+        details: "Ctrl-C ends the wait. An exit code that is not 0 counts as a failure.",
+        prints: Prints::Nothing,
+        parse: |args| Ok(Command::Wait { pid: args.optional_number("PID", PIDS)?.map(Pid) }),
+    },
+    Spec {
+        name: "notify",
+        arguments: "PID EVENT [VALUE]",
+        summary: "posts an event to a process",
+        details: "EVENT is the number of the event's kind.",
+        prints: Prints::Nothing,
+        parse: processes::parse_notify,
     },
     Spec {
         name: "mem",

@@ -8,19 +8,24 @@
 //! so cores are served, deadlines kept and keys read at all times.
 
 mod answers;
+mod family;
 mod links;
 mod parts;
+mod programs;
 mod stars;
 
 use answers::Answers;
+use family::Family;
 pub(crate) use links::LinkError;
 pub(crate) use parts::Played;
+use programs::Programs;
+pub(crate) use programs::RunError;
 pub(crate) use stars::Stars;
 
 use super::cpu::Cpu;
 use super::platform::Kernel;
 use crate::arch::interrupts::{self, Source};
-use crate::arch::{cpu, heap, report, smp, time, uart};
+use crate::arch::{BootInfo, cpu, heap, report, smp, time, uart};
 use crate::node::Station;
 use crate::post::Handler;
 use alloc::collections::VecDeque;
@@ -39,6 +44,8 @@ const TYPED_AHEAD: usize = 256;
 const LOOKS_PER_SECOND: u64 = 1000;
 /// Passes after which core 0 looks for keys although it has heard of none, a power of two.
 const PASSES_PER_LOOK: u32 = 1 << 14;
+/// Keys that are handed to a program at a time.
+const KEYS: usize = 64;
 /// Ctrl-C.
 const INTERRUPT: u8 = 3;
 
@@ -65,6 +72,16 @@ pub(crate) struct Hub {
     passes: u32,
     /// When a part that core 0 plays is called off.
     patience: Option<u64>,
+    /// The memory of processes, and the programs.
+    programs: Option<Programs>,
+    /// The processes of the console.
+    family: Family,
+    /// What is typed is the input of a program.
+    foreground: bool,
+    /// The coordinator has work that one step could not finish.
+    again: bool,
+    /// For when the timer of this core is set while a program runs.
+    armed: Option<u64>,
     /// A core that was sent an NMI, and how many reports it had completed before.
     interrupted_core: Option<(CoreId, u32)>,
 }
@@ -124,9 +141,12 @@ fn config(cores: usize) -> Config {
 impl Hub {
     /// Makes the coordinator and room for its rings, from the coordinator's arena. `usable` has an entry
     /// per core that the firmware lists.
-    pub(crate) fn new(usable: &[bool]) -> Self {
+    pub(crate) fn new(usable: &[bool], info: &mut BootInfo) -> Self {
+        let programs = Programs::new(info);
+        let frames = programs.as_ref().map_or(0, |programs| programs.frames().0);
+        let config = Config { frames, ..config(usable.len()) };
         Self {
-            coordinator: Coordinator::new(config(usable.len()), cpu::now(), usable),
+            coordinator: Coordinator::new(config, cpu::now(), usable),
             outputs: Outbox::new(),
             stars: Stars::new(usable.len()),
             answers: Answers::new(),
@@ -140,6 +160,11 @@ impl Hub {
             awake: false,
             passes: 0,
             patience: None,
+            programs,
+            family: Family::new(),
+            foreground: false,
+            again: false,
+            armed: None,
             interrupted_core: None,
         }
     }
@@ -163,11 +188,15 @@ impl Hub {
     pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
         let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
         heap::with_coordinator_arena(|| coordinator.step(cpu::now(), input, outputs));
-        self.apply(node);
+        let copied = match input {
+            Input::Copied { bytes, .. } => bytes,
+            _ => &[],
+        };
+        self.apply(copied, node);
     }
 
     /// Does what the last step asked for, in order.
-    fn apply(&mut self, node: &mut Node) {
+    fn apply(&mut self, copied: &[u8], node: &mut Node) {
         let mut outputs = core::mem::take(&mut self.outputs);
         for output in outputs.drain() {
             match output {
@@ -180,23 +209,12 @@ impl Hub {
                 }
                 Output::Arm { deadline } => self.deadline = deadline,
                 Output::Tell(event) => self.note(event, node),
-                // All about processes, and nothing in this image makes one.
-                Output::Again
-                | Output::Post { .. }
-                | Output::SetPending { .. }
-                | Output::Complete { .. }
-                | Output::Map { .. }
-                | Output::Populate { .. }
-                | Output::Protect { .. }
-                | Output::Share { .. }
-                | Output::Unmap { .. }
-                | Output::Release { .. }
-                | Output::LoadProgram { .. }
-                | Output::CopyIn { .. }
-                | Output::CopyOut { .. }
-                | Output::Print { .. }
-                | Output::FreeSpace { .. }
-                | Output::Discard { .. } => {}
+                Output::Again => self.again = true,
+                output => {
+                    if let Some(programs) = &mut self.programs {
+                        programs.apply(&self.coordinator, output, copied);
+                    }
+                }
             }
         }
         self.outputs = outputs;
@@ -240,11 +258,16 @@ impl Hub {
                 node.call_off();
             }
             Event::DumpUnanswered { .. } => self.interrupted_core = None,
+            Event::Ended { process, code } => return self.family.ended(process, code),
+            Event::Spawned { process } => self.family.born(process),
             _ => {}
         }
         let unasked = matches!(
             event,
-            Event::CoreLost { .. } | Event::CoreBack { .. } | Event::GivenToEve { .. }
+            Event::CoreLost { .. }
+                | Event::CoreBack { .. }
+                | Event::GivenToEve { .. }
+                | Event::Faulted { .. }
         );
         let (queue, most) = match unasked {
             true => (&mut self.notices, NOTICES),
@@ -283,6 +306,7 @@ impl Hub {
             }
             any = true;
         }
+        any |= self.do_chore(node);
         any |= self.look_for_report(node);
         if self.deadline.is_some_and(|deadline| deadline <= cpu::now()) {
             self.deadline = None;
@@ -294,7 +318,9 @@ impl Hub {
         if self.passes.is_multiple_of(PASSES_PER_LOOK) {
             self.look_around(node);
         }
-        any | self.read_keys(node)
+        any |= self.read_keys(node);
+        self.hand_keys_on(node);
+        any
     }
 
     /// For a core 0 that has no time to halt or is kept awake: interrupts, which keys come with, arrive at a
@@ -325,6 +351,23 @@ impl Hub {
         true
     }
 
+    /// Hands keys that were typed to the program in the foreground, as far as there is room.
+    fn hand_keys_on(&mut self, node: &mut Node) {
+        if !self.foreground || self.typed.is_empty() {
+            return;
+        }
+        let mut keys = [0; KEYS];
+        let room = self.coordinator.room_for_keys().min(keys.len()).min(self.typed.len());
+        for key in &mut keys[..room] {
+            // A terminal in raw mode sends a carriage return for the end of a line.
+            *key =
+                self.typed.pop_front().map_or(b'\n', |key| if key == b'\r' { b'\n' } else { key });
+        }
+        if room > 0 {
+            self.tell(Input::Keys { bytes: &keys[..room] }, node);
+        }
+    }
+
     /// Keys come with an interrupt, which comes while the core halts. What there is no room for waits in
     /// the serial device, which then holds the sender back: nothing that is piped in gets lost.
     fn read_keys(&mut self, node: &mut Node) -> bool {
@@ -339,6 +382,9 @@ impl Hub {
             if byte == INTERRUPT {
                 self.interrupted = true;
                 node.call_off();
+                if self.foreground {
+                    continue;
+                }
             }
             self.typed.push_back(byte);
         }
@@ -361,6 +407,7 @@ impl Hub {
                 return None;
             }
             match (busy, self.awake) {
+                _ if cpu.has_vcore() => self.run_program(cpu, until),
                 (true, _) => {}
                 (false, true) => cpu::pause(),
                 (false, false) => self.sleep(cpu, until),
@@ -368,10 +415,32 @@ impl Hub {
         }
     }
 
-    fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+    /// Runs the single-core process whose turn it is, until it asks for something or something comes.
+    fn run_program(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        let wake = self.next_wake(until);
+        if wake != self.armed {
+            self.armed = wake;
+            wake.map_or_else(time::disarm, time::arm);
+        }
+        let told = cpu.run_vcore();
+        if interrupts::take(Source::Timer) {
+            self.armed = None;
+        }
+        if let Some(message) = told {
+            self.hear(CoreId::MANAGEMENT, message, &mut cpu.node);
+        }
+    }
+
+    /// When this core must look at the time again.
+    fn next_wake(&self, until: Option<u64>) -> Option<u64> {
         // Nobody rings when the answer to an NMI is there.
         let look = self.interrupted_core.map(|_| cpu::now() + time::tsc_hz() / LOOKS_PER_SECOND);
-        match self.deadline.into_iter().chain(until).chain(look).min() {
+        self.deadline.into_iter().chain(until).chain(look).min()
+    }
+
+    fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        self.armed = None;
+        match self.next_wake(until) {
             Some(deadline) => time::arm(deadline),
             None => time::disarm(),
         }
@@ -390,7 +459,7 @@ impl Hub {
 
     /// Whether there is such a thing.
     pub(crate) fn has_notices(&self) -> bool {
-        !self.notices.is_empty()
+        !self.notices.is_empty() || self.output_waits()
     }
 
     /// Forgets events that nobody waits for any more, and an old Ctrl-C.

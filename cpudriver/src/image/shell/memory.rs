@@ -5,6 +5,7 @@ use crate::arch::{heap, smp, time, uart};
 use crate::console::output::{Format, Table, Value, number, record, text};
 use crate::image::clock;
 use crate::log::Line;
+use crate::machine::memory::PAGE;
 use core::fmt::Write;
 
 impl Shell<'_> {
@@ -15,9 +16,12 @@ impl Shell<'_> {
         );
         let out = &mut uart::Writer;
         let _ = table.heading(out);
-        let (bytes, free) = (self.boot.memory_bytes, self.boot.free.bytes());
+        let frames = self.hub.programs().map_or((0, 0), |programs| programs.frames());
+        let [free, all] = [frames.0, frames.1].map(|frames| u64::from(frames) * PAGE);
+        let bytes = self.boot.memory_bytes;
         let used = bytes.saturating_sub(free);
         let _ = table.row(out, ["physical".into(), bytes.into(), used.into(), Value::None]);
+        let _ = table.row(out, ["programs".into(), all.into(), (all - free).into(), Value::None]);
         let mut arena = |name: Value<'_>, stats: heap::Stats| {
             let (bytes, used, peak) = (stats.size as u64, stats.used as u64, stats.peak as u64);
             let _ = table.row(out, [name, bytes.into(), used.into(), peak.into()]);

@@ -7,6 +7,7 @@ mod cores;
 mod memory;
 mod notices;
 mod orders;
+mod processes;
 
 use super::bench;
 use super::clock;
@@ -74,10 +75,15 @@ impl<'a> Shell<'a> {
     /// Prints a line and keeps it in the log.
     pub(crate) fn announce(&mut self, args: fmt::Arguments<'_>) {
         self.log.write(cpu::now(), args);
+        self.print_above(|_| say!("{args}"));
+    }
+
+    /// Lets something be printed above the line that is being typed, if one is.
+    fn print_above(&mut self, work: impl FnOnce(&mut Hub)) {
         if self.is_editing {
             let _ = self.editor.hide(&mut uart::Writer);
         }
-        say!("{args}");
+        work(self.hub);
         if self.is_editing {
             let _ = self.editor.show(&mut uart::Writer);
         }
@@ -113,6 +119,7 @@ impl<'a> Shell<'a> {
         line.clear();
         let _ = self.editor.show(&mut uart::Writer);
         self.is_editing = true;
+        self.hub.hold_output(true);
         loop {
             let key = self.hub.wait(self.cpu, None, |hub| {
                 hub.next_key().map(Some).or_else(|| hub.has_notices().then_some(None))
@@ -137,6 +144,7 @@ impl<'a> Shell<'a> {
             }
         }
         self.is_editing = false;
+        self.hub.hold_output(false);
     }
 
     fn run_statement(&mut self, statement: &str) {
@@ -162,6 +170,12 @@ impl<'a> Shell<'a> {
             Command::Cores { core: Some(core) } => self.core(core, format),
             Command::Ping { core, count } => self.ping(core, count, format),
             Command::Bench(bench) => self.bench(&bench, format),
+            Command::Run { name, arguments, background } => self.run(name, arguments, background),
+            Command::Processes => self.list_processes(format),
+            Command::Programs => self.list_programs(format),
+            Command::Kill { pid, signal } => self.kill(pid, signal),
+            Command::Wait { pid } => self.wait_command(pid),
+            Command::Notify { pid, kind, value } => self.notify(pid, kind, value),
             Command::Mem => self.memory(format),
             Command::Log { lines } => self.show_log(lines, format),
             Command::Backtrace { core } => self.backtrace(core),

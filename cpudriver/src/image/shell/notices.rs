@@ -2,12 +2,18 @@
 
 use super::{Shell, print};
 use crate::arch::report::{self, REPORT_BYTES};
-use monitor::{Event, LossCause, User};
+use crate::arch::trap_name;
+use crate::image::hub::Hub;
+use core::fmt;
+use monitor::{Event, Fault, LossCause, User};
 use proto::id::CoreId;
 
 impl Shell<'_> {
     /// Prints what has happened since the last time.
     pub(crate) fn show_notices(&mut self) {
+        if self.hub.output_waits() {
+            self.print_above(Hub::release_output);
+        }
         while let Some(notice) = self.hub.next_notice() {
             match notice {
                 Event::CoreLost { core, why } => self.lost(core, why),
@@ -20,6 +26,18 @@ impl Shell<'_> {
                         "process {pid} has no parent: its user is {}",
                         eve.as_str()
                     ));
+                }
+                Event::Faulted { name, process, fault } => {
+                    self.announce(format_args!(
+                        "{} (process {}) was ended by {}",
+                        name.as_str(),
+                        process.pid,
+                        FaultText(fault)
+                    ));
+                }
+                Event::Ended { process, code } => {
+                    let (pid, code) = (process.pid, code.0);
+                    self.announce(format_args!("process {pid} has ended with {code}"));
                 }
                 // Cores that join are counted when the machine has booted.
                 _ => {}
@@ -52,4 +70,25 @@ impl Shell<'_> {
 pub(crate) fn show_report(core: CoreId) {
     let mut buffer = [0; REPORT_BYTES];
     print(format_args!("{}", report::read(core, &mut buffer)));
+}
+
+/// An exception of a program, in words.
+struct FaultText(Fault);
+
+impl fmt::Display for FaultText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PAGE_FAULT: u8 = 14;
+        let Fault { vector, code, address, at } = self.0;
+        write!(f, "{} at {at:#x}", trap_name(vector))?;
+        if vector == PAGE_FAULT {
+            let what = if code & 1 == 0 { "nothing is mapped" } else { "access is denied" };
+            let how = match code & 0x12 {
+                0 => "reading",
+                2 => "writing",
+                _ => "executing",
+            };
+            return write!(f, ": {how} {address:#x}, where {what}");
+        }
+        if code != 0 { write!(f, " (error {code:#x})") } else { Ok(()) }
+    }
 }

@@ -1,6 +1,7 @@
 //! Nodes that share a machine of the host's: flag bytes, states, doorbells and handoff cells are plain cells,
 //! and whoever plays a part lets all others make a pass whenever it makes one.
 
+use crate::driver::Effect;
 use crate::node::jobs::{self, Outcome};
 use crate::node::{Job, Node, PeerEnds, Platform, Star, Station, connect};
 use crate::post::lanes::SLOTS;
@@ -29,6 +30,8 @@ pub(super) struct Machine {
     pub(super) cells: [RefCell<Option<Box<PeerEnds>>>; CORES],
     /// Regions that were begun and not ended.
     pub(super) open: Cell<i32>,
+    /// What drivers wanted done to their vcores, by core.
+    pub(super) effects: RefCell<Vec<(CoreId, Effect)>>,
 }
 
 /// The machine as one core sees it.
@@ -79,6 +82,9 @@ impl Platform for Here {
     }
     fn report(&self, trace: &Trace<'_>) -> u32 {
         u32::try_from(trace.recorded()).expect("few events")
+    }
+    fn perform(&self, effect: Effect) {
+        self.machine.effects.borrow_mut().push((self.core, effect));
     }
     fn take_ends(&self) -> Option<Box<PeerEnds>> {
         self.machine.cells[self.core.index()].take()

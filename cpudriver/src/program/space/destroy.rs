@@ -8,7 +8,7 @@ use super::tables::{Slot, index};
 use super::{Spaces, note};
 use proto::memory::MAP_AREA;
 use proto::program::info;
-use proto::program::layout::{DATA, GLOBAL, INFO, PROGRAM_START, RESERVED, WISHES};
+use proto::program::layout::{DATA, GLOBAL, INFO, PROGRAM_START, RESERVED, SAVED, WISHES};
 
 impl<M: Memory> Spaces<M> {
     /// Frees all that a space owns. Nobody may have it loaded.
@@ -64,7 +64,7 @@ impl<M: Memory> Spaces<M> {
         if first != 0 {
             self.give_info(entry::frame(first));
         }
-        for address in [WISHES, DATA] {
+        for address in [SAVED, WISHES, DATA] {
             self.free_page(Slot { table, index: reserved_index(address) });
         }
         // What is counted is the stack, which grows down from the table's end.

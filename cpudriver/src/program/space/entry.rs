@@ -56,6 +56,11 @@ impl Format {
         self.with_rights(frame.address(), rights)
     }
 
+    /// The entry of a page that only the kernel can reach.
+    pub(super) fn kernel_page(self, frame: Frame) -> u64 {
+        self.with_rights(frame.address(), Rights::READ_WRITE) & !USER
+    }
+
     /// The same frame and notes with other rights.
     pub(super) fn with_rights(self, entry: u64, rights: Rights) -> u64 {
         let kept = entry & (ADDRESS | FOREIGN | SHARED);

@@ -8,7 +8,7 @@ use super::{Spaces, note};
 use proto::call::Outcome;
 use proto::event::Event;
 use proto::id::{CoreId, Generation, Pid, VcoreId};
-use proto::program::layout::{DATA, DATA_PAGES, INFO, RESERVED};
+use proto::program::layout::{DATA, DATA_PAGES, INFO, RESERVED, SAVED, WISHES};
 use proto::program::{block, data, global, info};
 
 /// What [`proto::program::info`] says from the start.
@@ -51,6 +51,22 @@ pub fn vcore_frame(memory: &impl Memory, root: u64, vcore: VcoreId) -> Option<Fr
     }
     let table = reserved(memory, Frame::at(root));
     let entry = memory.load_u64(table, (reserved_index(DATA) + usize::from(vcore.0)) * 8);
+    (entry & PRESENT != 0).then(|| entry::frame(entry))
+}
+
+/// The page with the registers of a single-core process, see [`vcore_frame`]; laid out as that of a vcore.
+pub fn saved_frame(memory: &impl Memory, root: u64) -> Option<Frame> {
+    reserved_frame(memory, root, SAVED)
+}
+
+/// The page of what a process wants, see [`vcore_frame`].
+pub fn wishes_frame(memory: &impl Memory, root: u64) -> Option<Frame> {
+    reserved_frame(memory, root, WISHES)
+}
+
+fn reserved_frame(memory: &impl Memory, root: u64, address: u64) -> Option<Frame> {
+    let table = reserved(memory, Frame::at(root));
+    let entry = memory.load_u64(table, reserved_index(address) * 8);
     (entry & PRESENT != 0).then(|| entry::frame(entry))
 }
 

@@ -10,8 +10,8 @@ use crate::program::stack::{self, TooLong, key};
 use core::fmt;
 use core::ops::Range;
 use proto::memory::Rights;
-use proto::program::info;
-use proto::program::layout::{DATA, GLOBAL, INFO, RESERVED, STACK_BYTES, STACK_END, WISHES};
+use proto::program::layout::{DATA, GLOBAL, INFO, RESERVED, SAVED, STACK_BYTES, STACK_END, WISHES};
+use proto::program::{data, info};
 
 /// Bytes of a program header.
 const HEADER_BYTES: u64 = 56;
@@ -128,6 +128,11 @@ impl<M: Memory> Spaces<M> {
             let entry = self.format.page(self.zeroed()?, rights);
             self.memory.store_u64(table, reserved_index(address) * 8, entry);
         }
+        // What it holds is written before it is read, but for this byte.
+        let saved = self.pool.take().ok_or(NoFrames)?;
+        self.memory.store_u8(saved, data::EXTENDED_SAVED, 0);
+        let entry = self.format.kernel_page(saved);
+        self.memory.store_u64(table, reserved_index(SAVED) * 8, entry);
         Ok(())
     }
 

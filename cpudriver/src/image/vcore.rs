@@ -1,0 +1,281 @@
+//! The vcore of this core: what the driver wants done to it, what it asks for, and its life in user mode.
+//!
+//! On the management core a single-core process runs: when it is stopped its registers go to a page that only
+//! the kernel can reach. On every other core a vcore of a many-core process runs, whose registers go to the
+//! page that it shares with its process.
+
+use super::cpu::Cpu;
+use crate::arch::space::{VcorePage, saved_page, vcore_page};
+use crate::arch::user::{self, CallFault, Exit};
+use crate::arch::{percpu, time};
+use crate::driver::{Effect, Fate, Trap};
+use crate::post::Activity;
+use crate::program::call::Request;
+use crate::program::context::Context;
+use crate::program::vcore::{Page, Vcore, resolve};
+use core::ops::ControlFlow;
+use proto::call::Outcome;
+use proto::id::{CoreId, VcoreId};
+use proto::message::ToMonitor;
+use proto::program::{STARTED, block, data, wishes};
+
+/// The vector of a page fault, and the error code of one at a write in user mode (Intel SDM vol. 3, 4.7).
+const PAGE_FAULT: u8 = 14;
+const USER_WRITE: u32 = 0b110;
+
+/// Does what the driver wants done to the vcore of this core.
+pub(super) fn perform(effect: Effect) {
+    match effect {
+        Effect::Load { root } => user::load(root),
+        Effect::Start { lease } => start(lease.vcore),
+        Effect::Save { vcore, fate } => save(vcore, fate),
+        Effect::Drop { vcore } => {
+            if let (Some(mut page), false) = (page_of(vcore), is_single_core()) {
+                page.drop_context();
+            }
+        }
+        Effect::Unload => user::unload(),
+        Effect::EnterVcoreContext { vcore } => enter(vcore),
+        Effect::Flush { range } => user::flush(range),
+        Effect::Resume { outcome } => user::answer_outcome(outcome),
+        // The registers still stand on the instruction that faulted.
+        Effect::Repeat => {}
+        // Those are the node's.
+        Effect::Forward { .. } | Effect::Send(_) => {}
+    }
+}
+
+fn is_single_core() -> bool {
+    percpu::id() == CoreId::MANAGEMENT
+}
+
+/// The page of a vcore of the space that is loaded.
+fn page_of(vcore: VcoreId) -> Option<Vcore<VcorePage>> {
+    Some(Vcore::new(vcore_page(user::loaded()?, vcore)?, vcore.0))
+}
+
+fn saved() -> Option<Vcore<VcorePage>> {
+    Some(Vcore::new(saved_page(user::loaded()?)?, 0))
+}
+
+fn start(vcore: VcoreId) {
+    let Some(mut page) = page_of(vcore) else { return };
+    if !is_single_core() {
+        let context = page.start();
+        load_extended(&mut page);
+        return user::set_context(&context);
+    }
+    let Some(mut saved) = saved() else { return };
+    let context = saved.page().context(data::VCORE);
+    load_extended(&mut saved);
+    user::set_context(&context);
+    if page.is_pending() {
+        enter(vcore);
+    }
+}
+
+fn save(vcore: VcoreId, fate: Fate) {
+    let mut context = user::context();
+    if is_single_core() && fate != Fate::FirstThread {
+        resolve(&mut context.registers, fate);
+        let Some(mut saved) = saved() else { return };
+        saved.page().set_context(data::VCORE, &context);
+        save_extended(&mut saved);
+        return saved.page().set_byte(data::EXTENDED_SAVED, 1);
+    }
+    let Some(mut page) = page_of(vcore) else { return };
+    page.save(context, fate);
+    save_extended(&mut page);
+    page.is_stopped();
+}
+
+fn save_extended(page: &mut Vcore<VcorePage>) {
+    user::save_extended(|words| page.page().write_words(data::EXTENDED, words));
+}
+
+fn load_extended(page: &mut Vcore<VcorePage>) {
+    if page.extended_is_saved() {
+        user::load_extended(|words| page.page().read_words(data::EXTENDED, words));
+    } else {
+        user::reset_extended();
+    }
+}
+
+/// Enters vcore context, if the vcore may be entered.
+fn enter(vcore: VcoreId) {
+    let Some(mut page) = page_of(vcore) else { return };
+    if let Some(context) = page.interrupt(&user::context()) {
+        user::set_context(&context);
+    }
+}
+
+/// Prepares the registers of a single-core process that has never run, in the space at `root`.
+pub(super) fn prepare(root: u64, entry: u64, stack: u64) {
+    if let Some(mut page) = saved_page(root) {
+        let registers = crate::program::context::Registers::starting(entry, stack);
+        page.set_context(data::VCORE, &Context { registers, ..Context::default() });
+    }
+}
+
+/// What the loop in user mode does about a trap: go on, or leave with what the coordinator must be told.
+type Next = ControlFlow<Option<ToMonitor>>;
+
+const GO_ON: Next = ControlFlow::Continue(());
+
+impl Cpu {
+    /// Has this core a vcore that can run now?
+    pub(super) fn has_vcore(&self) -> bool {
+        let driver = self.node.driver();
+        driver.lease().is_some() && driver.request().is_none()
+    }
+
+    /// Runs the vcore in user mode until something comes for the core, or the vcore asks for something that is the
+    /// coordinator's: that is returned.
+    pub(super) fn run_vcore(&mut self) -> Option<ToMonitor> {
+        let platform = *self.node.platform();
+        let mut told = None;
+        if self.inbox.leave(&platform, Activity::User) {
+            told = loop {
+                let next = match user::run() {
+                    Exit::Call => self.call(),
+                    Exit::Fault { vector, code, address } => self.fault(vector, code, address),
+                    Exit::Interrupt => ControlFlow::Break(None),
+                };
+                if let ControlFlow::Break(told) = next {
+                    break told;
+                }
+            };
+        }
+        self.inbox.enter(&platform);
+        told
+    }
+
+    /// A system call.
+    fn call(&mut self) -> Next {
+        let at = user::call_address();
+        if !at.is_multiple_of(block::ALIGN) {
+            user::answer_outcome(Outcome::INVALID);
+            return GO_ON;
+        }
+        let words = match user::copy_block(at) {
+            Ok(words) => words,
+            Err(CallFault) => {
+                user::repeat_call();
+                return self.fault(PAGE_FAULT, USER_WRITE, at);
+            }
+        };
+        let Some(lease) = self.node.driver().lease() else { return ControlFlow::Break(None) };
+        match Request::of(&words, at, lease) {
+            Request::Null => user::answer(0),
+            Request::Core => user::answer(percpu::id().0.into()),
+            Request::Vcore => user::answer(lease.vcore.0.into()),
+            Request::Pid => user::answer(lease.pid.0.into()),
+            Request::Time => tell_time(at),
+            Request::Refuse(outcome) => user::answer_outcome(outcome),
+            Request::Enter => {
+                user::answer(0);
+                enter(lease.vcore);
+            }
+            Request::Resume { at } => return self.resume(at, lease.vcore),
+            Request::Halt => return self.halt(lease.vcore),
+            Request::Ask(message) => return ask(message),
+            Request::Poke(call) => return ask(ToMonitor::Poke { call, wanted: wanted() }),
+            Request::Yield { flags } => {
+                let pending = page_of(lease.vcore).is_some_and(|page| page.is_pending());
+                return self.trap(Trap::Yield { pending, wanted: wanted(), flags });
+            }
+            Request::Exit { code } => return self.trap(Trap::Exit { code }),
+            Request::ChangeToMany => return self.trap(Trap::ChangeToM),
+            Request::ChangeVcore { to, flags } => {
+                return self.trap(Trap::ChangeVcore { to, flags });
+            }
+        }
+        GO_ON
+    }
+
+    /// Lets the driver know of a request for which the vcore stands still until it is answered; one that is
+    /// refused on the spot goes on at once.
+    fn trap(&mut self, trap: Trap) -> Next {
+        match self.node.trap(trap) {
+            None if self.has_vcore() => GO_ON,
+            told => ControlFlow::Break(told),
+        }
+    }
+
+    /// An exception: for the program's scheduler if it asked for that, else for the coordinator.
+    fn fault(&mut self, vector: u8, code: u32, address: u64) -> Next {
+        let Some(lease) = self.node.driver().lease() else { return ControlFlow::Break(None) };
+        let context = user::context();
+        let is_page_fault = vector == PAGE_FAULT;
+        // Memory that comes when it is first used is the coordinator's, which reflects what it can't mend.
+        if !is_page_fault
+            && let Some(mut page) = page_of(lease.vcore)
+            && let Some(entered) = page.reflect(&context, address)
+        {
+            user::set_context(&entered);
+            return GO_ON;
+        }
+        self.trap(Trap::Fault { address, vector, code, at: context.registers.rip })
+    }
+
+    /// The registers at `at` go on, outside vcore context, unless there is something to look for.
+    fn resume(&mut self, at: u64, vcore: VcoreId) -> Next {
+        let Some(mut page) = page_of(vcore) else { return ControlFlow::Break(None) };
+        match user::copy_context(at) {
+            Err(CallFault) => user::answer_outcome(Outcome::FAULT),
+            Ok(words) => {
+                let context = Context::from_words(&words);
+                page.page().set_byte(data::IN_VCORE_CONTEXT, 0);
+                crate::arch::cpu::fence();
+                user::set_context(&context);
+                if page.is_pending() {
+                    enter(vcore);
+                }
+            }
+        }
+        GO_ON
+    }
+
+    /// Halts until something comes for this core. The management core has others to run.
+    fn halt(&mut self, vcore: VcoreId) -> Next {
+        if is_single_core() {
+            user::answer_outcome(Outcome::INVALID);
+            return GO_ON;
+        }
+        if page_of(vcore).is_some_and(|page| page.is_pending()) {
+            user::answer_outcome(Outcome::AGAIN);
+            return GO_ON;
+        }
+        user::answer(0);
+        self.is_halted = true;
+        ControlFlow::Break(None)
+    }
+
+    /// Sends what a vcore of a core but core 0 asks for; a request for which there is no room is refused.
+    pub(super) fn send_request(&mut self, message: &ToMonitor) {
+        if !self.node.request(message) {
+            user::answer_outcome(Outcome::AGAIN);
+        }
+        self.node.flush();
+    }
+}
+
+fn tell_time(at: u64) {
+    let now = time::wall_ns().unwrap_or(0);
+    user::answer_outcome(match user::write_word(at + block::VALUE as u64, now) {
+        Ok(()) => Outcome::OK,
+        Err(CallFault) => Outcome::FAULT,
+    });
+}
+
+/// A request that goes on while the program does.
+fn ask(message: ToMonitor) -> Next {
+    user::answer(STARTED);
+    ControlFlow::Break(Some(message))
+}
+
+/// How many cores the process wants, read once.
+fn wanted() -> u16 {
+    let page = user::loaded().and_then(crate::arch::space::wishes_page);
+    page.map_or(0, |page| page.load_u16(wishes::CORES))
+}
