@@ -1,6 +1,7 @@
 //! What the person at the console should know though nobody asked.
 
 use super::{Shell, print};
+use crate::arch::cpu;
 use crate::arch::report::{self, REPORT_BYTES};
 use crate::arch::trap_name;
 use crate::image::hub::Hub;
@@ -22,10 +23,9 @@ impl Shell<'_> {
                 }
                 Event::GivenToEve { process } => {
                     let (pid, eve) = (process.pid, User::EVE);
-                    self.announce(format_args!(
-                        "process {pid} has no parent: its user is {}",
-                        eve.as_str()
-                    ));
+                    let text =
+                        format_args!("process {pid} has no parent: its user is {}", eve.as_str());
+                    self.log.write(cpu::now(), text);
                 }
                 Event::Faulted { name, process, fault } => {
                     self.announce(format_args!(
