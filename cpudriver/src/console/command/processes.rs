@@ -32,7 +32,7 @@ pub(super) fn parse_kill<'a>(args: &mut Args<'a>) -> Parsed<'a> {
         let pid = args.to_number("PID", PIDS, first)?;
         return Ok(Command::Kill { pid: Pid(pid), signal: None });
     };
-    let signal = args.to_number("SIGNAL", 1..=64, signal)?;
+    let signal = args.to_number("N", 1..=64, signal)?;
     let pid = args.number("PID", PIDS)?;
     Ok(Command::Kill { pid: Pid(pid), signal: Some(signal) })
 }

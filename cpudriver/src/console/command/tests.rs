@@ -11,7 +11,7 @@ use crate::console::output::Format;
 use crate::console::script::statements;
 use core::time::Duration;
 use proptest::prelude::*;
-use proto::id::CoreId;
+use proto::id::{CoreId, Pid};
 use std::borrow::ToOwned;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -129,6 +129,27 @@ fn one_command_or_a_group_is_repeated() {
 }
 
 #[test]
+fn a_program_runs_with_its_arguments_in_front_or_behind_the_console() {
+    let run = |name, arguments, background| Command::Run { name, arguments, background };
+    assert_eq!(command("run hello"), run("hello", "", false));
+    assert_eq!(command("run args one  two &"), run("args", "one  two", true));
+    assert_eq!(command("run hello&"), run("hello", "", true));
+    assert_eq!(command("run hello --json"), run("hello", "--json", false), "it is the program's");
+    assert!(error("run").contains("NAME is missing"));
+    assert!(error("run &").contains("NAME is missing"));
+}
+
+#[test]
+fn a_process_is_ended_or_gets_a_signal() {
+    assert_eq!(command("kill 3"), Command::Kill { pid: Pid(3), signal: None });
+    assert_eq!(command("kill -15 3"), Command::Kill { pid: Pid(3), signal: Some(15) });
+    assert!(error("kill").contains("PID is missing"));
+    assert!(error("kill -15").contains("PID is missing"));
+    assert!(error("kill -0 3").contains("N must be a number from 1"));
+    assert!(error("kill 0").contains("PID must be a number from 1"));
+}
+
+#[test]
 fn what_is_repeated_is_checked_at_once() {
     assert!(error("repeat 2").contains("COMMAND is missing"));
     assert!(error("repeat 2 { ; }").contains("COMMAND is missing"));
@@ -145,6 +166,11 @@ fn example(spec: &Spec) -> String {
         ("COMMAND", "mem"),
         ("CORE", "1"),
         ("NAME...", "poll-cost bring-up"),
+        ("NAME", "hello"),
+        ("ARGUMENT...", "one two"),
+        ("PID", "12"),
+        ("EVENT", "13"),
+        ("VALUE", "9"),
         ("LIST", "1-2"),
         ("ROUNDS", "5"),
         ("SECONDS", "0.5"),
@@ -179,7 +205,7 @@ fn every_command_is_described_in_short_lines_and_once() {
     for (at, spec) in COMMANDS.iter().enumerate() {
         assert!(COMMANDS[..at].iter().all(|other| other.name != spec.name), "{}", spec.name);
         assert!(!spec.summary.is_empty() && !spec.summary.ends_with('.'), "{}", spec.name);
-        assert!(spec.name.len() < 8, "{} is too long for the list", spec.name);
+        assert!(spec.name.len() < 9, "{} is too long for the list", spec.name);
         let mut help = String::new();
         write_help(&mut help, Some(spec.name), Format::Text).unwrap();
         assert!(help.starts_with("usage: "));

@@ -167,6 +167,11 @@ impl Programs {
                     self.spaces.set_parent(root, Pid(0));
                 }
             }
+            Output::Populate { .. }
+            | Output::Protect { .. }
+            | Output::Unmap { .. }
+            | Output::Release { .. }
+            | Output::Share { .. } => self.apply_to_tables(it, output),
             Output::CopyOut { process, call, address, bytes } => {
                 self.copy_out(it, (process, call), address, it.bytes(bytes));
             }
@@ -175,6 +180,40 @@ impl Programs {
             }
             _ => {}
         }
+    }
+
+    /// Those that change page tables. The coordinator has reserved the frames that they need.
+    fn apply_to_tables(&mut self, it: &Coordinator, output: Output) {
+        let done = match output {
+            Output::Populate { process, range, rights } => match it.root(process) {
+                Some(root) => self.spaces.populate(root, range, rights),
+                None => Ok(()),
+            },
+            Output::Share { from, to, range, rights } => match (it.root(from), it.root(to)) {
+                (Some(from), Some(to)) => self.spaces.share(from, to, range, rights),
+                _ => Ok(()),
+            },
+            Output::Protect { process, range, rights } => {
+                if let Some(root) = it.root(process) {
+                    self.spaces.protect(root, range, rights);
+                }
+                Ok(())
+            }
+            Output::Unmap { process, range, unused, ticket } => {
+                if let Some(root) = it.root(process) {
+                    self.spaces.unmap(root, range, unused, ticket);
+                }
+                Ok(())
+            }
+            Output::Release { process, ticket, frames } => {
+                if let Some(root) = it.root(process) {
+                    self.spaces.release(root, ticket, frames);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        done.expect("the coordinator has reckoned with all frames that it asks for");
     }
 
     /// Copies bytes to a process, or notes that its call has failed.
