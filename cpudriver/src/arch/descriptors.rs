@@ -22,7 +22,7 @@ const GATE_OF_PROGRAMS: u64 = 0x6000;
 
 // SYSRET finds the two segments of programs behind each other, and behind the kernel's (`user.rs`).
 const _: () =
-    assert!(context::USER_DATA == DATA.0 + 8 | 3 && context::USER_CODE == DATA.0 + 16 | 3);
+    assert!(context::USER_DATA == (DATA.0 + 8) | 3 && context::USER_CODE == (DATA.0 + 16) | 3);
 
 /// One core's tables. All zero bytes are a valid value; [`Self::load`] fills them.
 #[repr(C, align(16))]

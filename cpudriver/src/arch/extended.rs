@@ -77,7 +77,7 @@ pub(super) fn save(area: &mut Area) {
         None => {
             // SAFETY: the area has 512 bytes and more, and is aligned to 64.
             unsafe {
-                core::arch::asm!("fxsave64 [{}]", in(reg) place, options(nostack, preserves_flags))
+                core::arch::asm!("fxsave64 [{}]", in(reg) place, options(nostack, preserves_flags));
             };
         }
     }

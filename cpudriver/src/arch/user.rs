@@ -146,7 +146,9 @@ fn this_user() -> *mut User {
 pub fn run() -> Exit {
     let user = this_user();
     // SAFETY: this core alone uses it; nobody holds a reference into it while the program runs.
-    let (registers, by_sysret) = unsafe { (&raw mut (*user).registers, (*user).by_sysret) };
+    let registers = unsafe { &raw mut (*user).registers };
+    // SAFETY: as above.
+    let by_sysret = unsafe { (*user).by_sysret };
     // SAFETY: the registers are safe to go to user mode with: every way to set them makes them so.
     let vector = unsafe { atoll_run_user(registers, by_sysret.into()) };
     // SAFETY: as above.
@@ -307,7 +309,7 @@ pub fn flush(range: PageRange) {
         let address = page.wrapping_mul(4096);
         // SAFETY: forgetting a translation changes nothing but time.
         unsafe {
-            core::arch::asm!("invlpg [{}]", in(reg) address, options(nostack, preserves_flags))
+            core::arch::asm!("invlpg [{}]", in(reg) address, options(nostack, preserves_flags));
         };
     }
 }

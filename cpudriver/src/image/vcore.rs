@@ -38,10 +38,8 @@ pub(super) fn perform(effect: Effect) {
         Effect::EnterVcoreContext { vcore } => enter(vcore),
         Effect::Flush { range } => user::flush(range),
         Effect::Resume { outcome } => user::answer_outcome(outcome),
-        // The registers still stand on the instruction that faulted.
-        Effect::Repeat => {}
-        // Those are the node's.
-        Effect::Forward { .. } | Effect::Send(_) => {}
+        // The registers still stand on the instruction that faulted; messages are the node's.
+        Effect::Repeat | Effect::Forward { .. } | Effect::Send(_) => {}
     }
 }
 
