@@ -26,7 +26,7 @@ pub struct Broken {
 
 pub(crate) type Audit = Result<(), Broken>;
 
-fn core_rule(core: CoreId, holds: bool, rule: &'static str) -> Audit {
+pub(crate) fn core_rule(core: CoreId, holds: bool, rule: &'static str) -> Audit {
     if holds { Ok(()) } else { Err(Broken { rule, pid: None, core: Some(core) }) }
 }
 
@@ -47,7 +47,9 @@ impl Coordinator {
             self.audit_holdings(process)?;
             self.audit_state(process)?;
             self.audit_family(process)?;
+            self.audit_space(process)?;
         }
+        self.audit_spaces()?;
         self.audit_io()?;
         self.audit_queues()
     }
@@ -74,13 +76,6 @@ impl Coordinator {
             owner.is_some() == self.provisioned.contains(core),
             "the set of owned cores is exact",
         )?;
-        if let Some(shootdown) = it.seat.shootdown {
-            let process = self.table.get(shootdown.process).filter(|it| !it.is_dying());
-            let waits =
-                |it: &Process| it.space.round.is_none_or(|round| round.waiting.contains(core));
-            let silent = it.state != CoreState::Online;
-            rule(process.is_none_or(waits) || silent, "a round waits for whom it was sent to")?;
-        }
         let Some(held) = held else { return Ok(()) };
         let Some(process) = self.table.get(process_of(held.lease)) else {
             return rule(false, "the process of a lease exists");

@@ -1,7 +1,6 @@
 //! Requests of processes, taken apart: who asks, whether they may, and what comes of it.
 
 use crate::coordinator::Coordinator;
-use crate::death::FAULTED;
 use crate::input::Control;
 use crate::lease::process_of;
 use crate::lifecycle::State;
@@ -33,6 +32,7 @@ impl Coordinator {
             }
             ToMonitor::ChangeToM { lease } => self.on_change_to_many(core, lease, out),
             ToMonitor::ShootdownDone { ticket } => self.on_shootdown_done(core, ticket, out),
+            ToMonitor::Unreached { ticket, cores } => self.on_unreached(core, ticket, cores, out),
             ToMonitor::Fault { lease, address, vector, code, at } => {
                 self.on_fault(core, lease, Fault { vector, code, address, at }, out);
             }
@@ -45,16 +45,6 @@ impl Coordinator {
     fn on_end(&mut self, core: CoreId, lease: Lease, code: Outcome, out: &mut Outbox) {
         if self.requester(core, lease).is_some() {
             self.destroy(lease.pid, code, out);
-        }
-    }
-
-    /// An exception that nobody handles ends the process.
-    fn on_fault(&mut self, core: CoreId, lease: Lease, fault: Fault, out: &mut Outbox) {
-        if self.requester(core, lease).is_some() {
-            let process = self.table.at(lease.pid);
-            let (process, name) = (process.id, process.name);
-            out.tell(Told::Faulted { process, name, fault });
-            self.destroy(lease.pid, FAULTED, out);
         }
     }
 
@@ -81,7 +71,10 @@ impl Coordinator {
             ToMonitor::Provision { call, pid, core } => {
                 self.answer(call, out, |it, caller, out| it.hand_on(caller, pid, core, out));
             }
-            ToMonitor::Unmap { call, range } => self.on_unmap(call, range, out),
+            ToMonitor::Map { .. }
+            | ToMonitor::Protect { .. }
+            | ToMonitor::Unmap { .. }
+            | ToMonitor::Share { .. } => self.on_memory_call(request, out),
             ToMonitor::Wait { call, pid, flags } => {
                 if self.caller(&call).is_some() {
                     self.on_wait(call, pid, flags, out);

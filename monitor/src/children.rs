@@ -83,7 +83,7 @@ impl Coordinator {
             }
         };
         let made = self.table.insert(name, root).ok_or(Outcome::AGAIN)?;
-        self.table.at_mut(made.pid).frames = frames;
+        self.table.at_mut(made.pid).space.image = frames;
         self.frames = left;
         if let Some((parent, depth)) = of_parent {
             let child = self.table.at_mut(made.pid);

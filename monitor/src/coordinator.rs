@@ -63,7 +63,7 @@ pub struct Coordinator {
     pub(crate) clocks: Timers,
     /// Names the bytes that were asked for last.
     pub(crate) last_ticket: u32,
-    /// The ticket of the next batch of pages to be unmapped.
+    /// The last number that was given to a batch of frames, to a shootdown or to shared memory.
     pub(crate) next_ticket: u32,
     /// Frames that are not reserved.
     pub(crate) frames: u32,
@@ -265,12 +265,11 @@ impl Coordinator {
             self.serve_pipe(pipe, out);
         }
         let Some(pid) = self.table.pop_front(&mut self.work, Chain::Work) else { return };
-        let process = self.table.at_mut(pid);
-        process.working = false;
-        if process.is_dying() {
+        self.table.at_mut(pid).working = false;
+        self.continue_space(pid, out);
+        if self.table.at(pid).is_dying() {
             self.continue_demise(pid, out);
         } else {
-            self.continue_round(pid, out);
             self.consider(pid, out);
         }
     }

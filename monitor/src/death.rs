@@ -156,12 +156,19 @@ impl Coordinator {
         if process.demise != Demise::Ended || !process.reaped || !process.pinned.is_empty() {
             return;
         }
+        if self.is_shooting_down(pid) {
+            return;
+        }
+        if !self.free_mapped(pid, out) {
+            return self.queue_work(pid);
+        }
+        let process = self.table.at(pid);
         let (process, root, working) = (process.id, process.root, process.working);
         if working {
             self.table.unlink(&mut self.work, Chain::Work, pid);
         }
         out.push(Output::FreeSpace { process, root });
-        self.frames += self.table.at(pid).frames;
+        self.frames += self.table.at(pid).space.frames();
         self.table.remove(pid);
     }
 }

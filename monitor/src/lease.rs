@@ -172,6 +172,7 @@ impl Coordinator {
 
     /// Takes the lease off a core that is free, and its vcore off the map.
     pub(crate) fn vacate(&mut self, core: CoreId, out: &mut Outbox) {
+        self.keep_shootdown(core);
         let Some(held) = self.cores[core.index()].seat.held.take() else { return };
         self.cancel_timer(Timer::LetGo(core));
         self.cancel_timer(Timer::Warning(core));

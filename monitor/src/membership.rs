@@ -272,6 +272,7 @@ impl Coordinator {
     /// A core does not answer. What ran there may still run: its memory stays as it is until the core is
     /// known to have stopped, but nobody waits for it.
     fn core_is_silent(&mut self, core: CoreId, out: &mut Outbox) {
+        self.reach_below(core, out);
         let Seat { held, shootdown, .. } = self.cores[core.index()].seat;
         let Some(held) = held else {
             // It had let go before, and with that of its translations.
@@ -287,14 +288,18 @@ impl Coordinator {
 
     /// A core is known to have stopped: what ran there is gone.
     fn core_is_stopped(&mut self, core: CoreId, out: &mut Outbox) {
-        let shootdown = self.cores[core.index()].seat.shootdown.take();
-        if let Some(shootdown) = shootdown {
+        self.reach_below(core, out);
+        let held = self.cores[core.index()].seat.held;
+        self.vacate(core, out);
+        if let Some(held) = held {
+            self.destroy(held.lease.pid, LOST_CORE, out);
+        }
+        if let Some(shootdown) = self.cores[core.index()].seat.shootdown.take() {
             self.no_translations_on(core, shootdown, out);
         }
-        let Some(held) = self.cores[core.index()].seat.held else { return };
-        self.vacate(core, out);
-        self.destroy(held.lease.pid, LOST_CORE, out);
-        self.continue_demise(held.lease.pid, out);
+        if let Some(held) = held {
+            self.continue_demise(held.lease.pid, out);
+        }
     }
 
     /// Answers what the console still waits for from this core.

@@ -109,9 +109,7 @@ pub(crate) struct Process {
     pub(crate) provisioned: CoreSet,
     pub(crate) waits: Waits,
     pub(crate) io: Io,
-    /// Frames that its address space came with.
-    pub(crate) frames: u32,
-    /// What it is unmapping.
+    /// Its memory.
     pub(crate) space: Space,
     pub(crate) queue: Queue,
     pub(crate) working: bool,
@@ -142,8 +140,7 @@ impl Process {
             provisioned: CoreSet::EMPTY,
             waits: Waits::NONE,
             io: Io::NONE,
-            frames: 0,
-            space: Space::default(),
+            space: Space::new(),
             queue: Queue::None,
             working: false,
             links: [Link::default(); Chain::COUNT],

@@ -5,6 +5,7 @@ use crate::gang::Place;
 use crate::lifecycle::State;
 use crate::pipes::PipeId;
 use crate::process::{Demise, Name, Process, ProcessId};
+use crate::space::RegionView;
 use proto::call::Outcome;
 use proto::id::{CoreId, Pid, VcoreId};
 
@@ -33,6 +34,8 @@ pub struct ProcessView {
     pub waits: usize,
     /// Calls that wait for cores to flush.
     pub unmaps: usize,
+    /// Frames that are reserved for it.
+    pub frames: u32,
 }
 
 /// What may be known about a vcore.
@@ -80,6 +83,11 @@ impl Coordinator {
     #[must_use]
     pub fn root(&self, process: ProcessId) -> Option<u64> {
         self.table.get(process).map(|it| it.root)
+    }
+
+    /// What a process has mapped, by address.
+    pub fn regions(&self, pid: Pid) -> impl Iterator<Item = RegionView> + '_ {
+        self.table.by_pid(pid).into_iter().flat_map(|it| it.space.views())
     }
 
     /// The n-th process by pid, from 0, as [`Coordinator::processes`] counts them.
@@ -135,6 +143,7 @@ fn view(process: &Process) -> ProcessView {
         exit: process.exit,
         ended: process.demise == Demise::Ended,
         waits: process.waits.count(),
+        frames: process.space.frames(),
         unmaps: if process.is_dying() { 0 } else { process.space.waiting_calls() },
     }
 }

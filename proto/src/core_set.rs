@@ -39,6 +39,21 @@ impl CoreSet {
     /// No core.
     pub const EMPTY: Self = Self([0; WORDS]);
 
+    /// Every core that there can be.
+    pub const ALL: Self = Self([!0; WORDS]);
+
+    /// So many cores from this one, as far as there can be so many.
+    #[must_use]
+    pub fn range(first: CoreId, count: u16) -> Self {
+        let (first, end) = (first.index(), first.index() + usize::from(count));
+        // The ones below a bit of a word, which may lie outside of it.
+        let below = |bit: usize, word: usize| match bit.saturating_sub(word * 64) {
+            bit @ 0..64 => (1 << bit) - 1,
+            _ => !0_u64,
+        };
+        Self(core::array::from_fn(|word| below(end, word) & !below(first, word)))
+    }
+
     /// The set whose members are the ones of these words, core 0 in the lowest bit of the first.
     #[must_use]
     pub const fn from_words(words: [u64; WORDS]) -> Self {
@@ -233,6 +248,16 @@ mod tests {
             assert_eq!(depth(&all, &mut left), deepest, "{cores} cores");
             assert!(left.is_empty());
         }
+    }
+
+    #[test]
+    fn a_range_holds_its_cores_and_no_others() {
+        for (first, count) in [(0, 0), (3, 0), (0, 1), (5, 60), (63, 2), (60, 140), (200, 300)] {
+            let expected = (first..first + count).filter(|&core| core < 256);
+            let members = CoreSet::range(CoreId(first), count).iter().map(|core| core.0);
+            assert!(members.eq(expected), "{count} from {first}");
+        }
+        assert_eq!(CoreSet::range(CoreId(0), 256), CoreSet::ALL);
     }
 
     #[test]

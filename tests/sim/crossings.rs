@@ -6,7 +6,7 @@ use monitor::{Leaving, Place, State};
 use proto::event::kind;
 use proto::id::{Pid, VcoreId};
 use proto::message::{ToCore, ToMonitor};
-use tests::sim::{Context, Op};
+use tests::sim::{Context, Op, PAGE};
 
 fn change(to: u16, keep: bool) -> Op {
     Op::ChangeVcore { to: VcoreId(to), keep }
@@ -346,8 +346,10 @@ fn crossing_15_parent_waits_and_child_and_parent_die() {
 fn crossing_16_completion_and_preempt() {
     let mut scene = Scene::new(2);
     let many = scene.setup.many(1);
-    scene.does(ONE, Op::Touch(4));
-    scene.does(ONE, Op::Unmap(4, 1));
+    scene.setup.maps(many, 1);
+    scene.does(ONE, Op::Touch(PAGE));
+    scene.settle();
+    scene.does(ONE, Op::Unmap(PAGE, 1));
     scene.preempt(ONE);
     scene.settle();
     assert_eq!(scene.open_calls(), 0);

@@ -4,7 +4,7 @@ use crate::scene::{ONE, Scene, TWO, YIELD, ZERO};
 use monitor::{Control, Input, Name, State};
 use proto::call::Outcome;
 use proto::id::{CoreId, Pid, VcoreId};
-use tests::sim::{Action, Op};
+use tests::sim::{Action, Op, PAGE};
 
 #[test]
 fn defect_a_process_that_never_ran_gives_its_pid_and_memory_back() {
@@ -49,9 +49,11 @@ fn defect_a_disowned_child_has_no_parent() {
 fn defect_shootdown_reaches_a_vcore_that_was_preempted_and_restarted_on_its_core() {
     let mut scene = Scene::new(2);
     let many = scene.setup.many(1);
-    scene.does(ONE, Op::Touch(5));
+    scene.setup.maps(many, 1);
+    scene.does(ONE, Op::Touch(PAGE));
+    scene.settle();
     scene.preempt(ONE);
-    scene.does(ONE, Op::Unmap(5, 1));
+    scene.does(ONE, Op::Unmap(PAGE, 1));
     // The core lets go and starts the same process again; the frame is freed only after it has flushed,
     // which the model checks when the frame comes back.
     scene.settle();
@@ -65,9 +67,11 @@ fn defect_shootdown_reaches_a_vcore_that_was_preempted_and_restarted_on_its_core
 fn defect_memory_is_not_freed_while_a_core_that_left_the_process_has_not_flushed() {
     let mut scene = Scene::new(3);
     let many = scene.setup.many(2);
-    scene.does(ONE, Op::Touch(5));
-    scene.does(TWO, Op::Touch(5));
-    scene.does(ONE, Op::Unmap(5, 1));
+    scene.setup.maps(many, 1);
+    scene.does(ONE, Op::Touch(PAGE));
+    scene.does(TWO, Op::Touch(PAGE));
+    scene.settle();
+    scene.does(ONE, Op::Unmap(PAGE, 1));
     scene.hears(ONE);
     scene.core_takes(ONE);
     scene.hears(ONE);

@@ -9,7 +9,7 @@ use proto::message::Lane;
 use proto::slot::{Message, Slot};
 use std::fmt::Write;
 use std::path::Path;
-use tests::sim::{Action, Op};
+use tests::sim::{Action, Op, PAGE};
 
 /// What one operation took until everything was quiet again.
 #[derive(Debug, Default)]
@@ -114,7 +114,11 @@ fn rows() -> Vec<(&'static str, Cost)> {
         let (scene, many) = gang(cores);
         of(scene, |it| it.kill(many))
     };
-    let unmap = |cores| of(gang(cores).0, |it| it.does(ONE, Op::Unmap(1, 1)));
+    let unmap = |cores| {
+        let (mut scene, many) = gang(cores);
+        scene.setup.maps(many, 1);
+        of(scene, |it| it.does(ONE, Op::Unmap(PAGE, 1)))
+    };
     let change = |keep| {
         let mut scene = Scene::new(3);
         scene.setup.many(1);

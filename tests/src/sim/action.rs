@@ -3,6 +3,7 @@
 use super::io::IoOp;
 use monitor::Input;
 use proto::id::{CoreId, Pid, VcoreId};
+use proto::memory::Rights;
 use proto::message::Lane;
 
 /// One thing that happens.
@@ -76,10 +77,27 @@ pub enum Op {
     NotifyProcess(Pid),
     /// Posts an event to a vcore of its own process.
     NotifyVcore(VcoreId),
-    /// Uses a page of memory, which is mapped anew if it is not there.
+    /// Writes to a page of memory.
     Touch(u64),
-    /// Takes pages out of its memory: the first, and how many (0: all).
+    /// Reads a page of memory.
+    Read(u64),
+    /// Maps memory.
+    Map {
+        /// The first page, if it is to be that one.
+        first: u64,
+        /// How many.
+        pages: u32,
+        /// What may be done with them.
+        rights: Rights,
+        /// See `proto::memory`.
+        flags: u8,
+    },
+    /// Takes pages out of its memory: the first, and how many.
     Unmap(u64, u32),
+    /// Changes the rights to pages of its memory: the first, and how many.
+    Protect(u64, u32, Rights),
+    /// Gives a process the shared memory that begins at a page.
+    Share(Pid, u64),
     /// Asks for something about handles, time or users.
     Io(IoOp),
     /// Hands the right to a core on.

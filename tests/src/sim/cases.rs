@@ -2,11 +2,12 @@
 
 use super::action::{Action, Mishap, Op};
 use super::explore::{CONFIG, Case, Program};
-use super::memory::FRAMES;
+use super::memory::{FRAMES, PAGE};
 use super::world::World;
 use monitor::{Control, Input, Name, ProcessId, State};
 use proto::call::Outcome;
 use proto::id::{CoreId, Pid, VcoreId};
+use proto::memory::{FIXED, Rights};
 
 const ONE: CoreId = CoreId(1);
 const TWO: CoreId = CoreId(2);
@@ -79,6 +80,18 @@ impl Setup {
             self.act(Action::User(core, Op::Look));
         }
         made
+    }
+
+    /// A process that runs maps pages at the first place, which get frames when they are first used.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn maps(&mut self, process: ProcessId, pages: u32) {
+        let core = self.core_of(process).expect("it runs");
+        let (first, rights) = (PAGE, Rights::READ_WRITE);
+        self.act(Action::User(core, Op::Map { first, pages, rights, flags: FIXED }));
+        self.settle();
+        self.act(Action::User(core, Op::Look));
     }
 
     /// The cores that run a process.
@@ -164,14 +177,19 @@ fn two_cores_become_many_and_kill() -> Case {
 fn two_cores_unmap_and_panic() -> Case {
     let mut setup = Setup::new(2);
     let many = setup.many(1);
+    setup.maps(many, 4);
     let single = setup.single();
+    setup.maps(single, 4);
     let programs: [(_, &[Op]); 2] = [
-        (many, &[Op::Touch(1), Op::Unmap(1, 1), Op::Touch(1), Op::Unmap(0, 0), YIELD]),
+        (
+            many,
+            &[Op::Touch(PAGE), Op::Unmap(PAGE, 1), Op::Touch(PAGE + 1), Op::Unmap(PAGE, 4), YIELD],
+        ),
         (
             single,
             &[
-                Op::Touch(3),
-                Op::Unmap(3, 2),
+                Op::Touch(PAGE),
+                Op::Unmap(PAGE, 2),
                 Op::Spawn,
                 Op::Wait { pid: Pid(0), no_hang: true },
                 YIELD,
@@ -208,10 +226,12 @@ fn three_cores_grant_and_kill() -> Case {
 fn three_cores_unmap_and_preempt() -> Case {
     let mut setup = Setup::new(3);
     let many = setup.many(2);
+    setup.maps(many, 2);
     let single = setup.single();
+    setup.maps(single, 2);
     let programs: [(_, &[Op]); 2] = [
-        (many, &[Op::Touch(1), Op::Touch(1), Op::Unmap(1, 1), Op::Touch(1)]),
-        (single, &[Op::ChangeToM, Op::Touch(2), Op::Unmap(2, 1), YIELD]),
+        (many, &[Op::Touch(PAGE), Op::Touch(PAGE), Op::Unmap(PAGE, 1), Op::Touch(PAGE + 1)]),
+        (single, &[Op::ChangeToM, Op::Touch(PAGE), Op::Unmap(PAGE, 1), YIELD]),
     ];
     case("3 cores: unmap, preempt", setup, &programs, &[preempt(TWO), preempt(ONE)])
 }

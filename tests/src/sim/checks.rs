@@ -20,6 +20,7 @@ impl World {
             if it.to.iter().chain([]).any(|ring| ring.len() > SLOTS) {
                 return violation(format!("bounds: the ring to core {core} overflows"));
             }
+            self.check_translations(core)?;
             let Some(lease) = it.driver.lease() else { continue };
             if it.health == super::Health::Stopped {
                 continue;
@@ -35,6 +36,7 @@ impl World {
                 return violation(format!("I1: {lease:?} runs on two cores, one of them {core}"));
             }
         }
+        self.check_frames()?;
         self.note_the_doomed();
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! A core of the model: the real CPU driver between two pairs of model rings.
 
-use super::memory::Frame;
+use super::memory::Page;
 use cpudriver::driver::Driver;
 use monitor::ProcessId;
 use proto::id::{ApicId, CoreId, Lease};
+use proto::memory::Rights;
 use proto::message::{Lane, Peer, ToCore, ToMonitor};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -35,8 +36,10 @@ pub struct SimCore {
     pub peers: BTreeMap<CoreId, VecDeque<Peer>>,
     /// Whose address space is loaded.
     pub loaded: Option<ProcessId>,
-    /// Translations of the loaded address space: page and frame.
-    pub translations: BTreeMap<u64, Frame>,
+    /// Translations of the loaded address space, by page.
+    pub translations: BTreeMap<u64, Page>,
+    /// The use of a page that faulted.
+    pub retry: Option<(u64, Rights)>,
     /// A message to the core that the fault plan sent once more.
     pub replay: Option<ToCore>,
     /// Messages about the last lease, for replays.
@@ -62,6 +65,7 @@ impl SimCore {
             peers: BTreeMap::new(),
             loaded: None,
             translations: BTreeMap::new(),
+            retry: None,
             replay: None,
             last_to: None,
             last_from: None,

@@ -7,6 +7,7 @@ use cpudriver::driver::{Effect, Effects, Fate, Trap};
 use monitor::{Input, Name, ProcessId};
 use proto::call::{KEEP, NICE, NO_HANG};
 use proto::id::{CoreId, Lease, VcoreId};
+use proto::memory::Rights;
 use proto::message::{PageRange, Peer, ToCore, ToMonitor};
 
 impl World {
@@ -38,7 +39,12 @@ impl World {
     }
 
     /// Carries effects out; `before` is the lease that the core had.
-    fn carry_out(&mut self, core: CoreId, before: Option<Lease>, effects: Effects) -> Happened {
+    pub(crate) fn carry_out(
+        &mut self,
+        core: CoreId,
+        before: Option<Lease>,
+        effects: Effects,
+    ) -> Happened {
         for effect in effects {
             self.carry_out_one(core, before, effect)?;
         }
@@ -57,8 +63,10 @@ impl World {
                 self.cores[core.index()].translations.clear();
             }
             Effect::Unload => {
-                self.cores[core.index()].loaded = None;
-                self.cores[core.index()].translations.clear();
+                let it = &mut self.cores[core.index()];
+                it.loaded = None;
+                it.translations.clear();
+                it.retry = None;
             }
             Effect::Flush { range } => {
                 self.cores[core.index()].translations.retain(|&page, _| !is_in(range, page));
@@ -83,15 +91,27 @@ impl World {
                 }
                 it.send(message);
             }
+            Effect::Forward { to, message } if !self.is_linked(core, to) => {
+                if let Peer::TlbShootdown { ticket, below: mut cores, .. } = message {
+                    cores.insert(to);
+                    self.cores[core.index()].send(ToMonitor::Unreached { ticket, cores });
+                }
+            }
             Effect::Forward { to, message } => {
                 let it = &mut self.cores[to.index()];
                 if it.health != super::Health::Stopped {
                     it.peers.entry(core).or_default().push_back(message);
                 }
             }
-            Effect::Resume { .. } | Effect::Repeat => {}
+            Effect::Resume { .. } => {}
+            Effect::Repeat => self.repeat(core)?,
         }
         Ok(())
+    }
+
+    /// Are there rings between two cores?
+    fn is_linked(&self, one: CoreId, other: CoreId) -> bool {
+        !(self.unlinked && (one.0 + other.0).is_multiple_of(5))
     }
 
     /// A core takes a message of another one.
@@ -180,25 +200,13 @@ impl World {
                 let vcore = self.vcore(process, lease.vcore)?;
                 vcore.in_vcore_context = vcore.pending;
             }
-            Op::Touch(page) => return self.touch(core, process, page),
+            Op::Touch(page) => return self.touch(core, page, Rights::WRITE),
+            Op::Read(page) => return self.touch(core, page, Rights::READ),
             Op::Yield { .. } | Op::ChangeVcore { .. } | Op::ChangeToM | Op::Fault | Op::Exit(_) => {
                 return self.trap(core, lease, op);
             }
             _ => return self.ask(core, process, op),
         }
-        Ok(())
-    }
-
-    /// Memory is used through a translation if the core has one, else through the page table.
-    fn touch(&mut self, core: CoreId, process: ProcessId, page: u64) -> Happened {
-        if self.cores[core.index()].translations.contains_key(&page) {
-            return Ok(());
-        }
-        let fresh = self.next_frame;
-        self.next_frame += 1;
-        let Some(memory) = self.memory.get_mut(&process) else { return Ok(()) };
-        let frame = *memory.pages.entry(page).or_insert(fresh);
-        self.cores[core.index()].translations.insert(page, frame);
         Ok(())
     }
 
@@ -222,6 +230,7 @@ impl World {
     fn ask(&mut self, core: CoreId, process: ProcessId, op: Op) -> Happened {
         let at = self.new_call(process, true);
         let Some(call) = self.cores[core.index()].driver.call(at) else { return Ok(()) };
+        self.note_change(at, process, op);
         let message = match op {
             Op::Spawn => {
                 // The glue on core 0 copies the image in and hands it to the coordinator.
@@ -239,6 +248,13 @@ impl World {
             Op::NotifyProcess(pid) => ToMonitor::NotifyProcess { call, pid, event: 50, value: at },
             Op::NotifyVcore(vcore) => ToMonitor::NotifyVcore { call, vcore, event: 51, value: at },
             Op::Unmap(first, pages) => ToMonitor::Unmap { call, range: PageRange { first, pages } },
+            Op::Map { first, pages, rights, flags } => {
+                ToMonitor::Map { call, first, pages, rights, flags }
+            }
+            Op::Protect(first, pages, rights) => {
+                ToMonitor::Protect { call, range: PageRange { first, pages }, rights }
+            }
+            Op::Share(pid, first) => ToMonitor::Share { call, pid, first },
             Op::Provision(pid, which) => ToMonitor::Provision { call, pid, core: which },
             _ => return Ok(()),
         };

@@ -3,6 +3,7 @@
 use monitor::ProcessId;
 use proto::event::{Event, kind};
 use proto::id::{CoreId, VcoreId};
+use proto::memory::{MAP_AREA, Rights};
 use proto::message::PageRange;
 use std::collections::BTreeMap;
 
@@ -44,17 +45,31 @@ pub struct Memory {
     pub vcores: Vec<VcoreMemory>,
     /// Many-core?
     pub many: bool,
-    /// The frame of every page that is mapped.
-    pub pages: BTreeMap<u64, Frame>,
-    /// Frames that were unmapped under a ticket and have not been freed.
+    /// Every page that has a frame.
+    pub pages: BTreeMap<u64, Page>,
+    /// The frame of every page table, by reach and place.
+    pub tables: BTreeMap<(u32, u64), Frame>,
+    /// Frames that were unmapped under a ticket and have not been released.
     pub quarantine: BTreeMap<u32, Vec<Frame>>,
 }
+
+/// An entry of a page table, and a translation made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Page {
+    /// The frame.
+    pub frame: Frame,
+    /// What the process may do with it.
+    pub rights: Rights,
+}
+
+/// The first page that programs may map.
+pub const PAGE: u64 = MAP_AREA.first;
 
 /// Frames that an address space comes with.
 pub(crate) const FRAMES: u32 = 20;
 
-/// A frame of physical memory; never used again in the model, so that one that was freed is known.
-pub(crate) type Frame = u64;
+/// A frame of physical memory.
+pub type Frame = u64;
 
 /// Is this page in the range? (0 pages stand for everything.)
 pub(crate) fn is_in(range: PageRange, page: u64) -> bool {
@@ -78,15 +93,9 @@ impl Memory {
             vcores: vec![vcore; vcores.max(1)],
             many: false,
             pages: BTreeMap::new(),
+            tables: BTreeMap::new(),
             quarantine: BTreeMap::new(),
         }
-    }
-
-    /// Moves the frames of a range into the quarantine of that ticket.
-    pub(crate) fn unmap(&mut self, range: PageRange, ticket: u32) {
-        let gone: Vec<u64> = self.pages.keys().copied().filter(|&it| is_in(range, it)).collect();
-        let frames = gone.iter().filter_map(|page| self.pages.remove(page));
-        self.quarantine.entry(ticket).or_default().extend(frames);
     }
 
     /// A vcore reads its mailbox, and those of vcores of which it learns there that they left without

@@ -48,18 +48,15 @@ impl World {
             Output::Tell(Event::Spawned { process }) => {
                 self.born(process.pid, spawning.unwrap_or_default())
             }
-            Output::Unmap { process, range, ticket, .. } => {
-                self.written(process, "page table")?.unmap(range, ticket);
-                Ok(())
-            }
             Output::Orphan { process } => self.written(process, "parent").map(|_| ()),
             Output::List { process, .. } => self.written(process, "list").map(|_| ()),
-            Output::Release { process, ticket, .. } => self.release(process, ticket),
-            Output::FreeSpace { process, root } => self.free(process, root),
             Output::Populate { .. }
             | Output::Protect { .. }
-            | Output::Share { .. }
-            | Output::LoadProgram { .. }
+            | Output::Unmap { .. }
+            | Output::Release { .. }
+            | Output::Share { .. } => self.apply_memory(output),
+            Output::FreeSpace { process, root } => self.free(process, root),
+            Output::LoadProgram { .. }
             | Output::CopyIn { .. }
             | Output::CopyOut { .. }
             | Output::Print { .. } => self.apply_io(output),
@@ -119,25 +116,11 @@ impl World {
 
     fn complete(&mut self, process: ProcessId, call: u64, outcome: Outcome) -> Happened {
         self.written(process, "outcome")?;
+        self.changes.remove(&call);
         if self.calls.remove(&call) == Some(process) {
             Ok(())
         } else {
             violation(format!("call {call:#x} of {process:?} answered ({outcome:?}) out of turn"))
-        }
-    }
-
-    /// No core may have a translation to a frame that is freed.
-    fn release(&mut self, process: ProcessId, ticket: u32) -> Happened {
-        let frames = self.written(process, "quarantine")?.quarantine.remove(&ticket);
-        let frames = frames.unwrap_or_default();
-        let uses = |it: &super::SimCore| {
-            it.health != Health::Stopped && it.translations.values().any(|it| frames.contains(it))
-        };
-        match self.cores.iter().position(uses) {
-            Some(core) => {
-                violation(format!("core {core} can still use pages freed by {process:?}"))
-            }
-            None => Ok(()),
         }
     }
 
@@ -148,7 +131,13 @@ impl World {
             return violation(format!("I8: the memory of {process:?} freed while a core has it"));
         }
         match self.memory.remove(&process) {
-            Some(memory) if memory.root == root => Ok(()),
+            Some(memory) if memory.frames_used() > 0 => {
+                violation(format!("{process:?} is freed with {} frames", memory.frames_used()))
+            }
+            Some(memory) if memory.root == root => {
+                self.changes.retain(|_, &mut (of, _)| of != process);
+                Ok(())
+            }
             _ => violation(format!("the memory of {process:?} freed twice")),
         }
     }

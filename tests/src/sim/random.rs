@@ -36,8 +36,8 @@ pub const CONFIG: Config = Config {
     pipe_bytes: 16,
     shortest_period: 20,
     policy: Policy::Descendants,
-    frames: 4_096,
-    max_frames: 1_024,
+    frames: 900,
+    max_frames: 300,
     max_regions: 8,
     flush_pages: 4,
     strategy: Strategy::Unicast,
@@ -57,7 +57,13 @@ pub struct Failure {
 /// # Errors
 /// The rule that was broken, and when.
 pub fn run(seed: u64, plan: Plan, mut watch: impl FnMut(&World, Action)) -> Result<World, Failure> {
-    let mut world = World::new(CONFIG, plan.cores);
+    let strategy = match seed % 3 {
+        0 => Strategy::Unicast,
+        1 => Strategy::Tree { package: 4 },
+        _ => Strategy::Tree { package: 0 },
+    };
+    let mut world = World::new(Config { strategy, ..CONFIG }, plan.cores);
+    world.unlinked = seed % 2 == 1;
     let mut seed = Seed::new(seed);
     let mut step = 0;
     let done = caught(|| {
@@ -120,11 +126,13 @@ fn any_core(world: &World, seed: &mut Seed) -> CoreId {
 
 fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
     let lease = world.cores[core.index()].driver.lease();
+    let pid = lease.map_or(Pid(1), |lease| lease.pid);
     let single = core == CoreId::MANAGEMENT;
     let max = usize::from(world.coordinator.max_vcores());
     match seed.below(200) {
         0..20 => Op::Io(IoOp::any(world, any_pid(world, seed), seed)),
-        30..48 => Op::Touch(seed.below(8) as u64),
+        20..28 | 190..194 => world.any_mapping(pid, any_pid(world, seed), seed),
+        28..48 => world.any_use(pid, seed),
         48..60 => Op::RunThread,
         60..85 => Op::Yield { wanted: seed.below(max) as u16, nice: seed.once_in(4) },
         85..97 if single => Op::ChangeToM,
@@ -145,7 +153,6 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
         }),
         170..185 => Op::NotifyVcore(any_vcore(world, seed)),
         185..190 => Op::Provision(any_pid(world, seed), any_core(world, seed)),
-        190..195 => Op::Unmap(seed.below(8) as u64, seed.below(4) as u32),
         _ => Op::Look,
     }
 }

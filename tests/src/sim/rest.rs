@@ -38,7 +38,28 @@ impl World {
             self.act(Action::Tell(Input::Control(control)))?;
         }
         self.come_to_rest(watch)?;
+        self.let_losses_be_known(watch)?;
         self.check_nothing_left()
+    }
+
+    /// Lets deadlines pass until the coordinator knows of every core that is silent: others may wait for a
+    /// shootdown that was to come through one.
+    fn let_losses_be_known(&mut self, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
+        let unknown = |world: &Self| {
+            (0..).map(CoreId).zip(&world.cores).any(|(core, it)| {
+                let online = |view: monitor::CoreView| view.state == monitor::CoreState::Online;
+                it.health == Health::Silent && world.coordinator.core(core).is_some_and(online)
+            })
+        };
+        for _ in 0..ROUNDS {
+            if !unknown(self) {
+                return Ok(());
+            }
+            watch(self, Action::Tick);
+            self.act(Action::Tick)?;
+            self.come_to_rest(watch)?;
+        }
+        violation("a core that is silent is never found out")
     }
 
     fn next_towards_rest(&self) -> Option<Action> {
@@ -133,6 +154,9 @@ impl World {
         }
         self.check_pipes_left()?;
         let left = self.coordinator.process_count();
+        if self.memory.is_empty() && !self.frames.is_empty() {
+            return violation(format!("{} frames are in use at the end", self.frames.len()));
+        }
         if left > pinned || self.memory.len() != left {
             return violation(format!("{left} processes and {} memories left", self.memory.len()));
         }

@@ -3,10 +3,10 @@
 use super::action::{Action, Mishap};
 use super::core::{Health, SimCore};
 use super::io::Chore;
-use super::memory::Memory;
+use super::memory::{Frame, Memory};
 use monitor::{Config, Coordinator, Input, Outbox, Output, ProcessId};
 use proto::id::{CoreId, Lease};
-use proto::message::{Lane, ToCore, ToMonitor};
+use proto::message::{Lane, PageRange, ToCore, ToMonitor};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
@@ -51,8 +51,12 @@ pub struct World {
     pub again: bool,
     /// The number of the next call, which is its address.
     pub next_call: u64,
-    /// The number of the next frame.
-    pub next_frame: u64,
+    /// Frames in use, and how many address spaces have each.
+    pub frames: BTreeMap<Frame, u32>,
+    /// Changes to memory that were asked for and not answered, by the address of the call.
+    pub changes: BTreeMap<u64, (ProcessId, PageRange)>,
+    /// Some pairs of cores have no rings between them.
+    pub unlinked: bool,
     /// What the image has to do on core 0.
     pub chores: VecDeque<Chore>,
     /// Messages sent to cores so far.
@@ -75,7 +79,9 @@ impl World {
             armed: None,
             again: false,
             next_call: 8,
-            next_frame: 0,
+            frames: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            unlinked: false,
             chores: VecDeque::new(),
             sent: 0,
             out: Outbox::new(),

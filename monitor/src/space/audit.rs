@@ -1,0 +1,61 @@
+//! Rules about address spaces, for simulations and tests.
+
+use super::regions::{Region, end, is_mappable, tables};
+use super::work::{Stage, Work};
+use super::{MAX_JOBS, MAX_REGIONS};
+use crate::audit::{Audit, process_rule};
+use crate::coordinator::Coordinator;
+use crate::process::Process;
+use proto::message::PageRange;
+
+impl Coordinator {
+    pub(crate) fn audit_spaces(&self) -> Audit {
+        let reserved: u32 = self.table.iter().map(|it| it.space.frames()).sum();
+        let exact = reserved.checked_add(self.frames) == Some(self.config.frames);
+        crate::audit::core_rule(
+            proto::id::CoreId::MANAGEMENT,
+            exact,
+            "every frame is reserved by one process or by none",
+        )
+    }
+
+    pub(crate) fn audit_space(&self, process: &Process) -> Audit {
+        let rule = |holds, rule| process_rule(process, holds, rule);
+        let space = &process.space;
+        let regions = space.regions.all();
+        rule(regions.len() <= MAX_REGIONS, "there are no more regions than there may be")?;
+        let apart = regions.windows(2).all(|pair| pair[0].end() <= pair[1].first);
+        rule(apart, "regions are sorted and disjoint")?;
+        let mappable = regions.iter().all(|it| is_mappable(it.range()));
+        rule(mappable, "regions lie where programs may map")?;
+        let waiting = |job: &super::Job| match job.work {
+            Work::Unmap { frames, .. } => frames,
+            _ => 0,
+        };
+        let batches: u32 = space.jobs.iter().map(waiting).sum();
+        let mapped = mapped_frames(regions) + batches;
+        rule(space.mapped == mapped, "what is mapped is reserved, and no more")?;
+        rule(space.jobs.len() <= MAX_JOBS, "there are no more jobs than there may be")?;
+        let flushing = space.jobs.iter().any(|job| job.stage == Stage::Flushing);
+        rule(flushing == space.round.is_some() || process.is_dying(), "a round is for something")?;
+        let Some(round) = space.round else { return Ok(()) };
+        let told = round.waiting.without(&round.untold);
+        let known = |core| self.shootdown_on(core).is_some_and(|it| it.process == process.id);
+        let silent = |core| process.lost.contains(core);
+        rule(told.iter().all(|it| known(it) || silent(it)), "a round waits for whom it was sent to")
+    }
+}
+
+/// Frames that regions may take, pages and page tables, counted from scratch.
+fn mapped_frames(regions: &[Region]) -> u32 {
+    let mut sum = 0;
+    let mut before = proto::memory::MAP_AREA.first;
+    for (first, last) in regions.iter().filter_map(Region::occupied) {
+        let range = PageRange { first, pages: (last - first) as u32 };
+        let all = end(proto::memory::MAP_AREA);
+        sum +=
+            range.pages + tables(range, PageRange { first: before, pages: (all - before) as u32 });
+        before = last;
+    }
+    sum
+}

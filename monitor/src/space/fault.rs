@@ -1,0 +1,49 @@
+//! Page faults: memory that is there by right and not yet in the page tables.
+
+use crate::coordinator::Coordinator;
+use crate::output::{Event as Told, Fault, Outbox, Output};
+use proto::call::Outcome;
+use proto::id::{CoreId, Lease, Pid};
+use proto::memory::Rights;
+use proto::message::{PageRange, ToCore};
+
+use super::regions::Kind;
+
+/// The vector of page faults (Intel SDM vol. 3, 6.3.1).
+const PAGE_FAULT: u8 = 14;
+
+impl Coordinator {
+    /// A vcore cannot go on. Where its process may do what it tried, the page is put there and it tries
+    /// again; the others never stop. So it does if the page is there: another vcore was first, or the
+    /// core's translation is from before rights were added.
+    pub(crate) fn on_fault(&mut self, core: CoreId, lease: Lease, fault: Fault, out: &mut Outbox) {
+        if self.requester(core, lease).is_none() {
+            return;
+        }
+        let needed = Rights::of_fault(fault.code);
+        let page = fault.address >> 12;
+        match self.rights_at(lease.pid, page).filter(|rights| rights.include(needed)) {
+            Some(rights) if fault.vector == PAGE_FAULT => {
+                let process = self.table.at(lease.pid).id;
+                let range = PageRange { first: page, pages: 1 };
+                out.push(Output::Populate { process, range, rights });
+                out.send(core, ToCore::Done { lease, outcome: Outcome::OK });
+            }
+            _ => self.on_exception(lease, fault, out),
+        }
+    }
+
+    /// An exception that nobody handles ends the process.
+    fn on_exception(&mut self, lease: Lease, fault: Fault, out: &mut Outbox) {
+        let process = self.table.at(lease.pid);
+        let (process, name) = (process.id, process.name);
+        out.tell(Told::Faulted { process, name, fault });
+        self.destroy(lease.pid, crate::death::FAULTED, out);
+    }
+
+    /// What a process may do with a page of what it has mapped.
+    fn rights_at(&self, pid: Pid, page: u64) -> Option<Rights> {
+        let region = self.table.at(pid).space.regions.find(page)?;
+        (region.kind == Kind::Memory).then_some(region.rights)
+    }
+}

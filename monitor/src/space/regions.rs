@@ -1,0 +1,249 @@
+//! The regions of one address space: sorted, disjoint, bounded in number; and what they take in frames.
+//!
+//! A region that is being unmapped stays in the list until no core has a translation into it, so that
+//! nothing else is put there meanwhile.
+
+use alloc::vec::Vec;
+use proto::memory::{MAP_AREA, Rights};
+use proto::message::PageRange;
+
+/// Regions that a process may have.
+pub const MAX_REGIONS: usize = 64;
+
+/// How many pages, as a power of two, the page tables of each level reach.
+const REACHES: [u32; 3] = [9, 18, 27];
+
+/// What a region is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Memory.
+    Memory,
+    /// No memory, and nothing else is put there.
+    Guard,
+    /// Memory that another process is giving and that is not all there.
+    Incoming,
+    /// Memory that is being taken away.
+    Leaving,
+}
+
+/// Pages side by side that are treated alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Region {
+    pub(crate) first: u64,
+    pub(crate) pages: u32,
+    /// So many pages, from the first, are out of the tables already: of a region that is leaving.
+    pub(crate) cleared: u32,
+    pub(crate) kind: Kind,
+    pub(crate) rights: Rights,
+    /// The most rights that it may be given.
+    pub(crate) most: Rights,
+    /// Which memory it is, among those that several processes may have; 0 for the process's own. Of a
+    /// region that is leaving: the ticket of the work that takes it away.
+    pub(crate) name: u32,
+}
+
+impl Region {
+    pub(crate) const fn end(&self) -> u64 {
+        self.first + self.pages as u64
+    }
+
+    pub(crate) const fn range(&self) -> PageRange {
+        PageRange { first: self.first, pages: self.pages }
+    }
+
+    /// The pages of a range that lie in it; there must be some.
+    pub(crate) fn range_in(&self, range: PageRange) -> PageRange {
+        let first = self.first.max(range.first);
+        let last = self.end().min(end(range));
+        PageRange { first, pages: u32::try_from(last - first).expect("within the region") }
+    }
+
+    pub(crate) const fn is_leaving(&self) -> bool {
+        matches!(self.kind, Kind::Leaving)
+    }
+
+    /// The pages for which there are page tables, and maybe frames: first and end.
+    pub(crate) fn occupied(&self) -> Option<(u64, u64)> {
+        let first = self.first + u64::from(self.cleared);
+        (self.kind != Kind::Guard && first < self.end()).then(|| (first, self.end()))
+    }
+
+    fn can_join(&self, next: &Self) -> bool {
+        let steady = matches!(self.kind, Kind::Memory | Kind::Guard);
+        steady
+            && self.end() == next.first
+            && self.pages.checked_add(next.pages).is_some()
+            && (self.kind, self.rights, self.most, self.name)
+                == (next.kind, next.rights, next.most, next.name)
+    }
+}
+
+pub(crate) const fn end(range: PageRange) -> u64 {
+    range.first + range.pages as u64
+}
+
+/// Some pages, all of them where programs may map?
+pub(crate) const fn is_mappable(range: PageRange) -> bool {
+    let (first, last) = (MAP_AREA.first, end(MAP_AREA));
+    range.pages > 0 && range.first >= first && range.first < last && end(range) <= last
+}
+
+/// How many page tables are needed for a range and for nothing outside of `unused`, the pages around it
+/// (its own included) where no other memory lies.
+pub(crate) fn tables(range: PageRange, unused: PageRange) -> u32 {
+    let at_level = |reach: u32| {
+        let first = (range.first >> reach).max(unused.first.div_ceil(1 << reach));
+        let last = ((end(range) - 1) >> reach) + 1;
+        last.min(end(unused) >> reach).saturating_sub(first)
+    };
+    let count: u64 = REACHES.map(at_level).iter().sum();
+    u32::try_from(count).expect("an area of 2^27 pages has fewer tables")
+}
+
+/// The regions of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Regions {
+    /// Has room for [`MAX_REGIONS`] from the start.
+    list: Vec<Region>,
+}
+
+impl Regions {
+    pub(crate) fn new() -> Self {
+        Self { list: Vec::with_capacity(MAX_REGIONS) }
+    }
+
+    pub(crate) fn all(&self) -> &[Region] {
+        &self.list
+    }
+
+    /// The place of the first region that ends behind this page.
+    fn place_of(&self, page: u64) -> usize {
+        self.list.partition_point(|region| region.end() <= page)
+    }
+
+    pub(crate) fn find(&self, page: u64) -> Option<&Region> {
+        self.list.get(self.place_of(page)).filter(|region| region.first <= page)
+    }
+
+    /// The regions that have pages in the range.
+    pub(crate) fn in_range(&self, range: PageRange) -> &[Region] {
+        let from = self.place_of(range.first);
+        let len = self.list[from..].partition_point(|region| region.first < end(range));
+        &self.list[from..from + len]
+    }
+
+    /// Where so many pages are free: the lowest place.
+    pub(crate) fn free_place(&self, pages: u32) -> Option<u64> {
+        let mut from = MAP_AREA.first;
+        for region in &self.list {
+            if region.first - from >= u64::from(pages) {
+                break;
+            }
+            from = region.end();
+        }
+        (end(MAP_AREA) - from >= u64::from(pages)).then_some(from)
+    }
+
+    /// The pages around a range, its own included, where no other memory lies.
+    pub(crate) fn unused_around(&self, range: PageRange) -> PageRange {
+        let at = self.place_of(range.first);
+        let below = self.list[..(at + 1).min(self.list.len())].iter().rev();
+        let before = below.filter_map(Region::occupied).find(|&(first, _)| first < range.first);
+        let above = self.list[at.min(self.list.len())..].iter();
+        let after = above.filter_map(Region::occupied).find(|&(_, last)| last > end(range));
+        let first = before.map_or(MAP_AREA.first, |(_, last)| last);
+        let last = after.map_or(end(MAP_AREA), |(first, _)| first.max(end(range)));
+        PageRange { first, pages: u32::try_from(last - first).expect("within the area") }
+    }
+
+    /// Frames that a free range would take if memory were there: for pages and for page tables.
+    pub(crate) fn frames_for(&self, range: PageRange) -> u32 {
+        range.pages.saturating_add(tables(range, self.unused_around(range)))
+    }
+
+    /// How many regions there would be with a new one.
+    pub(crate) fn count_with(&self, new: &Region) -> usize {
+        let at = self.place_of(new.first);
+        let before = at.checked_sub(1).and_then(|at| self.list.get(at));
+        let joins = usize::from(before.is_some_and(|it| it.can_join(new)))
+            + usize::from(self.list.get(at).is_some_and(|it| new.can_join(it)));
+        self.list.len() + 1 - joins
+    }
+
+    /// Puts a region where nothing is.
+    pub(crate) fn insert(&mut self, new: Region) {
+        let at = self.place_of(new.first);
+        self.list.insert(at, new);
+        self.join_around(at, at + 1);
+    }
+
+    /// How many regions there are at most if the range is treated differently from what is beside it.
+    pub(crate) fn count_if_cut(&self, range: PageRange) -> usize {
+        let is_cut = |it: &Region, page| it.first < page && !it.is_leaving();
+        let cut = |page| usize::from(self.find(page).is_some_and(|it| is_cut(it, page)));
+        self.list.len() + cut(range.first) + cut(end(range))
+    }
+
+    /// Changes all regions in the range, cut off where they reach beyond it; those that are leaving are not
+    /// cut and must stay as they are. A change to `None` takes the region out.
+    pub(crate) fn change(&mut self, range: PageRange, with: impl Fn(Region) -> Option<Region>) {
+        self.cut(range.first);
+        self.cut(end(range));
+        let from = self.place_of(range.first);
+        let mut at = from;
+        while let Some(region) = self.list.get(at).filter(|it| it.first < end(range)) {
+            match with(*region) {
+                Some(changed) => {
+                    self.list[at] = changed;
+                    at += 1;
+                }
+                None => {
+                    self.list.remove(at);
+                }
+            }
+        }
+        self.join_around(from, at);
+    }
+
+    /// Notes that pages of a region that is leaving, from its first that was not, are out of the tables.
+    pub(crate) fn clear(&mut self, page: u64, pages: u32) {
+        let at = self.place_of(page);
+        if let Some(region) = self.list.get_mut(at) {
+            region.cleared += pages;
+        }
+    }
+
+    /// Takes out the first region.
+    pub(crate) fn remove_first(&mut self) {
+        self.list.remove(0);
+    }
+
+    /// Takes out the regions that the work with this ticket has unmapped.
+    pub(crate) fn remove_left(&mut self, ticket: u32) {
+        self.list.retain(|region| !region.is_leaving() || region.name != ticket);
+    }
+
+    /// Makes a region begin at a page inside of one.
+    fn cut(&mut self, page: u64) {
+        let at = self.place_of(page);
+        let inside = |it: &&mut Region| it.first < page && !it.is_leaving();
+        let Some(region) = self.list.get_mut(at).filter(inside) else { return };
+        let below = u32::try_from(page - region.first).expect("fewer than the region's pages");
+        let above = Region { first: page, pages: region.pages - below, ..*region };
+        region.pages = below;
+        self.list.insert(at + 1, above);
+    }
+
+    /// Joins regions from the one before `from` up to the one at `to` where they are alike.
+    fn join_around(&mut self, from: usize, to: usize) {
+        let mut at = to.min(self.list.len().saturating_sub(1));
+        while at > 0 && at + 1 > from {
+            let next = self.list[at];
+            if self.list[at - 1].can_join(&next) {
+                self.list[at - 1].pages += next.pages;
+                self.list.remove(at);
+            }
+            at -= 1;
+        }
+    }
+}

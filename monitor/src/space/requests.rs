@@ -1,0 +1,192 @@
+//! Requests about a process's own memory: checked before anything is changed.
+
+use super::regions::{Kind, Region, end, is_mappable};
+use super::work::{Job, Work};
+use crate::coordinator::Coordinator;
+use crate::output::Outbox;
+use proto::call::{Call, Outcome};
+use proto::id::Pid;
+use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED};
+use proto::message::{PageRange, ToMonitor};
+
+/// All that a program may ask for.
+const ALL_RIGHTS: Rights = Rights(7);
+
+impl Coordinator {
+    /// A request about memory.
+    pub(crate) fn on_memory_call(&mut self, request: ToMonitor, out: &mut Outbox) {
+        match request {
+            ToMonitor::Map { call, first, pages, rights, flags } => {
+                self.on_map(call, PageRange { first, pages }, rights, flags, out);
+            }
+            ToMonitor::Protect { call, range, rights } => {
+                self.on_protect(call, range, rights, out);
+            }
+            ToMonitor::Unmap { call, range } => self.on_unmap(call, range, out),
+            ToMonitor::Share { call, pid, first } => self.on_share_call(call, pid, first, out),
+            _ => {}
+        }
+    }
+
+    fn on_map(
+        &mut self,
+        call: Call,
+        wanted: PageRange,
+        rights: Rights,
+        flags: u8,
+        out: &mut Outbox,
+    ) {
+        let Some(pid) = self.caller(&call) else { return };
+        match self.map(pid, wanted, rights, flags) {
+            Err(why) => self.complete(pid, call, why, 0, out),
+            Ok(range) if flags & (POPULATE | SHARED) != 0 => {
+                self.add_job(pid, Job::new(call, Work::Populate, range), out);
+            }
+            Ok(range) => self.complete(pid, call, Outcome::OK, range.first << 12, out),
+        }
+    }
+
+    /// Makes a region and reserves what it may take.
+    fn map(
+        &mut self,
+        pid: Pid,
+        wanted: PageRange,
+        rights: Rights,
+        flags: u8,
+    ) -> Result<PageRange, Outcome> {
+        let guard = flags & GUARD != 0;
+        let known = flags & !(FIXED | POPULATE | SHARED | GUARD) == 0;
+        let sensible = !guard || (flags & (POPULATE | SHARED) == 0 && rights == Rights::NONE);
+        if !known || !sensible || !rights.are_possible() || wanted.pages == 0 {
+            return Err(Outcome::INVALID);
+        }
+        let space = &self.table.at(pid).space;
+        let range = if flags & FIXED == 0 {
+            let first = space.regions.free_place(wanted.pages).ok_or(Outcome::NO_MEMORY)?;
+            PageRange { first, ..wanted }
+        } else if !is_mappable(wanted) {
+            return Err(Outcome::INVALID);
+        } else if !space.regions.in_range(wanted).is_empty() {
+            return Err(Outcome::BUSY);
+        } else {
+            wanted
+        };
+        if flags & (POPULATE | SHARED) != 0 && !space.has_room_for_job() {
+            return Err(Outcome::AGAIN);
+        }
+        let name = if flags & SHARED != 0 { self.take_ticket() } else { 0 };
+        let kind = if guard { Kind::Guard } else { Kind::Memory };
+        let (first, pages) = (range.first, range.pages);
+        let new = Region { first, pages, cleared: 0, kind, rights, most: ALL_RIGHTS, name };
+        self.add_region(pid, new)?;
+        Ok(range)
+    }
+
+    /// Adds a region where nothing is, if the limits allow it, and reserves what it may take.
+    pub(super) fn add_region(&mut self, pid: Pid, new: Region) -> Result<(), Outcome> {
+        let (most_regions, most_frames) = (self.most_regions(), self.config.max_frames);
+        let left = self.frames;
+        let space = &mut self.table.at_mut(pid).space;
+        let frames =
+            if new.kind == Kind::Guard { 0 } else { space.regions.frames_for(new.range()) };
+        let fits = space.mapped.checked_add(frames).is_some_and(|sum| sum <= most_frames);
+        if space.regions.count_with(&new) > most_regions || frames > left || !fits {
+            return Err(Outcome::NO_MEMORY);
+        }
+        space.regions.insert(new);
+        space.mapped += frames;
+        self.frames -= frames;
+        Ok(())
+    }
+
+    fn most_regions(&self) -> usize {
+        usize::from(self.config.max_regions).min(super::MAX_REGIONS)
+    }
+
+    /// A number that no batch, no shootdown and no shared memory has.
+    pub(super) fn take_ticket(&mut self) -> u32 {
+        self.next_ticket = self.next_ticket.wrapping_add(1).max(1);
+        self.next_ticket
+    }
+
+    fn on_protect(&mut self, call: Call, range: PageRange, rights: Rights, out: &mut Outbox) {
+        let Some(pid) = self.caller(&call) else { return };
+        match self.protect(pid, range, rights) {
+            Err(why) => self.complete(pid, call, why, 0, out),
+            Ok(flush) => self.add_job(pid, Job::new(call, Work::Protect { flush }, range), out),
+        }
+    }
+
+    /// Gives all of the range other rights; says whether any were taken away.
+    fn protect(&mut self, pid: Pid, range: PageRange, rights: Rights) -> Result<bool, Outcome> {
+        let most_regions = self.most_regions();
+        let space = &mut self.table.at_mut(pid).space;
+        if !rights.are_possible() || !is_mappable(range) {
+            return Err(Outcome::INVALID);
+        }
+        let regions = space.regions.in_range(range);
+        let mut covered = range.first;
+        for region in regions {
+            if region.first > covered || region.kind != Kind::Memory {
+                return Err(Outcome::INVALID);
+            }
+            if !region.most.include(rights) {
+                return Err(Outcome::NOT_PERMITTED);
+            }
+            covered = region.end();
+        }
+        if covered < end(range) {
+            return Err(Outcome::INVALID);
+        }
+        if space.regions.count_if_cut(range) > most_regions {
+            return Err(Outcome::NO_MEMORY);
+        }
+        if !space.has_room_for_job() {
+            return Err(Outcome::AGAIN);
+        }
+        let flush = regions.iter().any(|region| !rights.include(region.rights));
+        space.regions.change(range, |region| Some(Region { rights, ..region }));
+        Ok(flush)
+    }
+
+    fn on_unmap(&mut self, call: Call, range: PageRange, out: &mut Outbox) {
+        let Some(pid) = self.caller(&call) else { return };
+        match self.unmap(pid, range) {
+            Err(why) => self.complete(pid, call, why, 0, out),
+            Ok(None) => self.complete(pid, call, Outcome::OK, 0, out),
+            Ok(Some(ticket)) => {
+                let work = Work::Unmap { ticket, frames: 0 };
+                self.add_job(pid, Job::new(call, work, range), out);
+            }
+        }
+    }
+
+    /// Takes guards out of the range and marks memory as leaving; the ticket of the work that remains.
+    ///
+    /// What is leaving already stays as it is, but the caller waits until a round that begins after its
+    /// call is over, because translations may be there still.
+    fn unmap(&mut self, pid: Pid, range: PageRange) -> Result<Option<u32>, Outcome> {
+        let most_regions = self.most_regions();
+        if !is_mappable(range) {
+            return Err(Outcome::INVALID);
+        }
+        let space = &self.table.at(pid).space;
+        let memory = space.regions.in_range(range).iter().any(|it| it.kind != Kind::Guard);
+        if space.regions.count_if_cut(range) > most_regions {
+            return Err(Outcome::NO_MEMORY);
+        }
+        if memory && !space.has_room_for_job() {
+            return Err(Outcome::AGAIN);
+        }
+        let ticket = self.take_ticket();
+        let regions = &mut self.table.at_mut(pid).space.regions;
+        regions.change(range, |region| match region.kind {
+            Kind::Guard => None,
+            Kind::Leaving => Some(region),
+            Kind::Memory | Kind::Incoming => {
+                Some(Region { kind: Kind::Leaving, name: ticket, ..region })
+            }
+        });
+        Ok(memory.then_some(ticket))
+    }
+}

@@ -1,0 +1,280 @@
+//! Rounds of shootdowns: no frame comes back, and no caller is answered, before every core that may have a
+//! translation has said that it has flushed.
+//!
+//! A process has one round at a time. What loses rights meanwhile is flushed by the next, all together. A
+//! core that has let go of the process is not free before it has answered.
+
+use super::Space;
+use super::regions::end;
+use super::work::Stage;
+use crate::coordinator::Coordinator;
+use crate::core_set::CoreSet;
+use crate::cores::CoreState;
+use crate::lease::process_of;
+use crate::output::Outbox;
+use crate::process::ProcessId;
+use proto::id::{CoreId, Pid};
+use proto::message::{PageRange, ToCore};
+
+/// A round that is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Round {
+    ticket: u32,
+    range: PageRange,
+    /// Cores that have not answered.
+    pub(super) waiting: CoreSet,
+    /// Those of them to whom nothing was sent yet.
+    pub(super) untold: CoreSet,
+    /// All to whom it was sent, by whichever way.
+    told: CoreSet,
+    /// Those whom the way did not reach: the coordinator tells them itself, and whom it has not told yet.
+    alone: CoreSet,
+    untold_alone: CoreSet,
+}
+
+/// A shootdown that a core has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Shootdown {
+    pub(crate) process: ProcessId,
+    ticket: u32,
+}
+
+/// The smallest range that holds both.
+fn union(one: PageRange, other: PageRange) -> PageRange {
+    let first = one.first.min(other.first);
+    let pages = end(one).max(end(other)) - first;
+    PageRange { first, pages: u32::try_from(pages).expect("both are within the area") }
+}
+
+impl Space {
+    /// What all that waits for a round has changed; a core flushes at most `most` pages one by one.
+    fn changed(&self, most: u32) -> Option<PageRange> {
+        let changed = self.jobs.iter().filter(|job| job.stage == Stage::Changed);
+        let range = changed.map(|job| job.range).reduce(union)?;
+        Some(if range.pages > most { PageRange::default() } else { range })
+    }
+
+    /// The number of the round whose shootdown a core has been sent and has not answered.
+    pub(crate) fn waits_for(&self, core: CoreId) -> Option<u32> {
+        let sent = |it: &&Round| it.waiting.contains(core) && !it.untold.contains(core);
+        self.round.as_ref().filter(sent).map(|round| round.ticket)
+    }
+
+    /// Is no shootdown under way? Of a dying process: those that were not sent never will be.
+    pub(super) fn all_answered(&self) -> bool {
+        self.round.is_none_or(|round| round.waiting.without(&round.untold).is_empty())
+    }
+}
+
+impl Coordinator {
+    /// Goes on with the round of a process that lives, or starts the next. False when this step may do no
+    /// more.
+    pub(super) fn continue_round(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        loop {
+            let Some(round) = self.table.at(pid).space.round else {
+                if self.start_round(pid) {
+                    continue;
+                }
+                return true;
+            };
+            let Some(group) = self.config.strategy.first_group(&round.untold) else {
+                if !round.waiting.is_empty() {
+                    return true;
+                }
+                self.end_round(pid);
+                continue;
+            };
+            if !self.spend() {
+                return false;
+            }
+            self.tell_group(pid, group, out);
+        }
+    }
+
+    /// Starts a round for all that waits for one.
+    fn start_round(&mut self, pid: Pid) -> bool {
+        let Some(range) = self.table.at(pid).space.changed(self.config.flush_pages) else {
+            return false;
+        };
+        let ticket = self.take_ticket();
+        let process = self.table.at_mut(pid);
+        let (waiting, none) = (process.pinned, CoreSet::EMPTY);
+        let round = Round {
+            ticket,
+            range,
+            waiting,
+            untold: waiting,
+            told: none,
+            alone: none,
+            untold_alone: none,
+        };
+        process.space.round = Some(round);
+        process.space.move_jobs(Stage::Changed, Stage::Flushing);
+        true
+    }
+
+    /// Tells the first core of a group, which tells the others.
+    fn tell_group(&mut self, pid: Pid, group: CoreSet, out: &mut Outbox) {
+        let process = self.table.at_mut(pid);
+        // Those that have let go meanwhile load the new tables when they come back.
+        let there = group.and(&process.pinned);
+        let Some(round) = &mut process.space.round else { return };
+        round.untold = round.untold.without(&group);
+        round.waiting = round.waiting.without(&group.without(&there));
+        round.told = round.told.or(&there);
+        let Round { ticket, range, .. } = *round;
+        let ProcessId { pid, generation } = process.id;
+        let Some(first) = there.at_or_after(CoreId(0)) else { return };
+        let mut below = there;
+        below.remove(first);
+        let message = if below.is_empty() {
+            ToCore::TlbShootdown { pid, generation, range, ticket }
+        } else {
+            ToCore::TlbMulticast { pid, generation, range, ticket, below }
+        };
+        out.send(first, message);
+    }
+
+    /// All cores have answered: what the round was for is done, or its frames come back.
+    fn end_round(&mut self, pid: Pid) {
+        let space = &mut self.table.at_mut(pid).space;
+        space.round = None;
+        space.move_jobs(Stage::Flushing, Stage::Releasing);
+    }
+
+    pub(crate) fn on_shootdown_done(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
+        let Some(shootdown) = self.shootdown_on(core).filter(|it| it.ticket == ticket) else {
+            return self.count_unexpected(core);
+        };
+        let has_left = self.cores[core.index()].seat.shootdown.take().is_some();
+        self.no_translations_on(core, shootdown, out);
+        if has_left {
+            self.core_free(core, out);
+        }
+    }
+
+    /// A core could not hand a shootdown on.
+    pub(crate) fn on_unreached(
+        &mut self,
+        core: CoreId,
+        ticket: u32,
+        cores: CoreSet,
+        out: &mut Outbox,
+    ) {
+        match self.shootdown_on(core).filter(|it| it.ticket == ticket) {
+            Some(shootdown) => self.reach_alone(shootdown, cores, out),
+            None => self.count_unexpected(core),
+        }
+    }
+
+    /// The shootdown that a core was sent, by whichever way, and has not answered.
+    pub(crate) fn shootdown_on(&self, core: CoreId) -> Option<Shootdown> {
+        let seat = &self.cores[core.index()].seat;
+        if seat.shootdown.is_some() {
+            return seat.shootdown;
+        }
+        let process = process_of(seat.held?.lease);
+        let ticket = self.table.get(process)?.space.waits_for(core)?;
+        Some(Shootdown { process, ticket })
+    }
+
+    /// A core that lets go of a process still has to answer its shootdown.
+    pub(crate) fn keep_shootdown(&mut self, core: CoreId) {
+        self.cores[core.index()].seat.shootdown = self.shootdown_on(core);
+    }
+
+    /// A core has flushed, or is known to have nothing to flush.
+    pub(crate) fn no_translations_on(
+        &mut self,
+        core: CoreId,
+        shootdown: Shootdown,
+        out: &mut Outbox,
+    ) {
+        let pid = shootdown.process.pid;
+        if self.table.get(shootdown.process).is_none() {
+            return;
+        }
+        let process = self.table.at_mut(pid);
+        let Some(round) = &mut process.space.round else { return };
+        if round.ticket != shootdown.ticket || !round.waiting.remove(core) {
+            return;
+        }
+        round.untold_alone.remove(core);
+        let all = round.waiting.is_empty();
+        if process.is_dying() {
+            self.continue_demise(pid, out);
+        } else if all {
+            self.continue_space(pid, out);
+        }
+    }
+
+    /// A core is lost: whoever was to hear of a shootdown through it hears of it from the coordinator.
+    pub(crate) fn reach_below(&mut self, core: CoreId, out: &mut Outbox) {
+        let Some(shootdown) = self.shootdown_on(core) else { return };
+        let Some(process) = self.table.get(shootdown.process) else { return };
+        let Some(round) = process.space.round else { return };
+        let below = self.config.strategy.below(&round.told, core);
+        self.reach_alone(shootdown, below, out);
+    }
+
+    /// Tells cores that are still to answer, if they have not been told like this before.
+    fn reach_alone(&mut self, shootdown: Shootdown, cores: CoreSet, out: &mut Outbox) {
+        let Shootdown { process, ticket } = shootdown;
+        if self.table.get(process).is_none() {
+            return;
+        }
+        let Some(round) = &mut self.table.at_mut(process.pid).space.round else { return };
+        if round.ticket != ticket {
+            return;
+        }
+        let waiting = round.waiting.without(&round.untold).without(&round.alone);
+        let cores = cores.and(&waiting);
+        round.alone = round.alone.or(&cores);
+        round.untold_alone = round.untold_alone.or(&cores);
+        if !cores.is_empty() {
+            self.continue_space(process.pid, out);
+        }
+    }
+
+    /// Tells the cores that the coordinator tells itself. False when this step may do no more.
+    pub(super) fn tell_again(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        loop {
+            let Some(round) = self.table.at(pid).space.round else { return true };
+            let Some(core) = round.untold_alone.at_or_after(CoreId(0)) else { return true };
+            if !self.spend() {
+                return false;
+            }
+            let process = self.table.at_mut(pid);
+            if let Some(round) = &mut process.space.round {
+                round.untold_alone.remove(core);
+            }
+            let ProcessId { pid, generation } = process.id;
+            let Round { ticket, range, .. } = round;
+            if self.cores[core.index()].state == CoreState::Online {
+                out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
+            }
+        }
+    }
+}
+
+impl Space {
+    /// Moves all jobs at one stage to another.
+    fn move_jobs(&mut self, from: Stage, to: Stage) {
+        for job in self.jobs.iter_mut().filter(|job| job.stage == from) {
+            job.stage = to;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PageRange, union};
+
+    #[test]
+    fn a_union_holds_both_ranges() {
+        let range = |first, pages| PageRange { first, pages };
+        assert_eq!(union(range(10, 2), range(14, 1)), range(10, 5));
+        assert_eq!(union(range(14, 1), range(10, 2)), range(10, 5));
+        assert_eq!(union(range(10, 9), range(12, 1)), range(10, 9));
+    }
+}

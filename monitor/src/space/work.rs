@@ -1,0 +1,236 @@
+//! Jobs: what remains to be done for requests about memory, in slices.
+
+use super::regions::{Kind, end, tables};
+use super::{MAX_JOBS, MAX_PAGES, Space};
+use crate::coordinator::Coordinator;
+use crate::output::{Outbox, Output};
+use crate::process::ProcessId;
+use proto::call::{Call, Outcome};
+use proto::id::Pid;
+use proto::memory::Rights;
+use proto::message::PageRange;
+
+/// What a job does with its pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Work {
+    /// Gives them frames.
+    Populate,
+    /// Gives them the rights that their regions have; have some lost any?
+    Protect { flush: bool },
+    /// Takes them out; so many frames, reckoned with those that were never used, wait for their release.
+    Unmap { ticket: u32, frames: u32 },
+    /// Gives memory of that name to another process too.
+    Share { to: ProcessId, name: u32 },
+}
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Stage {
+    /// Its pages are being changed, or will be.
+    Changing,
+    /// They are changed; the next round of shootdowns will be for it too.
+    Changed,
+    /// A round is under way.
+    Flushing,
+    /// No core has a translation; its frames come back.
+    Releasing,
+}
+
+/// A request that has been granted and is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Job {
+    pub(super) call: Call,
+    pub(super) work: Work,
+    pub(super) range: PageRange,
+    /// The first page that is not changed.
+    next: u64,
+    pub(super) stage: Stage,
+}
+
+impl Job {
+    pub(super) const fn new(call: Call, work: Work, range: PageRange) -> Self {
+        Self { call, work, range, next: range.first, stage: Stage::Changing }
+    }
+
+    const fn needs_flush(&self) -> bool {
+        matches!(self.work, Work::Protect { flush: true } | Work::Unmap { .. })
+    }
+
+    /// What the caller gets beside the outcome: the address of what was mapped.
+    const fn value(&self) -> u64 {
+        if matches!(self.work, Work::Populate) { self.range.first << 12 } else { 0 }
+    }
+}
+
+impl Space {
+    pub(super) fn has_room_for_job(&self) -> bool {
+        self.jobs.len() < MAX_JOBS
+    }
+
+    /// The first job at that stage.
+    pub(super) fn job_at(&self, stage: Stage) -> Option<usize> {
+        self.jobs.iter().position(|job| job.stage == stage)
+    }
+
+    /// The next pages, at most so many, that this job has to change; side by side in one region.
+    fn next_slice(&self, job: &Job, most: u32) -> Option<PageRange> {
+        let rest = u32::try_from(end(job.range).saturating_sub(job.next)).unwrap_or(0);
+        if rest == 0 {
+            return None;
+        }
+        let rest = PageRange { first: job.next, pages: rest };
+        let slice = |first: u64, last: u64| {
+            let first = first.max(rest.first);
+            let pages = last.min(end(rest)).saturating_sub(first).min(u64::from(most));
+            PageRange { first, pages: u32::try_from(pages).unwrap_or(0) }
+        };
+        let regions = self.regions.in_range(rest).iter();
+        let mut slices = regions.filter_map(|region| match (job.work, region.kind) {
+            (Work::Populate | Work::Protect { .. }, Kind::Memory) | (Work::Share { .. }, _) => {
+                Some(slice(region.first, region.end()))
+            }
+            (Work::Unmap { ticket, .. }, Kind::Leaving) if region.name == ticket => {
+                region.occupied().map(|(first, last)| slice(first, last))
+            }
+            _ => None,
+        });
+        slices.next()
+    }
+
+    /// Takes pages that are leaving out, and says what of that whoever applies it must know: around which
+    /// pages nothing is left, and how many frames wait for their release now.
+    pub(super) fn clear(&mut self, range: PageRange) -> (PageRange, u32) {
+        let unused = self.regions.unused_around(range);
+        self.regions.clear(range.first, range.pages);
+        (unused, range.pages + tables(range, unused))
+    }
+}
+
+impl Coordinator {
+    /// Adds a job and begins with it.
+    pub(super) fn add_job(&mut self, pid: Pid, job: Job, out: &mut Outbox) {
+        self.table.at_mut(pid).space.jobs.push(job);
+        self.continue_space(pid, out);
+    }
+
+    /// Goes on with all that remains to be done in an address space, as far as this step's budget goes.
+    pub(crate) fn continue_space(&mut self, pid: Pid, out: &mut Outbox) {
+        if !self.tell_again(pid, out) {
+            return self.queue_work(pid);
+        }
+        if self.table.at(pid).is_dying() {
+            return;
+        }
+        let done = self.continue_round(pid, out)
+            && self.release_all(pid, out)
+            && self.change_all(pid, out)
+            && self.continue_round(pid, out)
+            && self.release_all(pid, out);
+        if !done {
+            self.queue_work(pid);
+        }
+    }
+
+    /// Changes pages, one job after the other. False when this step may do no more.
+    fn change_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        while let Some(at) = self.table.at(pid).space.job_at(Stage::Changing) {
+            let job = self.table.at(pid).space.jobs[at];
+            let Some(slice) = self.table.at(pid).space.next_slice(&job, MAX_PAGES) else {
+                self.all_changed(pid, at, out);
+                continue;
+            };
+            let pages = self.spend_some(slice.pages);
+            if pages == 0 {
+                return false;
+            }
+            let slice = PageRange { pages, ..slice };
+            self.table.at_mut(pid).space.jobs[at].next = end(slice);
+            self.change(pid, at, slice, out);
+        }
+        true
+    }
+
+    /// Changes the next pages of a job.
+    fn change(&mut self, pid: Pid, at: usize, range: PageRange, out: &mut Outbox) {
+        let it = self.table.at_mut(pid);
+        let process = it.id;
+        let rights = it.space.regions.find(range.first).map_or(Rights::NONE, |it| it.rights);
+        match it.space.jobs[at].work {
+            Work::Populate => out.push(Output::Populate { process, range, rights }),
+            Work::Protect { .. } => out.push(Output::Protect { process, range, rights }),
+            Work::Unmap { ticket, frames } => {
+                let (unused, more) = it.space.clear(range);
+                it.space.jobs[at].work = Work::Unmap { ticket, frames: frames + more };
+                out.push(Output::Unmap { process, range, unused, ticket });
+            }
+            Work::Share { to, name } => self.share_slice(pid, range, (to, name), out),
+        }
+    }
+
+    fn all_changed(&mut self, pid: Pid, at: usize, out: &mut Outbox) {
+        let job = &mut self.table.at_mut(pid).space.jobs[at];
+        if job.needs_flush() {
+            job.stage = Stage::Changed;
+        } else {
+            self.finish_job(pid, at, out);
+        }
+    }
+
+    /// Gives back what jobs have unmapped that no core can use any more, and answers their callers. False
+    /// when this step may do no more.
+    fn release_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        while let Some(at) = self.table.at(pid).space.job_at(Stage::Releasing) {
+            if !self.release(pid, at, out) {
+                return false;
+            }
+            self.finish_job(pid, at, out);
+        }
+        true
+    }
+
+    /// Gives back all that a job has unmapped; false when this step may do no more.
+    pub(super) fn release(&mut self, pid: Pid, at: usize, out: &mut Outbox) -> bool {
+        loop {
+            let job = self.table.at(pid).space.jobs[at];
+            let Work::Unmap { ticket, frames } = job.work else { return true };
+            if frames == 0 {
+                return true;
+            }
+            let some = self.spend_some(frames.min(MAX_PAGES));
+            if some == 0 {
+                return false;
+            }
+            self.release_some(pid, ticket, some, out);
+            let work = Work::Unmap { ticket, frames: frames - some };
+            self.table.at_mut(pid).space.jobs[at].work = work;
+        }
+    }
+
+    /// Gives back at most [`MAX_PAGES`] frames of a batch.
+    pub(super) fn release_some(&mut self, pid: Pid, ticket: u32, frames: u32, out: &mut Outbox) {
+        let it = self.table.at_mut(pid);
+        it.space.mapped -= frames;
+        self.frames += frames;
+        out.push(Output::Release { process: it.id, ticket, frames });
+    }
+
+    /// A job is done: its caller is answered.
+    fn finish_job(&mut self, pid: Pid, at: usize, out: &mut Outbox) {
+        let space = &mut self.table.at_mut(pid).space;
+        let job = space.jobs.remove(at);
+        let mut outcome = Outcome::OK;
+        match job.work {
+            Work::Unmap { ticket, .. } => space.regions.remove_left(ticket),
+            Work::Share { to, name } => outcome = self.share_done(to, job.range, name),
+            Work::Populate | Work::Protect { .. } => {}
+        }
+        self.complete(pid, job.call, outcome, job.value(), out);
+    }
+
+    /// Takes up to so many entries from what this step may still touch.
+    pub(super) fn spend_some(&mut self, most: u32) -> u32 {
+        let some = most.min(self.budget);
+        self.budget -= some;
+        some
+    }
+}

@@ -1,0 +1,247 @@
+//! Page tables and frames: what the image does with the coordinator's outputs about memory, and what a core
+//! does with translations.
+
+use super::action::Op;
+use super::core::{Health, SimCore};
+use super::memory::{Frame, Memory, Page, is_in};
+use super::world::{Happened, World, violation};
+use cpudriver::driver::Trap;
+use monitor::{MAX_PAGES, Output, ProcessId};
+use proto::id::CoreId;
+use proto::memory::{MAP_AREA, Rights};
+use proto::message::PageRange;
+
+/// How many pages, as a power of two, the page tables of each level reach.
+const REACHES: [u32; 3] = [9, 18, 27];
+
+/// The numbers of the pages of a range.
+fn pages(range: PageRange) -> std::ops::Range<u64> {
+    range.first..range.first + u64::from(range.pages)
+}
+
+impl World {
+    /// Applies an output about an address space.
+    pub(crate) fn apply_memory(&mut self, output: Output) -> Happened {
+        match output {
+            Output::Populate { process, range, rights } => self.populate(process, range, rights),
+            Output::Protect { process, range, rights } => {
+                check_range(range)?;
+                let memory = self.written(process, "rights")?;
+                for (_, page) in memory.pages.range_mut(pages(range)) {
+                    page.rights = rights;
+                }
+                Ok(())
+            }
+            Output::Unmap { process, range, unused, ticket } => {
+                check_range(range)?;
+                self.written(process, "page table")?.unmap(range, unused, ticket);
+                Ok(())
+            }
+            Output::Release { process, ticket, frames } => self.release(process, ticket, frames),
+            Output::Share { from, to, range, rights } => self.share(from, to, range, rights),
+            _ => Ok(()),
+        }
+    }
+
+    fn populate(&mut self, process: ProcessId, range: PageRange, rights: Rights) -> Happened {
+        check_range(range)?;
+        for number in pages(range) {
+            self.make_tables(process, number)?;
+            let memory = self.written(process, "page table")?;
+            if let Some(page) = memory.pages.get_mut(&number) {
+                page.rights = rights;
+                continue;
+            }
+            let frame = self.take_frame();
+            self.written(process, "page table")?.pages.insert(number, Page { frame, rights });
+        }
+        Ok(())
+    }
+
+    fn share(
+        &mut self,
+        from: ProcessId,
+        to: ProcessId,
+        range: PageRange,
+        rights: Rights,
+    ) -> Happened {
+        check_range(range)?;
+        for number in pages(range) {
+            let source = self.written(from, "page table")?.pages.get(&number).copied();
+            let Some(Page { frame, .. }) = source else {
+                return violation(format!("{from:?} shares page {number:#x}, which it has not"));
+            };
+            self.make_tables(to, number)?;
+            let memory = self.written(to, "page table")?;
+            if let Some(page) = memory.pages.insert(number, Page { frame, rights }) {
+                return violation(format!("{to:?} has {page:?} already and is given {frame}"));
+            }
+            *self.frames.entry(frame).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    fn make_tables(&mut self, process: ProcessId, page: u64) -> Happened {
+        for reach in REACHES {
+            let table = (reach, page >> reach);
+            if !self.written(process, "page table")?.tables.contains_key(&table) {
+                let frame = self.take_frame();
+                self.written(process, "page table")?.tables.insert(table, frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame that nobody has. That no core has a translation to it was checked when it came back.
+    fn take_frame(&mut self) -> Frame {
+        let mut free = 0;
+        for &frame in self.frames.keys() {
+            if frame != free {
+                break;
+            }
+            free += 1;
+        }
+        self.frames.insert(free, 1);
+        free
+    }
+
+    /// No core may have a translation to a frame that is given up.
+    fn release(&mut self, process: ProcessId, ticket: u32, most: u32) -> Happened {
+        if most > MAX_PAGES {
+            return violation(format!("{most} frames are released at once"));
+        }
+        let quarantine = &mut self.written(process, "quarantine")?.quarantine;
+        let Some(batch) = quarantine.get_mut(&ticket) else { return Ok(()) };
+        let gone: Vec<Frame> = batch.drain(..batch.len().min(most as usize)).collect();
+        if batch.is_empty() {
+            quarantine.remove(&ticket);
+        }
+        for frame in gone {
+            let owners = self.frames.entry(frame).or_default();
+            *owners = owners.saturating_sub(1);
+            let last = *owners == 0;
+            if last {
+                self.frames.remove(&frame);
+            }
+            let uses = |it: &SimCore| {
+                it.health != Health::Stopped
+                    && (last || it.loaded == Some(process))
+                    && it.translations.values().any(|page| page.frame == frame)
+            };
+            if let Some(core) = self.cores.iter().position(uses) {
+                return violation(format!("core {core} can still use what {process:?} gave back"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Memory is used through a translation if the core has one, else through the page table; else the core
+    /// faults, and forgets the translation that did not allow it.
+    pub(crate) fn touch(&mut self, core: CoreId, page: u64, needed: Rights) -> Happened {
+        let it = &mut self.cores[core.index()];
+        let (Some(lease), Some(process)) = (it.driver.lease(), it.loaded) else { return Ok(()) };
+        let allows = |page: &&Page| page.rights.include(needed);
+        if it.translations.get(&page).filter(allows).is_some() {
+            return Ok(());
+        }
+        let Some(memory) = self.memory.get(&process) else { return Ok(()) };
+        if let Some(&found) = memory.pages.get(&page).filter(allows) {
+            it.translations.insert(page, found);
+            return Ok(());
+        }
+        it.translations.remove(&page);
+        it.retry = Some((page, needed));
+        let code = 4 | if needed.include(Rights::WRITE) { 2 } else { 0 };
+        let trap = Trap::Fault { address: page << 12, vector: 14, code, at: 0 };
+        let effects = it.driver.trap(trap);
+        self.carry_out(core, Some(lease), effects)
+    }
+
+    /// The instruction that faulted is executed again.
+    pub(crate) fn repeat(&mut self, core: CoreId) -> Happened {
+        match self.cores[core.index()].retry.take() {
+            Some((page, needed)) => self.touch(core, page, needed),
+            None => Ok(()),
+        }
+    }
+
+    /// A process asks for a change to its memory: until that is answered, translations may differ.
+    pub(crate) fn note_change(&mut self, call: u64, process: ProcessId, op: Op) {
+        if let Op::Unmap(first, pages) | Op::Protect(first, pages, _) = op {
+            self.changes.insert(call & !7, (process, PageRange { first, pages }));
+        }
+    }
+
+    /// No core uses a translation whose removal was acknowledged to the caller.
+    pub(crate) fn check_translations(&self, core: CoreId) -> Happened {
+        let it = &self.cores[core.index()];
+        let Some(process) = it.loaded.filter(|_| it.health != Health::Stopped) else {
+            return Ok(());
+        };
+        let Some(memory) = self.memory.get(&process) else { return Ok(()) };
+        for (&number, used) in &it.translations {
+            let right = memory
+                .pages
+                .get(&number)
+                .is_some_and(|page| page.frame == used.frame && page.rights.include(used.rights));
+            let changes = |&(of, range): &(ProcessId, PageRange)| {
+                of == process && range.pages > 0 && is_in(range, number)
+            };
+            if !right && !self.changes.values().any(changes) {
+                return violation(format!(
+                    "core {core} uses {used:?} for page {number:#x} of {process:?}, which was taken away"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in use was reserved before.
+    pub(crate) fn check_frames(&self) -> Happened {
+        for view in self.coordinator.processes() {
+            let Some(memory) = self.memory.get(&view.id) else { continue };
+            let used = memory.frames_used();
+            if used + super::memory::FRAMES as usize > view.frames as usize {
+                let reserved = view.frames;
+                return violation(format!("{:?} uses {used} frames of {reserved}", view.id));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_range(range: PageRange) -> Happened {
+    let inside = range.pages > 0
+        && range.pages <= MAX_PAGES
+        && pages(range).all(|page| page >= MAP_AREA.first && is_in(MAP_AREA, page));
+    if inside { Ok(()) } else { violation(format!("an output is about {range:?}")) }
+}
+
+impl Memory {
+    /// Frames for what is mapped, and those that wait to be released.
+    #[must_use]
+    pub fn frames_used(&self) -> usize {
+        let waiting: usize = self.quarantine.values().map(Vec::len).sum();
+        self.pages.len() + self.tables.len() + waiting
+    }
+
+    /// Moves the frames of a range, and of the tables that map nothing else, into quarantine.
+    fn unmap(&mut self, range: PageRange, unused: PageRange, ticket: u32) {
+        let mut frames = Vec::new();
+        for number in pages(range) {
+            frames.extend(self.pages.remove(&number).map(|page| page.frame));
+        }
+        let (first, last) = (range.first, pages(range).end - 1);
+        let (from, to) = (unused.first, pages(unused).end);
+        for reach in REACHES {
+            for block in first >> reach..=last >> reach {
+                if block << reach >= from && (block + 1) << reach <= to {
+                    frames.extend(self.tables.remove(&(reach, block)));
+                }
+            }
+        }
+        if !frames.is_empty() {
+            self.quarantine.entry(ticket).or_default().extend(frames);
+        }
+    }
+}
