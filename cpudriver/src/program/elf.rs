@@ -10,8 +10,6 @@ use core::fmt;
 use core::ops::Range;
 use proto::program::layout;
 
-/// Segments that are loaded at most.
-pub const MAX_SEGMENTS: usize = 16;
 /// Bytes of memory that the segments of a program may take together.
 pub const MAX_BYTES: u64 = 64 << 20;
 
@@ -67,8 +65,8 @@ pub struct Fill {
 }
 
 /// How a file is loaded.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan<'a> {
     /// Where the program starts.
     pub entry: u64,
     /// The address after its last segment.
@@ -77,7 +75,8 @@ pub struct Plan {
     pub headers: u64,
     /// How many program headers it has.
     pub header_count: u16,
-    segments: [Option<Segment>; MAX_SEGMENTS],
+    file: &'a [u8],
+    table: &'a [u8],
 }
 
 /// Why a file cannot be run.
@@ -97,7 +96,7 @@ pub enum ElfError {
     PositionIndependent,
     /// It needs a dynamic linker.
     Dynamic,
-    /// It has too many program headers, or segments to load.
+    /// It has too many program headers.
     TooMany,
     /// It has nothing to load.
     Empty,
@@ -109,7 +108,7 @@ pub enum ElfError {
     SegmentOutsideMemory,
     /// A segment is writable and executable.
     WritableCode,
-    /// Two segments share a page.
+    /// Two segments share a page, or are not in ascending order (System V ABI, chapter 5).
     Overlap,
     /// The segments take more than [`MAX_BYTES`].
     TooLarge,
@@ -129,26 +128,26 @@ impl fmt::Display for ElfError {
                 "position-independent: link it at a fixed address (-no-pie)"
             }
             Self::Dynamic => "needs a dynamic linker: link it statically (-static)",
-            Self::TooMany => "too many segments",
+            Self::TooMany => "too many program headers",
             Self::Empty => "nothing to load",
             Self::SegmentOutsideFile => "a segment lies outside the file",
             Self::Misaligned => "a segment is not aligned to its pages",
             Self::SegmentOutsideMemory => "a segment lies outside the memory of programs",
             Self::WritableCode => "a segment is writable and executable",
-            Self::Overlap => "two segments share a page",
+            Self::Overlap => "segments share a page or are out of order",
             Self::TooLarge => "it takes too much memory",
             Self::Entry => "the entry is not in executable memory",
         })
     }
 }
 
-impl Plan {
+impl<'a> Plan<'a> {
     /// Checks a file and plans how it is loaded.
     ///
     /// # Errors
     ///
     /// [`ElfError`], whatever the bytes are.
-    pub fn of(file: &[u8]) -> Result<Self, ElfError> {
+    pub fn of(file: &'a [u8]) -> Result<Self, ElfError> {
         let header = file.first_chunk().ok_or(if file.starts_with(b"\x7fELF") {
             ElfError::Truncated
         } else {
@@ -156,21 +155,33 @@ impl Plan {
         })?;
         check_header(header)?;
         let (table, header_count) = table(file, header)?;
-        let segments = segments(file, table)?;
         let entry = u64_at(header, 24);
-        let is_entry =
-            |segment: &Segment| segment.rights == Rights::ReadExecute && segment.contains(entry);
-        if !segments.iter().flatten().any(is_entry) {
-            return Err(ElfError::Entry);
+        let (mut end, mut total, mut is_entry, mut headers) = (0, 0, false, 0);
+        for segment in to_load(file, table) {
+            let segment = segment?;
+            let pages = segment.pages();
+            if pages.start < end {
+                return Err(ElfError::Overlap);
+            }
+            total += pages.end - pages.start;
+            if total > MAX_BYTES {
+                return Err(ElfError::TooLarge);
+            }
+            is_entry |= segment.rights == Rights::ReadExecute && segment.contains(entry);
+            headers = segment.address_of(u64_at(header, 32), table.len()).unwrap_or(headers);
+            end = segment.start + segment.bytes;
         }
-        let end = segments.iter().flatten().map(|it| it.start + it.bytes).max().unwrap_or(0);
-        let headers = address_of(&segments, u64_at(header, 32), table.len());
-        Ok(Self { entry, end, headers, header_count, segments })
+        match (end, is_entry) {
+            (0, _) => Err(ElfError::Empty),
+            (_, false) => Err(ElfError::Entry),
+            _ => Ok(Self { entry, end, headers, header_count, file, table }),
+        }
     }
 
-    /// The segments to load.
-    pub fn segments(&self) -> impl Iterator<Item = &Segment> {
-        self.segments.iter().flatten()
+    /// The segments to load, in ascending order.
+    pub fn segments(&self) -> impl Iterator<Item = Segment> + use<'a> {
+        // They have been checked: there are no errors.
+        to_load(self.file, self.table).flatten()
     }
 }
 
@@ -182,6 +193,14 @@ impl Segment {
     /// The addresses of its pages: of the first, and after the last.
     fn pages(&self) -> Range<u64> {
         self.start & !(PAGE - 1)..(self.start + self.bytes).next_multiple_of(PAGE)
+    }
+
+    /// Where bytes of the file are in memory, if the segment has all of them.
+    fn address_of(&self, offset: u64, bytes: usize) -> Option<u64> {
+        let offset = usize::try_from(offset).ok()?;
+        let end = offset.checked_add(bytes)?;
+        let has_them = self.file.start <= offset && end <= self.file.end;
+        has_them.then(|| self.start + (offset - self.file.start) as u64)
     }
 
     /// What goes into each of its pages.
@@ -232,32 +251,17 @@ fn table<'a>(file: &'a [u8], header: &[u8; HEADER_BYTES]) -> Result<(&'a [u8], u
     Ok((file.get(start..end).ok_or(ElfError::Truncated)?, count))
 }
 
-fn segments(file: &[u8], table: &[u8]) -> Result<[Option<Segment>; MAX_SEGMENTS], ElfError> {
-    let mut segments = [const { None }; MAX_SEGMENTS];
-    let (mut count, mut total) = (0, 0);
-    for entry in table.chunks_exact(ENTRY_BYTES) {
-        match u32_at(entry, 0) {
-            LOAD => {}
-            DYNAMIC | INTERPRETER => return Err(ElfError::Dynamic),
-            _ => continue,
-        }
-        let Some(segment) = segment(file, entry)? else { continue };
-        let pages = segment.pages();
-        let overlaps = |old: &Segment| {
-            let old = old.pages();
-            old.start < pages.end && pages.start < old.end
-        };
-        if segments.iter().flatten().any(overlaps) {
-            return Err(ElfError::Overlap);
-        }
-        total += pages.end - pages.start;
-        if total > MAX_BYTES {
-            return Err(ElfError::TooLarge);
-        }
-        *segments.get_mut(count).ok_or(ElfError::TooMany)? = Some(segment);
-        count += 1;
-    }
-    if count == 0 { Err(ElfError::Empty) } else { Ok(segments) }
+/// The segments to load that have bytes. They are read from the file each time, which takes less than to keep
+/// them.
+fn to_load<'a>(
+    file: &'a [u8],
+    table: &'a [u8],
+) -> impl Iterator<Item = Result<Segment, ElfError>> + use<'a> {
+    table.chunks_exact(ENTRY_BYTES).filter_map(|entry| match u32_at(entry, 0) {
+        LOAD => segment(file, entry).transpose(),
+        DYNAMIC | INTERPRETER => Some(Err(ElfError::Dynamic)),
+        _ => None,
+    })
 }
 
 /// Reads a program header of a segment to load; `None` if it has no bytes.
@@ -288,14 +292,6 @@ fn segment(file: &[u8], entry: &[u8]) -> Result<Option<Segment>, ElfError> {
     };
     // Both ends are at most the file's length, which fits.
     Ok(Some(Segment { start, bytes, file: offset as usize..end_in_file as usize, rights }))
-}
-
-/// Where bytes of the file are in memory; 0 if they are not loaded as a whole.
-fn address_of(segments: &[Option<Segment>], offset: u64, bytes: usize) -> u64 {
-    let Ok(offset) = usize::try_from(offset) else { return 0 };
-    let holds = |it: &&Segment| it.file.start <= offset && offset + bytes <= it.file.end;
-    let segment = segments.iter().flatten().find(holds);
-    segment.map_or(0, |it| it.start + (offset - it.file.start) as u64)
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

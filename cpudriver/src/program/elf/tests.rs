@@ -83,10 +83,12 @@ fn error_at(at: usize, bytes: &[u8]) -> ElfError {
 
 #[test]
 fn a_program_is_planned_page_by_page() {
-    let plan = Plan::of(&file(&good())).unwrap();
+    let file = file(&good());
+    let plan = Plan::of(&file).unwrap();
     assert_eq!((plan.entry, plan.end), (CODE + 0x100, DATA + 0x2000));
     assert_eq!((plan.headers, plan.header_count), (CODE + 64, 2));
-    let [code, data] = plan.segments().collect::<Vec<_>>()[..] else { panic!() };
+    let segments: Vec<_> = plan.segments().collect();
+    let [code, data] = &segments[..] else { panic!() };
     assert_eq!((code.rights, data.rights), (Rights::ReadExecute, Rights::ReadWrite));
     let fills: Vec<_> = data.fills().collect();
     assert_eq!(fills[0], Fill { page: 0x60_0000, at: 0x10, file: 0x1010..0x1030 });
@@ -174,6 +176,7 @@ fn segments_lie_in_the_memory_of_programs() {
 fn segments_are_apart_and_aligned_and_not_both_writable_and_executable() {
     assert_eq!(error_with(1, |it| it.start = CODE + 0x10), ElfError::Overlap);
     assert_eq!(error_with(1, |it| it.start = CODE - 0x1000 + 0x10), ElfError::Overlap);
+    assert_eq!(error_with(1, |it| it.start = CODE - 0x10_0000 + 0x10), ElfError::Overlap, "order");
     assert_eq!(error_with(0, |it| it.bytes = DATA - CODE), ElfError::Overlap, "on one page");
     assert_eq!(error_with(1, |it| it.start = DATA + 8), ElfError::Misaligned);
     assert_eq!(error_with(1, |it| it.align = 0x1001), ElfError::Misaligned);
@@ -189,9 +192,8 @@ fn what_needs_more_than_loading_is_refused() {
     assert_eq!(error_with(1, |it| it.kind = 3), ElfError::Dynamic);
     assert_eq!(error_with(0, |it| it.kind = 4), ElfError::Entry, "a note is not loaded");
     let many: Vec<_> =
-        (0..17).map(|at| Entry { start: CODE + at * 0x1000, in_file: 0, ..good()[0] }).collect();
-    assert!(Plan::of(&file(&many[..16])).is_ok());
-    assert_eq!(error(&file(&many)), ElfError::TooMany);
+        (0..64).map(|at| Entry { start: CODE + at * 0x1000, in_file: 0, ..good()[0] }).collect();
+    assert_eq!(Plan::of(&file(&many)).unwrap().segments().count(), 64);
     let nothing = Entry { in_file: 0, bytes: 0, ..good()[0] };
     assert_eq!(error(&file(&[nothing; 2])), ElfError::Empty);
 }

@@ -4,6 +4,7 @@ use super::entry::{self, FOREIGN};
 use super::fields::reserved_index;
 use super::frame::{Frame, NoFrames};
 use super::memory::{Memory, PAGE};
+use super::tables::index;
 use super::{Spaces, note};
 use crate::program::elf::{ElfError, Fill, Plan, Rights as SegmentRights, Segment};
 use crate::program::stack::{self, TooLong, key};
@@ -144,7 +145,7 @@ impl<M: Memory> Spaces<M> {
         arguments: &[u8],
     ) -> Result<u64, LoadError> {
         for segment in plan.segments() {
-            self.fill_segment(root, file, segment)?;
+            self.fill_segment(root, file, &segment)?;
         }
         if let Some(page) = self.info(root.address(), 0) {
             self.memory.store_u64(page, info::PROGRAM_END, plan.end);
@@ -174,13 +175,19 @@ impl<M: Memory> Spaces<M> {
         };
         let is_constant = segment.rights != SegmentRights::ReadWrite
             && segment.bytes == segment.file.len() as u64;
+        let mut above = None;
         for fill in segment.fills() {
             let page = fill.page / PAGE as u64;
+            // The entry that leads to the page's table, as long as that is the same.
+            let above = match above.filter(|_| index(page, 0) != 0) {
+                Some(above) => above,
+                None => *above.insert(self.make_table(root, page)?),
+            };
             let entry = match file.place.filter(|_| is_constant).and_then(|it| it.page(&fill)) {
                 Some(frame) => self.format.page(frame, rights) | FOREIGN,
                 None => self.format.page(self.copied(file.bytes, &fill)?, rights),
             };
-            self.map(root, page, entry).inspect_err(|NoFrames| self.give_back(entry))?;
+            self.put_entry(above, page, entry);
         }
         Ok(())
     }

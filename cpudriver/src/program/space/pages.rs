@@ -58,7 +58,7 @@ impl<M: Memory> Spaces<M> {
                 let old = slot.load(&self.memory);
                 if old == 0 {
                     let new = self.zeroed()?;
-                    self.put_entry(above, slot, self.format.page(new, rights));
+                    self.put_entry(above, page, self.format.page(new, rights));
                 } else {
                     slot.store(&mut self.memory, self.format.with_rights(old, rights));
                 }
@@ -175,7 +175,7 @@ impl<M: Memory> Spaces<M> {
                 if has_none && slot(source).load(&self.memory) != 0 {
                     let shared = self.add_owner(slot(source))?;
                     let entry = self.format.with_rights(shared, rights);
-                    self.put_entry(above, slot(table), entry);
+                    self.put_entry(above, page, entry);
                 }
             }
         }
@@ -195,13 +195,6 @@ impl<M: Memory> Spaces<M> {
         *self.pool.word(frame) = 2;
         slot.store(&mut self.memory, entry | SHARED);
         Ok(entry | SHARED)
-    }
-
-    /// Stores the entry of a page that has none yet; `above` leads to its table.
-    fn put_entry(&mut self, above: Slot, slot: Slot, entry: u64) {
-        slot.store(&mut self.memory, entry);
-        let counted = above.load(&self.memory);
-        above.store(&mut self.memory, counted + ONE);
     }
 
     /// Makes the process a many-core one, unless it is one: it gets the rest of the pages about the process,

@@ -77,7 +77,8 @@ impl Nodes {
     }
 }
 
-/// The notes of a batch, two words: twice its ticket; twice its first link plus 2, or 0 if there is no batch.
+/// The notes of a batch, two words: twice its ticket; twice its first link plus 2. Batches lie side by side; where
+/// the second word is 0 there is none.
 #[derive(Clone, Copy)]
 pub(super) struct Batch {
     root: Frame,
@@ -85,44 +86,66 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    fn first(self, memory: &impl Memory) -> Option<u32> {
-        (memory.load_u64(self.root, (self.word + 1) * 8) >> 1)
-            .checked_sub(1)
-            .map(|link| link as u32)
+    /// The space's batch at that position.
+    fn at(root: Frame, position: usize) -> Self {
+        Self { root, word: note::BATCHES + position * 2 }
     }
 
-    fn set_first(self, memory: &mut impl Memory, link: u32) {
-        let word = if link == END { 0 } else { (u64::from(link) + 1) << 1 };
+    fn ticket(self, memory: &impl Memory) -> u32 {
+        (memory.load_u64(self.root, self.word * 8) >> 1) as u32
+    }
+
+    fn set_ticket(self, memory: &mut impl Memory, ticket: u32) {
+        memory.store_u64(self.root, self.word * 8, u64::from(ticket) << 1);
+    }
+
+    /// The first link; `None` if there is no such batch, or nothing is in it yet.
+    fn first(self, memory: &impl Memory) -> Option<u32> {
+        let word = memory.load_u64(self.root, (self.word + 1) * 8);
+        (word >> 1).checked_sub(1).map(|link| link as u32)
+    }
+
+    fn set_first(self, memory: &mut impl Memory, link: Option<u32>) {
+        let word = link.map_or(0, |link| (u64::from(link) + 1) << 1);
         memory.store_u64(self.root, (self.word + 1) * 8, word);
     }
 }
 
 impl<M: Memory> Spaces<M> {
-    /// The batch of a ticket, if it has frames.
+    /// The batches of a space.
+    fn batches(&self, root: Frame) -> impl Iterator<Item = Batch> {
+        let all = (0..BATCHES).map(move |position| Batch::at(root, position));
+        all.take_while(|batch| batch.first(&self.memory).is_some())
+    }
+
     fn find_batch(&self, root: Frame, ticket: u32) -> Option<Batch> {
-        self.batches(root).find(|batch| {
-            let named = self.memory.load_u64(root, batch.word * 8) >> 1;
-            named == u64::from(ticket) && batch.first(&self.memory).is_some()
-        })
+        self.batches(root).find(|batch| batch.ticket(&self.memory) == ticket)
     }
 
     /// The batch of a ticket, which may be new.
     ///
     /// # Panics
     ///
-    /// When the space has too many batches: the coordinator has no more than two at a time.
+    /// When the space has too many batches: the coordinator has eight of a process at most.
     pub(super) fn batch(&mut self, root: Frame, ticket: u32) -> Batch {
         if let Some(batch) = self.find_batch(root, ticket) {
             return batch;
         }
-        let new = self.batches(root).find(|batch| batch.first(&self.memory).is_none());
-        let new = new.expect("a space has few batches of unmapped pages at a time");
-        self.memory.store_u64(root, new.word * 8, u64::from(ticket) << 1);
+        let count = self.batches(root).count();
+        assert!(count < BATCHES, "a space has few batches of unmapped pages at a time");
+        let new = Batch::at(root, count);
+        new.set_ticket(&mut self.memory, ticket);
         new
     }
 
-    fn batches(&self, root: Frame) -> impl Iterator<Item = Batch> + use<M> {
-        (0..BATCHES).map(move |index| Batch { root, word: note::BATCHES + index * 2 })
+    /// Takes a batch that has become empty out.
+    fn remove_batch(&mut self, batch: Batch) {
+        let last = self.batches(batch.root).last().unwrap_or(batch);
+        let (ticket, first) = (last.ticket(&self.memory), last.first(&self.memory));
+        batch.set_ticket(&mut self.memory, ticket);
+        batch.set_first(&mut self.memory, first);
+        last.set_ticket(&mut self.memory, 0);
+        last.set_first(&mut self.memory, None);
     }
 
     /// Puts the frame of a page into a batch, by the page's entry.
@@ -136,7 +159,7 @@ impl<M: Memory> Spaces<M> {
         }
         let next = batch.first(&self.memory).unwrap_or(END);
         let node = self.nodes.take(Node { frame: self.pool.index(frame), next });
-        batch.set_first(&mut self.memory, node | NODE);
+        batch.set_first(&mut self.memory, Some(node | NODE));
     }
 
     /// Puts a page table that is all zero into a batch.
@@ -146,7 +169,7 @@ impl<M: Memory> Spaces<M> {
 
     fn put(&mut self, batch: Batch, frame: Frame, kind: u32) {
         *self.pool.word(frame) = batch.first(&self.memory).unwrap_or(END);
-        batch.set_first(&mut self.memory, self.pool.index(frame) | kind);
+        batch.set_first(&mut self.memory, Some(self.pool.index(frame) | kind));
     }
 
     /// Gives up to `most` frames of a batch back, of those whose last owner the space was.
@@ -159,9 +182,9 @@ impl<M: Memory> Spaces<M> {
 
     /// Gives all frames of all batches of a space back.
     pub(super) fn release_all(&mut self, root: Frame) {
-        for batch in self.batches(root) {
+        loop {
+            let Some(batch) = self.batches(root).next() else { return };
             self.give_batch(batch, u32::MAX);
-            self.memory.store_u64(root, batch.word * 8, 0);
         }
     }
 
@@ -173,7 +196,11 @@ impl<M: Memory> Spaces<M> {
             }
             link = self.give_link(link);
         }
-        batch.set_first(&mut self.memory, link);
+        if link == END {
+            self.remove_batch(batch);
+        } else {
+            batch.set_first(&mut self.memory, Some(link));
+        }
     }
 
     /// Gives back what a link leads to, and returns the next link.

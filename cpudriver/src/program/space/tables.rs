@@ -69,12 +69,17 @@ impl<M: Memory> Spaces<M> {
 
     /// Stores the entry of a page that has none yet; tables that are missing are made.
     pub(super) fn map(&mut self, root: Frame, page: u64, entry: u64) -> Result<(), NoFrames> {
-        let slot = self.make_table(root, page)?;
-        let to_table = slot.load(&self.memory);
+        let above = self.make_table(root, page)?;
+        self.put_entry(above, page, entry);
+        Ok(())
+    }
+
+    /// Stores the entry of a page that has none yet; `above` is what leads to its table.
+    pub(super) fn put_entry(&mut self, above: Slot, page: u64, entry: u64) {
+        let to_table = above.load(&self.memory);
         let table = entry::frame(to_table);
         Slot { table, index: index(page, 0) }.store(&mut self.memory, entry);
-        slot.store(&mut self.memory, to_table + ONE);
-        Ok(())
+        above.store(&mut self.memory, to_table + ONE);
     }
 
     /// The page table with what the kernel shares with the program.

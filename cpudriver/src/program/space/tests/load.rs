@@ -246,6 +246,39 @@ proptest! {
 }
 
 #[test]
+fn each_field_at_its_extremes_is_loaded_or_refused_without_a_loss() {
+    let good = numbered();
+    let mut spaces = spaces(30, 0);
+    let (mut refused, mut loaded) = (0, 0);
+    for size in [1, 2, 4, 8] {
+        for at in (0..64 + 2 * 56).step_by(size) {
+            for value in extremes(size) {
+                let mut bytes = good.clone();
+                bytes[at..at + size].copy_from_slice(&value.to_le_bytes()[..size]);
+                match spaces.load(File { bytes: &bytes, place: None }, b"p\0") {
+                    Ok(it) => {
+                        loaded += 1;
+                        spaces.destroy(it.root);
+                    }
+                    Err(_) => refused += 1,
+                }
+                assert_eq!(spaces.free_frames() + 1, spaces.total_frames(), "{value:#x} at {at}");
+            }
+        }
+    }
+    audit(&spaces, &[]);
+    assert!(refused > 1000 && loaded > 100, "{refused} and {loaded}");
+}
+
+/// Numbers of so many bytes at which something could go wrong.
+fn extremes(bytes: usize) -> impl Iterator<Item = u64> {
+    let bits = bytes * 8;
+    let powers = (0..bits).map(|bit| 1_u64 << bit);
+    let near = powers.flat_map(|power| [power, power - 1, power.wrapping_neg()]);
+    near.map(move |value| value & u64::MAX >> (64 - bits))
+}
+
+#[test]
 fn a_file_that_ends_early_leaves_nothing_wherever_it_ends() {
     let bytes = numbered();
     let mut spaces = spaces(30, 0);

@@ -195,6 +195,9 @@ impl Model {
 }
 
 proptest! {
+    // A case checks all frames after each change.
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
     #[test]
     fn any_changes_leave_what_the_model_says_and_no_frame_is_lost(
         changes in prop::collection::vec(change(), 1..60),
