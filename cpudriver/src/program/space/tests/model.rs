@@ -258,3 +258,27 @@ fn a_release_gives_back_no_more_frames_than_it_may() {
     model.real.release(root, 7, 1);
     assert_eq!(model.real.free_frames(), all);
 }
+
+/// What a table may still be needed for is not only what is mapped now: frames for it are reckoned with.
+#[test]
+fn a_table_stays_until_there_is_no_memory_in_its_reach() {
+    let mut spaces = spaces(60, 0);
+    let root = loaded(&mut spaces);
+    let all = spaces.free_frames();
+    let (first, it) = (MAP_AREA.first, pages(MAP_AREA.first + 7, 1));
+    for (unused, tables) in [
+        (it, 3),
+        (pages(first, 511), 3),
+        (pages(first + 1, 1 << 20), 3),
+        (pages(first, 512), 2),
+        (pages(first, 1 << 18), 1),
+        (pages(first, (1 << 27) - 1), 1),
+        (MAP_AREA, 0),
+    ] {
+        spaces.populate(root, it, Rights::READ).unwrap();
+        spaces.unmap(root, it, unused, 1);
+        spaces.release(root, 1, 64);
+        assert_eq!(all - spaces.free_frames(), tables, "{unused:?}");
+        audit(&spaces, &[root]);
+    }
+}
