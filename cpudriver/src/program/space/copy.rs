@@ -1,10 +1,16 @@
 //! Reading and writing the memory of a process as the process itself could.
 
 use super::Spaces;
-use super::entry::{self, PRESENT, WRITE};
+use super::entry::{self, PRESENT, USER, WRITE};
 use super::frame::Frame;
 use super::memory::{Memory, PAGE};
 use proto::program::layout::USER_END;
+
+/// What the entry of a page needs, so that the process can read it. Among its pages are some that only the
+/// kernel can.
+const READABLE: u64 = PRESENT | USER;
+/// The same, so that it can write it.
+pub(super) const WRITABLE: u64 = READABLE | WRITE;
 
 /// The process could not access this address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +27,7 @@ impl<M: Memory> Spaces<M> {
         let mut done = 0;
         while done < to.len() {
             let Some(at) = address.checked_add(done as u64) else { break };
-            let Some((frame, offset)) = self.translate(root, at, PRESENT) else { break };
+            let Some((frame, offset)) = self.translate(root, at, READABLE) else { break };
             let length = (PAGE - offset).min(to.len() - done);
             self.memory.copy_out(frame, offset, &mut to[done..done + length]);
             done += length;
@@ -39,7 +45,7 @@ impl<M: Memory> Spaces<M> {
         let mut done = 0;
         while done < from.len() {
             let at = address.wrapping_add(done as u64);
-            let place = self.translate(root, at, PRESENT | WRITE);
+            let place = self.translate(root, at, WRITABLE);
             let (frame, offset) = place.ok_or(Fault { address: at })?;
             let length = (PAGE - offset).min(from.len() - done);
             self.memory.copy_in(frame, offset, &from[done..done + length]);
@@ -48,8 +54,7 @@ impl<M: Memory> Spaces<M> {
         Ok(())
     }
 
-    /// Where a byte of the process is, if the bits `needed` are set in the entry of its page. Every page that
-    /// is present in the half of programs is one that they may access.
+    /// Where a byte of the process is, if the bits `needed` are set in the entry of its page.
     pub(super) fn translate(
         &self,
         root: Frame,

@@ -5,7 +5,7 @@ use proto::memory::Rights;
 
 pub(super) const PRESENT: u64 = 1;
 pub(super) const WRITE: u64 = 1 << 1;
-const USER: u64 = 1 << 2;
+pub(super) const USER: u64 = 1 << 2;
 const ACCESSED: u64 = 1 << 5;
 const DIRTY: u64 = 1 << 6;
 /// The frame is not the space's to free: the page about the machine, and pages of the boot archive.

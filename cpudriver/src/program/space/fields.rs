@@ -1,6 +1,7 @@
 //! The fields of the pages that the kernel shares with a program: see [`proto::program`].
 
-use super::entry::{self, PRESENT, WRITE};
+use super::copy::WRITABLE;
+use super::entry::{self, PRESENT};
 use super::frame::Frame;
 use super::memory::{Memory, PAGE};
 use super::tables::reserved;
@@ -130,7 +131,7 @@ impl<M: Memory> Spaces<M> {
     /// is no structure that the process could write.
     pub fn complete(&mut self, root: u64, call: u64, outcome: Outcome, value: u64) {
         let place = self.pool.root(root).filter(|_| call.is_multiple_of(block::ALIGN));
-        let place = place.and_then(|root| self.translate(root, call, PRESENT | WRITE));
+        let place = place.and_then(|root| self.translate(root, call, WRITABLE));
         let Some((frame, at)) = place else { return };
         let memory = &mut self.memory;
         memory.store_u64(frame, at + block::OUTCOME, i64::from(outcome.0).cast_unsigned());

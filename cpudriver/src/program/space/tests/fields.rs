@@ -3,12 +3,12 @@
 use super::super::memory::PAGE;
 use super::ram::{Ram, audit};
 use super::{elf, frame_of, loaded, pages, spaces};
-use crate::program::space::{Fault, NoFrames, Spaces, vcore_frame, vcore_frames};
+use crate::program::space::{Fault, NoFrames, Spaces, saved_frame, vcore_frame, vcore_frames};
 use proto::call::Outcome;
 use proto::event::Event;
 use proto::id::{CoreId, VcoreId};
 use proto::memory::{MAP_AREA, Rights};
-use proto::program::layout::{DATA, INFO, STACK_BYTES, STACK_END, USER_END};
+use proto::program::layout::{DATA, INFO, SAVED, STACK_BYTES, STACK_END, USER_END};
 use proto::program::{block, data, info};
 
 const ZERO: VcoreId = VcoreId(0);
@@ -108,6 +108,19 @@ fn reading_and_writing_go_over_pages_and_stop_where_the_process_could_not_go_on(
     assert_eq!(spaces.write(root, INFO, &[1]), Err(Fault { address: INFO }));
     assert_eq!(spaces.read(root, 0, &mut []), 0);
     assert_eq!(spaces.write(root, 0, &[]), Ok(()));
+}
+
+/// What the kernel keeps of a process's registers there it loads into the core later on.
+#[test]
+fn the_page_with_saved_registers_is_out_of_reach() {
+    let mut spaces = spaces(60, 0);
+    let root = loaded(&mut spaces);
+    let frame = saved_frame(&spaces.memory, root).unwrap();
+    let before = spaces.memory.page(frame).to_vec();
+    assert_eq!(spaces.read(root, SAVED, &mut [0]), 0);
+    assert_eq!(spaces.write(root, SAVED, &[1]), Err(Fault { address: SAVED }));
+    spaces.complete(root, SAVED + 64, Outcome::OK, 1);
+    assert_eq!(spaces.memory.page(frame)[..], before);
 }
 
 #[test]
