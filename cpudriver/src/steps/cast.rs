@@ -1,6 +1,6 @@
 //! Who is on the stage: the processes of a machine that has been busy for a while.
 
-use super::stage::{Meter, Stage};
+use super::stage::{FRAMES, Meter, Stage};
 use monitor::{Control, Input, Name, ProcessId};
 use proto::id::{CoreId, Pid};
 use proto::message::ToMonitor;
@@ -105,7 +105,7 @@ impl<M: Meter> Stage<'_, M> {
     fn program(&mut self) -> ProcessId {
         self.step(
             "",
-            Input::Spawn { caller: None, name: Name::new("program"), root: 0x1000, frames: 4 },
+            Input::Spawn { caller: None, name: Name::new("program"), root: 0x1000, frames: FRAMES },
         );
         let made = self.spawned.take().expect("there is room for it");
         self.control("", Control::Run { pid: made.pid });
@@ -178,7 +178,7 @@ impl<M: Meter> Stage<'_, M> {
         });
         self.step(
             spawn,
-            Input::Spawn { caller: made, name: Name::new("child"), root: 0x2000, frames: 4 },
+            Input::Spawn { caller: made, name: Name::new("child"), root: 0x2000, frames: FRAMES },
         );
         let pid = self.outcome.and_then(|pid| u16::try_from(pid.0).ok()).map(Pid);
         let child = pid.and_then(|pid| self.coordinator.process(pid));

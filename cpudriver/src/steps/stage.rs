@@ -12,6 +12,9 @@ use proto::message::{ToCore, ToMonitor};
 /// What is copied in when bytes are asked for.
 pub(super) const BYTES: &[u8] = b"sixteen bytes...";
 
+/// Frames of a process.
+pub(super) const FRAMES: u32 = 16;
+
 /// Ticks of the clock in a second.
 const SECOND: u64 = 1_000_000_000;
 
@@ -52,8 +55,11 @@ pub struct Stage<'a, M> {
 impl<'a, M: Meter> Stage<'a, M> {
     /// Makes a machine of that size, whose processes are as far as they will be between two scenes.
     pub fn new(size: Size, meter: &'a mut M) -> Self {
-        let config =
-            Config { max_processes: size.processes + 8, ..Config::with_ticks_per_second(SECOND) };
+        let config = Config {
+            max_processes: size.processes + 8,
+            frames: u32::from(size.processes + 8) * FRAMES,
+            ..Config::with_ticks_per_second(SECOND)
+        };
         let usable = alloc::vec![true; usize::from(size.cores)];
         let mut new = Self {
             coordinator: Coordinator::new(config, 0, &usable),
