@@ -68,7 +68,7 @@ impl Coordinator {
         let made = |(_, pipe): &(PipeId, &Pipe)| pipe.owner == Some(process.id);
         let pipes = self.pipes.iter().filter(made).count();
         rule(pipes == usize::from(process.io.pipes), "a process's pipes are counted")?;
-        let clock = self.clocks.deadline(TimerId(u32::from(process.id.pid.0)));
+        let clock = self.clocks.deadline(TimerId(process.id.pid.0));
         if process.is_dying() {
             let closed = process.demise <= Demise::Close;
             let rest = process.io.handles.iter().next().is_none();

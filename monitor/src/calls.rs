@@ -15,10 +15,10 @@ impl Coordinator {
     pub(crate) fn on_process_message(
         &mut self,
         core: CoreId,
-        message: ToMonitor,
+        message: &ToMonitor,
         out: &mut Outbox,
     ) {
-        match message {
+        match *message {
             ToMonitor::Started { lease } => self.on_started(core, lease, out),
             ToMonitor::Preempted { lease } => self.on_let_go(core, lease, true, out),
             ToMonitor::Released { lease } => self.on_let_go(core, lease, false, out),
@@ -37,7 +37,7 @@ impl Coordinator {
                 self.on_fault(core, lease, Fault { vector, code, address, at }, out);
             }
             ToMonitor::Exit { lease, code } => self.on_end(core, lease, Outcome(code), out),
-            request => self.on_call(core, request, out),
+            _ => self.on_call(core, message, out),
         }
     }
 
@@ -48,8 +48,8 @@ impl Coordinator {
         }
     }
 
-    fn on_call(&mut self, core: CoreId, request: ToMonitor, out: &mut Outbox) {
-        match request {
+    fn on_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
+        match *request {
             ToMonitor::Poke { call, wanted } => {
                 self.answer(call, out, |it, pid, out| it.poke(pid, wanted, out));
             }
@@ -80,7 +80,7 @@ impl Coordinator {
                     self.on_wait(call, pid, flags, out);
                 }
             }
-            request => self.on_io_call(core, request, out),
+            _ => self.on_io_call(core, request, out),
         }
     }
 

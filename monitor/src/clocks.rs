@@ -54,7 +54,7 @@ pub(crate) fn soonest(process: &Process) -> Option<u64> {
 impl Coordinator {
     /// Sets the process's deadline to what comes first.
     pub(crate) fn set_clock(&mut self, pid: Pid) {
-        let clock = TimerId(u32::from(pid.0));
+        let clock = TimerId(pid.0);
         match soonest(self.table.at(pid)) {
             Some(deadline) => self.clocks.set(clock, deadline),
             None => {
@@ -100,8 +100,9 @@ impl Coordinator {
     pub(crate) fn on_clocks(&mut self, out: &mut Outbox) {
         self.budget = self.budget.min(ENTRIES_PER_TICK);
         while self.budget > 0 {
-            let Some(TimerId(pid)) = self.clocks.expired(self.now) else { return };
-            let pid = Pid(u16::try_from(pid).expect("clocks are numbered by pid"));
+            let expired = self.clocks.expired(self.now, &mut self.budget);
+            let Some(TimerId(pid)) = expired else { return };
+            let pid = Pid(pid);
             if self.table.by_pid(pid).is_some_and(|it| !it.is_dying()) {
                 self.end_sleeps(pid, out);
                 self.ring_alarms(pid, out);
@@ -140,7 +141,7 @@ impl Coordinator {
     /// A process's alarms go with it.
     pub(crate) fn drop_alarms(&mut self, pid: Pid) {
         self.table.at_mut(pid).io.alarms = [None; MAX_ALARMS];
-        self.clocks.cancel(TimerId(u32::from(pid.0)));
+        self.clocks.cancel(TimerId(pid.0));
     }
 
     /// Waits until more events have been posted to the process than the caller knows of. One call at a time

@@ -8,7 +8,7 @@ use crate::output::{Outbox, Output};
 use crate::pipes::Pipes;
 use crate::seat::Rotation;
 use crate::table::{Chain, List, Table};
-use crate::timers::{TimerId, Timers};
+use crate::timers::{NEVER, TimerId, Timers};
 use alloc::vec::Vec;
 use proto::id::{CoreId, Pid};
 use proto::message::ToMonitor;
@@ -33,7 +33,7 @@ pub struct Coordinator {
     pub(crate) cores: Vec<Core>,
     pub(crate) online: CoreSet,
     pub(crate) timers: Timers,
-    pub(crate) armed: Option<u64>,
+    pub(crate) armed: u64,
     pub(crate) heartbeat_paused: bool,
     /// The core after the one that was pinged last.
     pub(crate) heartbeat_next: CoreId,
@@ -102,7 +102,7 @@ impl Coordinator {
             cores: Vec::with_capacity(count),
             online: CoreSet::EMPTY,
             timers: Timers::new(OTHER_TIMERS as usize + count * TIMERS_PER_CORE as usize),
-            armed: None,
+            armed: NEVER,
             heartbeat_paused: false,
             heartbeat_next: CoreId(1),
             counters: Counters::default(),
@@ -147,12 +147,11 @@ impl Coordinator {
         self.now = self.now.max(now);
         self.counters.steps += 1;
         self.budget = ENTRIES_PER_STEP;
-        let before = out.outputs().len();
         match input {
-            Input::Message { core, message } => self.on_message(core, message, out),
+            Input::Message { core, ref message } => self.on_message(core, message, out),
             Input::Tick => {
                 // Where more is due than one step does, the same moment is armed once more.
-                self.armed = self.armed.filter(|&deadline| deadline > self.now);
+                self.armed = if self.armed > self.now { self.armed } else { NEVER };
                 self.on_tick(out);
                 self.on_clocks(out);
             }
@@ -171,8 +170,7 @@ impl Coordinator {
             }
             Input::Keys { bytes } => self.on_keys(bytes, out),
         }
-        let sends = out.outputs()[before..].iter().filter(|it| matches!(it, Output::Send { .. }));
-        self.counters.sent += sends.count() as u64;
+        self.counters.sent += out.take_sends();
         if self.has_work() {
             out.push(Output::Again);
         }
@@ -216,12 +214,12 @@ impl Coordinator {
         self.cores.iter_mut().for_each(|core| core.unexpected = 0);
     }
 
-    fn on_message(&mut self, core: CoreId, message: ToMonitor, out: &mut Outbox) {
+    fn on_message(&mut self, core: CoreId, message: &ToMonitor, out: &mut Outbox) {
         if core.index() >= self.cores.len() {
             self.counters.unexpected += 1;
             return;
         }
-        match message {
+        match *message {
             ToMonitor::Join { apic } => self.on_join(core, apic, out),
             ToMonitor::Pong { nonce } => self.on_pong(core, nonce, out),
             ToMonitor::Dumped { report } => self.on_dumped(core, report, out),
@@ -245,7 +243,8 @@ impl Coordinator {
 
     fn on_tick(&mut self, out: &mut Outbox) {
         for _ in 0..TIMERS_PER_STEP {
-            let Some(timer) = self.timers.expired(self.now) else { return };
+            let expired = self.timers.expired(self.now, &mut self.budget);
+            let Some(timer) = expired else { return };
             match Timer::from_number(timer.0) {
                 Timer::Heartbeat => self.on_heartbeat(out),
                 Timer::Ping(core) => self.on_ping_overdue(core, out),
@@ -289,11 +288,10 @@ impl Coordinator {
     }
 
     fn arm(&mut self, out: &mut Outbox) {
-        let soonest = [self.timers.soonest(), self.clocks.soonest()];
-        let deadline = soonest.into_iter().flatten().min();
+        let deadline = self.timers.soonest().min(self.clocks.soonest());
         if deadline != self.armed {
             self.armed = deadline;
-            out.push(Output::Arm { deadline });
+            out.push(Output::Arm { deadline: (deadline != NEVER).then_some(deadline) });
         }
     }
 

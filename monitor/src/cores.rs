@@ -141,14 +141,14 @@ pub(crate) enum Timer {
 }
 
 /// Timers of a core.
-pub(crate) const TIMERS_PER_CORE: u32 = 5;
+pub(crate) const TIMERS_PER_CORE: u16 = 5;
 /// Timers that are no core's.
-pub(crate) const OTHER_TIMERS: u32 = 3;
+pub(crate) const OTHER_TIMERS: u16 = 3;
 
 impl Timer {
     /// The timer's number: those that are no core's, then the cores' in turn.
-    pub(crate) fn number(self) -> u32 {
-        let of = |core: CoreId, which| OTHER_TIMERS + u32::from(core.0) * TIMERS_PER_CORE + which;
+    pub(crate) fn number(self) -> u16 {
+        let of = |core: CoreId, which| OTHER_TIMERS + core.0 * TIMERS_PER_CORE + which;
         match self {
             Self::Heartbeat => 0,
             Self::Slice => 1,
@@ -162,12 +162,11 @@ impl Timer {
     }
 
     /// The timer of that number.
-    pub(crate) fn from_number(number: u32) -> Self {
+    pub(crate) fn from_number(number: u16) -> Self {
         let Some(of_cores) = number.checked_sub(OTHER_TIMERS) else {
-            return [Self::Heartbeat, Self::Slice, Self::Share][number as usize];
+            return [Self::Heartbeat, Self::Slice, Self::Share][usize::from(number)];
         };
-        let core = u16::try_from(of_cores / TIMERS_PER_CORE).expect("made from 16 bits");
-        let core = CoreId(core);
+        let core = CoreId(of_cores / TIMERS_PER_CORE);
         match of_cores % TIMERS_PER_CORE {
             0 => Self::Ping(core),
             1 => Self::Dump(core),

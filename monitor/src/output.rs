@@ -411,6 +411,8 @@ impl fmt::Display for Refusal {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Outbox {
     outputs: Vec<Output>,
+    /// Sends that have not been counted.
+    sends: u32,
 }
 
 impl Outbox {
@@ -420,7 +422,7 @@ impl Outbox {
     /// Makes an empty outbox with room for the outputs of a step.
     #[must_use]
     pub fn new() -> Self {
-        Self { outputs: Vec::with_capacity(Self::CAPACITY) }
+        Self { outputs: Vec::with_capacity(Self::CAPACITY), sends: 0 }
     }
 
     /// The outputs in the order in which they are to be applied, leaving the outbox empty.
@@ -440,7 +442,13 @@ impl Outbox {
     }
 
     pub(crate) fn send(&mut self, core: CoreId, message: ToCore) {
+        self.sends += 1;
         self.push(Output::Send { core, message });
+    }
+
+    /// How many sends there have been since this was asked last.
+    pub(crate) fn take_sends(&mut self) -> u64 {
+        core::mem::take(&mut self.sends).into()
     }
 
     pub(crate) fn tell(&mut self, event: Event) {

@@ -9,8 +9,8 @@ use proto::id::CoreId;
 use proto::message::ToMonitor;
 
 impl Coordinator {
-    pub(crate) fn on_io_call(&mut self, core: CoreId, request: ToMonitor, out: &mut Outbox) {
-        match request {
+    pub(crate) fn on_io_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
+        match *request {
             ToMonitor::Create { call, path, path_length, arguments, arguments_length, flags } => {
                 let program = Program { path, path_length, arguments, arguments_length };
                 self.on_create(call, program, flags, out);
@@ -37,16 +37,16 @@ impl Coordinator {
     }
 
     /// Those that are answered at once.
-    fn on_short_io_call(&mut self, core: CoreId, request: ToMonitor, out: &mut Outbox) {
-        match request {
+    fn on_short_io_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
+        match *request {
             ToMonitor::Close { call, handle } => {
                 self.answer(call, out, |it, pid, out| it.close_handle(pid, handle, out));
             }
             ToMonitor::SetHandle { call, handle, flags } => {
                 self.answer(call, out, |it, pid, _| it.set_handle(pid, handle, flags));
             }
-            ToMonitor::DupHandles { call, pid, pairs } => {
-                self.answer(call, out, |it, caller, out| it.dup_handles(caller, pid, &pairs, out));
+            ToMonitor::DupHandles { call, pid, ref pairs } => {
+                self.answer(call, out, |it, caller, out| it.dup_handles(caller, pid, pairs, out));
             }
             ToMonitor::SetAlarm { call, alarm, deadline, period } => {
                 let vcore = call.lease.vcore;

@@ -14,8 +14,8 @@ const ALL_RIGHTS: Rights = Rights(7);
 
 impl Coordinator {
     /// A request about memory.
-    pub(crate) fn on_memory_call(&mut self, request: ToMonitor, out: &mut Outbox) {
-        match request {
+    pub(crate) fn on_memory_call(&mut self, request: &ToMonitor, out: &mut Outbox) {
+        match *request {
             ToMonitor::Map { call, first, pages, rights, flags } => {
                 self.on_map(call, PageRange { first, pages }, rights, flags, out);
             }
