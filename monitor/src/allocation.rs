@@ -10,10 +10,10 @@
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
 use crate::cores::{CoreState, Timer};
-use crate::gang::{Gang, Place};
+use crate::gang::Place;
 use crate::lifecycle::{State, Trigger};
 use crate::output::Outbox;
-use crate::process::{Process, Queue};
+use crate::process::Queue;
 use crate::seat::Leaving;
 use crate::table::Chain;
 use proto::call::Outcome;
@@ -21,21 +21,20 @@ use proto::event::{Event, kind};
 use proto::id::{CoreId, Pid};
 use proto::message::ToCore;
 
-/// How many cores a process is short of.
-pub(crate) fn shortage(process: &Process) -> u16 {
-    let Some(gang) = &process.gang else { return 0 };
-    let least = match process.state() {
-        State::RunnableM => 1,
-        State::RunningM => 0,
-        _ => return 0,
-    };
-    gang.wanted.max(least).saturating_sub(gang.count(Place::Online))
-}
-
 impl Coordinator {
     /// Gives a process what it wants as far as cores are free, takes back those that it has a right to,
     /// and makes it wait for the rest.
     pub(crate) fn consider(&mut self, pid: Pid, out: &mut Outbox) {
+        let Some(process) = self.table.by_pid(pid) else { return };
+        let Some(gang) = &process.gang else { return };
+        // Mostly there is nothing to consider.
+        if process.could_use_core() || process.queue == Queue::Wanting || gang.to_report().is_some()
+        {
+            self.consider_all(pid, out);
+        }
+    }
+
+    fn consider_all(&mut self, pid: Pid, out: &mut Outbox) {
         while let Some(core) = self.core_for(pid) {
             if !self.spend() {
                 break;
@@ -48,14 +47,19 @@ impl Coordinator {
         self.queue_for_cores(pid);
     }
 
-    /// The free core that suits a process best, if it is short of one and has a vcore to run.
+    /// The free core that suits a process best, if it could use one.
     fn core_for(&self, pid: Pid) -> Option<CoreId> {
-        let process = self.table.by_pid(pid).filter(|it| shortage(it) > 0)?;
-        let gang = process.gang.as_ref()?;
-        gang.next_to_start()?;
-        let own = self.idle.and(&process.provisioned);
-        let nobodys = self.idle.without(&self.provisioned);
-        [own, nobodys, self.idle].iter().find_map(|set| set.nearest(gang.last_core))
+        if self.idle.is_empty() {
+            return None;
+        }
+        let process = self.table.by_pid(pid).filter(|process| process.could_use_core())?;
+        let near = process.gang.as_ref()?.last_core;
+        if self.provisioned.is_empty() {
+            return self.idle.nearest(near);
+        }
+        let own = || self.idle.and(&process.provisioned).nearest(near);
+        let nobodys = || self.idle.without(&self.provisioned).nearest(near);
+        own().or_else(nobodys).or_else(|| self.idle.nearest(near))
     }
 
     /// Gives a free core to a process that is short of one; says whether it could run a vcore on it.
@@ -69,11 +73,13 @@ impl Coordinator {
             self.follow(pid, Trigger::RunMany);
         }
         self.start(core, pid, vcore, out);
-        self.take_turn(core);
+        if self.cores[core.index()].seat.owner.is_none_or(|owner| owner.pid != pid) {
+            self.rotation.push(&mut self.cores, core);
+        }
         true
     }
 
-    /// Puts a core whose holder has no right to it into the rotation.
+    /// Puts a core whose holder has no right to it into the rotation, and takes another one out.
     fn take_turn(&mut self, core: CoreId) {
         let seat = &self.cores[core.index()].seat;
         let holder = seat.held.filter(|held| held.leaving.is_none()).map(|held| held.lease.pid);
@@ -91,8 +97,7 @@ impl Coordinator {
             let Some(gang) = self.table.by_pid_mut(pid).and_then(|it| it.gang.as_mut()) else {
                 return;
             };
-            let Some(online) = gang.first(Place::Online) else { return };
-            let Some(vcore) = gang.first(Place::Preempted) else { return };
+            let Some((online, vcore)) = gang.to_report() else { return };
             if !self.spend() {
                 return self.queue_work(pid);
             }
@@ -105,15 +110,16 @@ impl Coordinator {
 
     /// Takes cores that a process has a right to from those to whom they are lent.
     fn reclaim(&mut self, pid: Pid, out: &mut Outbox) {
-        let Some(process) = self.table.by_pid(pid).filter(|it| !it.provisioned.is_empty()) else {
-            return;
-        };
-        if process.gang.as_ref().and_then(|gang| gang.next_to_start()).is_none() {
+        if self.provisioned.is_empty() {
             return;
         }
+        let Some(process) = self.table.by_pid(pid).filter(|it| it.could_use_core()) else { return };
         let lent = process.provisioned.without(&process.pinned).and(&self.leasable);
+        if lent.is_empty() {
+            return;
+        }
         let coming = lent.and(&self.leaving).len();
-        let short = usize::from(shortage(process)).saturating_sub(coming);
+        let short = usize::from(process.shortage()).saturating_sub(coming);
         let candidates = lent.without(&self.leaving).without(&self.idle);
         for core in candidates.iter().take(short) {
             if !self.spend() {
@@ -126,11 +132,9 @@ impl Coordinator {
     /// Brings a process's place in the queue for cores in line with what it wants.
     pub(crate) fn queue_for_cores(&mut self, pid: Pid) {
         let Some(process) = self.table.by_pid(pid) else { return };
-        let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start()).is_some();
-        let wants = startable && shortage(process) > 0;
-        match (process.queue, wants) {
+        match (process.queue, process.could_use_core()) {
             (Queue::None, true) => {
-                if self.core_for(pid).is_some() {
+                if !self.idle.is_empty() {
                     // The step's budget is spent; the free cores are its all the same.
                     return self.queue_work(pid);
                 }
@@ -190,13 +194,8 @@ impl Coordinator {
         self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
         let Some(core) = self.rotation.first() else { return };
         let holder = self.cores[core.index()].seat.held.map(|held| held.lease.pid);
-        let online = |pid: Pid| {
-            self.table
-                .at(pid)
-                .gang
-                .as_ref()
-                .map_or(0, |gang: &alloc::boxed::Box<Gang>| gang.count(Place::Online))
-        };
+        let online =
+            |pid: Pid| self.table.at(pid).gang.as_ref().map_or(0, |gang| gang.count(Place::Online));
         if holder.is_some_and(|holder| online(holder) > online(waiting)) {
             self.let_go(core, Leaving::Preempt, out);
         } else {

@@ -1,7 +1,6 @@
 //! Checks that the coordinator's state holds together, for simulations and tests: it walks over
 //! everything.
 
-use crate::allocation::shortage;
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
 use crate::cores::{Core, CoreState};
@@ -171,13 +170,13 @@ impl Coordinator {
         for &pid in &waiting {
             let process = self.table.at(pid);
             process_rule(process, process.queue == Queue::Wanting, "the queue for cores is exact")?;
-            process_rule(process, shortage(process) > 0, "who waits for a core is short of one")?;
+            process_rule(process, process.shortage() > 0, "who waits for a core is short of one")?;
             let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start());
             process_rule(process, startable.is_some(), "who waits for a core can run a vcore")?;
         }
         for process in self.table.iter().filter(|it| it.queue != Queue::Wanting && !it.working) {
             let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start());
-            let content = shortage(process) == 0 || startable.is_none();
+            let content = process.shortage() == 0 || startable.is_none();
             process_rule(process, content, "who is short of a core and can run a vcore waits")?;
         }
         let conserving = waiting.is_empty() || self.idle.is_empty() || !self.work.is_empty();

@@ -12,6 +12,7 @@ use proto::message::ToMonitor;
 
 impl Coordinator {
     /// A message about a lease, or a request.
+    #[inline(always)]
     pub(crate) fn on_process_message(
         &mut self,
         core: CoreId,
@@ -48,6 +49,7 @@ impl Coordinator {
         }
     }
 
+    #[inline(always)]
     fn on_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
         match *request {
             ToMonitor::Poke { call, wanted } => {

@@ -18,11 +18,17 @@ impl Coordinator {
         if process.is_dying() {
             return;
         }
-        let vcore = process.gang.as_mut().map_or(VcoreId(0), |gang| target(gang, preferred));
+        let (mut vcore, mut is_urgent) = (VcoreId(0), false);
+        if let Some(gang) = &mut process.gang {
+            vcore = target(gang, preferred);
+            is_urgent = gang.urgent.is_some();
+        }
         out.push(Output::Post { process: process.id, vcore, event });
         self.notify(pid, vcore, out);
-        // An urgent vcore that is not saved yet keeps others from being started before it.
-        self.queue_for_cores(pid);
+        if is_urgent {
+            // One that is not saved yet keeps others from being started before it.
+            self.queue_for_cores(pid);
+        }
         self.count_event(pid, event, out);
     }
 

@@ -131,6 +131,11 @@ impl Gang {
         }
     }
 
+    /// A vcore that runs, and one that was preempted and of which it is to be told.
+    pub(crate) fn to_report(&self) -> Option<(VcoreId, VcoreId)> {
+        self.first(Place::Online).zip(self.first(Place::Preempted))
+    }
+
     fn is_startable(&self, vcore: VcoreId) -> bool {
         matches!(self.place(vcore), Some(Place::Preempted | Place::Inactive))
     }

@@ -77,8 +77,10 @@ impl Coordinator {
             self.set_timer(Timer::LetGo(core), self.now.saturating_add(self.config.answer_timeout));
         }
         out.send(core, why.message(lease));
-        // Who has a right to another core may be short of one from now on, not only when this is free.
-        self.queue_for_cores(lease.pid);
+        if why == Leaving::Preempt {
+            // Who has a right to another core may be short of one from now on, not only when this is free.
+            self.queue_for_cores(lease.pid);
+        }
     }
 
     /// The lease of a core, if it is the one that the core speaks of; else the message is stale.
@@ -175,7 +177,9 @@ impl Coordinator {
         self.keep_shootdown(core);
         let Some(held) = self.cores[core.index()].seat.held.take() else { return };
         self.cancel_timer(Timer::LetGo(core));
-        self.cancel_timer(Timer::Warning(core));
+        if held.warned {
+            self.cancel_timer(Timer::Warning(core));
+        }
         self.leaving.remove(core);
         self.rotation.remove(&mut self.cores, core);
         let ticks = self.now - held.since;

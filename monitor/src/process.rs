@@ -1,7 +1,7 @@
 //! One process, as the coordinator knows it.
 
 use crate::core_set::CoreSet;
-use crate::gang::Gang;
+use crate::gang::{Gang, Place};
 use crate::io::Io;
 use crate::lifecycle::{Lifecycle, State};
 use crate::space::Space;
@@ -161,6 +161,23 @@ impl Process {
             Some(gang) => gang.get(vcore).map_or(0, |it| it.notified),
             None => self.notified,
         }
+    }
+
+    /// How many cores it is short of.
+    pub(crate) fn shortage(&self) -> u16 {
+        let Some(gang) = &self.gang else { return 0 };
+        let least = match self.state() {
+            State::RunnableM => 1,
+            State::RunningM => 0,
+            _ => return 0,
+        };
+        gang.wanted.max(least).saturating_sub(gang.count(Place::Online))
+    }
+
+    /// Is it short of a core, and has it a vcore to run on one?
+    #[inline]
+    pub(crate) fn could_use_core(&self) -> bool {
+        self.shortage() > 0 && self.gang.as_ref().is_some_and(|gang| gang.next_to_start().is_some())
     }
 
     /// Has no core that could still answer.

@@ -9,6 +9,7 @@ use proto::id::CoreId;
 use proto::message::ToMonitor;
 
 impl Coordinator {
+    #[inline(always)]
     pub(crate) fn on_io_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
         match *request {
             ToMonitor::Create { call, path, path_length, arguments, arguments_length, flags } => {
@@ -37,6 +38,7 @@ impl Coordinator {
     }
 
     /// Those that are answered at once.
+    #[inline(always)]
     fn on_short_io_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
         match *request {
             ToMonitor::Close { call, handle } => {

@@ -101,7 +101,8 @@ impl CoreSet {
     /// Has it no member?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0 == [0; WORDS]
+        // Compared with an array of zeros this would be a call.
+        self.0.iter().fold(0, |all, word| all | word) == 0
     }
 
     /// The members of both sets.
@@ -126,18 +127,24 @@ impl CoreSet {
     #[must_use]
     pub fn at_or_after(&self, from: CoreId) -> Option<CoreId> {
         let (first, bit) = Self::place(from)?;
-        let masked = |word: usize| self.0[word] & if word == first { !(bit - 1) } else { !0 };
-        let word = (first..WORDS).find(|&word| masked(word) != 0)?;
-        Some(Self::name(word, masked(word).trailing_zeros()))
+        let here = self.0[first] & !(bit - 1);
+        if here != 0 {
+            return Some(Self::name(first, here.trailing_zeros()));
+        }
+        let word = (first + 1..WORDS).find(|&word| self.0[word] != 0)?;
+        Some(Self::name(word, self.0[word].trailing_zeros()))
     }
 
     /// The greatest member that is at most `from`.
     #[must_use]
     pub fn at_or_before(&self, from: CoreId) -> Option<CoreId> {
         let (last, bit) = Self::place(from)?;
-        let masked = |word: usize| self.0[word] & if word == last { bit | (bit - 1) } else { !0 };
-        let word = (0..=last).rev().find(|&word| masked(word) != 0)?;
-        Some(Self::name(word, 63 - masked(word).leading_zeros()))
+        let here = self.0[last] & (bit | (bit - 1));
+        if here != 0 {
+            return Some(Self::name(last, here.ilog2()));
+        }
+        let word = (0..last).rev().find(|&word| self.0[word] != 0)?;
+        Some(Self::name(word, self.0[word].ilog2()))
     }
 
     /// The member whose number is nearest to `to`, the smaller one of two.
