@@ -92,6 +92,7 @@ pub static OPERATIONS: &[Operation] = &[
     message("await-event", Scene::Await),
     message("notify-process-answers", Scene::Await),
     message("set-handle", Scene::Handle),
+    message("map", Scene::UnmapOne),
     message("unmap", Scene::UnmapOne),
     message("shootdown-done", Scene::UnmapOne),
     message("shootdown-done-of-many", Scene::UnmapMany),

@@ -4,6 +4,7 @@ use super::stage::{BYTES, Meter, Stage};
 use monitor::{Control, Input, Place, ProcessId, State};
 use proto::call::NO_HANG;
 use proto::id::{CoreId, Epoch, Lease, Pid, VcoreId};
+use proto::memory::{POPULATE, Rights};
 use proto::message::{PageRange, ToMonitor, tag};
 
 /// A scene; [`super::OPERATIONS`] tells which steps are taken in it.
@@ -324,8 +325,17 @@ impl<M: Meter> Stage<'_, M> {
         self.came_to(0);
     }
 
+    /// Maps some memory, with frames.
+    fn map(&mut self, name: &'static str, process: ProcessId) -> PageRange {
+        let (pages, rights) = (4, Rights::READ_WRITE);
+        let request = |call| ToMonitor::Map { call, first: 0, pages, rights, flags: POPULATE };
+        self.ask(name, process, request);
+        self.came_to(0);
+        PageRange { first: self.value >> 12, pages }
+    }
+
     fn unmap_one(&mut self) {
-        let range = PageRange { first: 0x1000, pages: 4 };
+        let range = self.map("map", self.cast.small);
         self.ask_for_event("unmap", self.cast.small, |call| ToMonitor::Unmap { call, range });
         self.answer("shootdown-done");
         self.came_to(0);
@@ -333,7 +343,7 @@ impl<M: Meter> Stage<'_, M> {
     }
 
     fn unmap_many(&mut self) {
-        let range = PageRange { first: 0x1000, pages: 4 };
+        let range = self.map("", self.cast.large);
         self.ask("unmap-many", self.cast.large, |call| ToMonitor::Unmap { call, range });
         while !self.is_settled() {
             let name = match (self.is_to_continue(), self.is_last_answer()) {
