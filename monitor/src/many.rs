@@ -4,13 +4,14 @@ use crate::coordinator::Coordinator;
 use crate::cores::{Core, Timer};
 use crate::gang::{Gang, Place};
 use crate::lifecycle::{State, Trigger};
-use crate::output::Outbox;
+use crate::output::{Outbox, Output};
 use crate::seat::{Held, Leaving};
 use alloc::boxed::Box;
 use proto::call::{KEEP, NICE, Outcome};
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Lease, Pid, VcoreId};
 use proto::message::ToCore;
+use proto::program::layout::pages_of_many;
 
 impl Coordinator {
     /// How many vcores a process may have: the machine's cores but the management core.
@@ -28,12 +29,20 @@ impl Coordinator {
         } else if self.leasable.is_empty() {
             Some(Outcome::NO_DEVICE)
         } else {
-            None
+            self.reserve_vcores(lease.pid).err()
         };
         match refusal {
             Some(outcome) => out.send(core, ToCore::Done { lease, outcome }),
             None => self.let_go(core, Leaving::BecomeMany, out),
         }
+    }
+
+    /// Reserves the frames of the pages that a many-core process has more.
+    fn reserve_vcores(&mut self, pid: Pid) -> Result<(), Outcome> {
+        let frames = pages_of_many(self.max_vcores());
+        self.frames = self.frames.checked_sub(frames).ok_or(Outcome::NO_MEMORY)?;
+        self.table.at_mut(pid).space.image += frames;
+        Ok(())
     }
 
     /// The context of a single-core process is saved as its first thread's: it is a many-core process
@@ -43,6 +52,7 @@ impl Coordinator {
         self.follow(pid, Trigger::BecomeMany);
         let process = self.table.at_mut(pid);
         process.gang = Some(Box::new(Gang::new(max, process.notified)));
+        out.push(Output::AddVcores { process: process.id, vcores: max });
         self.consider(pid, out);
     }
 

@@ -157,6 +157,14 @@ pub enum Output {
         /// Physical address of the top page table.
         root: u64,
     },
+    /// A process has become a many-core one: give it the pages of its vcores, vcore 0's aside, and the rest of those about itself
+    /// ([`proto::program::layout::pages_of_many`]). It cannot fail: the frames are reserved.
+    AddVcores {
+        /// Which process.
+        process: ProcessId,
+        /// How many vcores it may have.
+        vcores: u16,
+    },
     /// A process has no parent any more: tell it.
     Orphan {
         /// Which process.

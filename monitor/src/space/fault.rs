@@ -2,15 +2,20 @@
 
 use crate::coordinator::Coordinator;
 use crate::output::{Event as Told, Fault, Outbox, Output};
+use core::ops::Range;
 use proto::call::Outcome;
 use proto::id::{CoreId, Lease, Pid};
 use proto::memory::Rights;
 use proto::message::{PageRange, ToCore};
+use proto::program::layout::{STACK_BYTES, STACK_END};
 
 use super::regions::Kind;
 
 /// The vector of page faults (Intel SDM vol. 3, 6.3.1).
 const PAGE_FAULT: u8 = 14;
+
+/// The pages of a program's stack, which have been reserved when it was loaded.
+const STACK: Range<u64> = (STACK_END - STACK_BYTES) >> 12..STACK_END >> 12;
 
 impl Coordinator {
     /// A vcore cannot go on. Where its process may do what it tried, the page is put there and it tries
@@ -41,8 +46,11 @@ impl Coordinator {
         self.destroy(lease.pid, crate::death::FAULTED, out);
     }
 
-    /// What a process may do with a page of what it has mapped.
+    /// What a process may do with a page of its stack, or of what it has mapped.
     fn rights_at(&self, pid: Pid, page: u64) -> Option<Rights> {
+        if STACK.contains(&page) {
+            return Some(Rights::READ_WRITE);
+        }
         let region = self.table.at(pid).space.regions.find(page)?;
         (region.kind == Kind::Memory).then_some(region.rights)
     }

@@ -36,6 +36,13 @@ const _: () = assert!(INFO + info::PAGES as u64 * PAGE <= SAVED && WISHES + PAGE
 const _: () = assert!(DATA + DATA_PAGES * PAGE < STACK_END - STACK_BYTES);
 const _: () = assert!(PROGRAM_END <= USER_END);
 
+/// Pages that a process gets when it becomes a many-core process of at most so many vcores.
+#[must_use]
+pub const fn pages_of_many(vcores: u16) -> u32 {
+    let vcores = if vcores == 0 { 1 } else { vcores as u32 };
+    info::PAGES as u32 - 1 + vcores - 1
+}
+
 /// Can `start..end` be a part of a program, with all the pages that it touches?
 #[must_use]
 pub const fn is_for_programs(start: u64, end: u64) -> bool {

@@ -48,6 +48,7 @@ impl World {
             Output::Tell(Event::Spawned { process }) => {
                 self.born(process.pid, spawning.unwrap_or_default())
             }
+            Output::AddVcores { process, .. } => self.written(process, "vcores").map(|_| ()),
             Output::Orphan { process } => self.written(process, "parent").map(|_| ()),
             Output::List { process, .. } => self.written(process, "list").map(|_| ()),
             Output::Populate { .. }

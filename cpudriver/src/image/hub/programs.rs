@@ -171,7 +171,8 @@ impl Programs {
             | Output::Protect { .. }
             | Output::Unmap { .. }
             | Output::Release { .. }
-            | Output::Share { .. } => self.apply_to_tables(it, output),
+            | Output::Share { .. }
+            | Output::AddVcores { .. } => self.apply_to_tables(it, output),
             Output::CopyOut { process, call, address, bytes } => {
                 self.copy_out(it, (process, call), address, it.bytes(bytes));
             }
@@ -187,6 +188,10 @@ impl Programs {
         let done = match output {
             Output::Populate { process, range, rights } => match it.root(process) {
                 Some(root) => self.spaces.populate(root, range, rights),
+                None => Ok(()),
+            },
+            Output::AddVcores { process, vcores } => match it.root(process) {
+                Some(root) => self.spaces.add_vcores(root, vcores),
                 None => Ok(()),
             },
             Output::Share { from, to, range, rights } => match (it.root(from), it.root(to)) {

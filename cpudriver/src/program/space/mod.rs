@@ -25,7 +25,6 @@ pub use fields::{Global, Identity, saved_frame, vcore_frame, wishes_frame};
 pub use frame::{Frame, NoFrames};
 pub use load::{File, LoadError, Loaded, Place};
 pub use memory::Memory;
-pub use pages::vcore_frames;
 
 use crate::machine::memory::Ranges;
 use entry::Format;

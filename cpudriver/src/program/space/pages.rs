@@ -226,9 +226,3 @@ impl<M: Memory> Spaces<M> {
         Ok(())
     }
 }
-
-/// Frames that [`Spaces::add_vcores`] takes.
-#[must_use]
-pub fn vcore_frames(max_vcores: u16) -> u32 {
-    info::PAGES as u32 - 1 + u32::from(max_vcores).clamp(1, DATA_PAGES as u32) - 1
-}

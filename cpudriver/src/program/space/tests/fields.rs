@@ -3,12 +3,12 @@
 use super::super::memory::PAGE;
 use super::ram::{Ram, audit};
 use super::{elf, frame_of, loaded, pages, spaces};
-use crate::program::space::{Fault, NoFrames, Spaces, saved_frame, vcore_frame, vcore_frames};
+use crate::program::space::{Fault, NoFrames, Spaces, saved_frame, vcore_frame};
 use proto::call::Outcome;
 use proto::event::Event;
 use proto::id::{CoreId, VcoreId};
 use proto::memory::{MAP_AREA, Rights};
-use proto::program::layout::{DATA, INFO, SAVED, STACK_BYTES, STACK_END, USER_END};
+use proto::program::layout::{DATA, INFO, SAVED, STACK_BYTES, STACK_END, USER_END, pages_of_many};
 use proto::program::{block, data, info};
 
 const ZERO: VcoreId = VcoreId(0);
@@ -165,7 +165,7 @@ fn a_many_core_process_has_maps_and_a_page_for_each_vcore() {
     assert_eq!(u16_at(&spaces, root, INFO + info::VCORES as u64), 0, "it has no map yet");
     let free = spaces.free_frames();
     spaces.add_vcores(root, 3).unwrap();
-    assert_eq!(free - spaces.free_frames(), vcore_frames(3));
+    assert_eq!(free - spaces.free_frames(), pages_of_many(3));
     assert_eq!(u8_at(&spaces, root, INFO + info::IS_MANY as u64), 1);
     let frame = |vcore| vcore_frame(&spaces.memory, root, VcoreId(vcore));
     assert!(frame(2).is_some() && frame(2) == Some(frame_of(&spaces, root, DATA + 0x2000)));
