@@ -85,7 +85,7 @@ pub enum Output {
     Populate {
         /// Whose.
         process: ProcessId,
-        /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`].
+        /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`] or of the stack.
         range: PageRange,
         /// What may be done with them. With no right at all a page keeps its frame, and any use faults.
         rights: Rights,
