@@ -89,18 +89,18 @@ pub fn write(to: Handle, bytes: &[u8], patience: Patience) -> Request<'_, usize>
 
 /// Makes a child, which waits for [`run`]. `arguments` each end with a zero byte, and the first is by custom
 /// the name; when there are none the child gets the caller's. Comes to its pid.
-pub fn create<'a>(program: &'a str, arguments: &'a [u8], handles: Inherit) -> Request<'a, Pid> {
+pub fn create<'a>(program: &'a str, arguments: &'a [u8], handles: Handles) -> Request<'a, Pid> {
     let request = Request::new(number::CREATE, pid).with_bytes(program.as_bytes());
-    request.with_bytes(arguments).with(flags(ALL_HANDLES, handles == Inherit::All))
+    request.with_bytes(arguments).with(flags(ALL_HANDLES, handles == Handles::Copied))
 }
 
 /// Which handles a child gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inherit {
-    /// Those of the console, 0 to 2.
-    Console,
-    /// All that are not closed on create.
-    All,
+pub enum Handles {
+    /// None: what [`dup_handles`] gives it is all that it has.
+    None,
+    /// Copies of all that are not closed on create, under the same numbers.
+    Copied,
 }
 
 /// Lets a child run.
@@ -167,7 +167,7 @@ pub fn close(closed: Handle) -> Request<'static, ()> {
     Request::new(number::CLOSE, nothing).with(closed.0.into())
 }
 
-/// Whether children get a copy of a handle, when they get [`Inherit::All`].
+/// Whether children get a copy of a handle, when they get [`Handles::Copied`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForChildren {
     /// They do.

@@ -2,7 +2,7 @@
 //!
 //! A program is a crate without the standard library that names its main function:
 //!
-//! ```ignore
+//! ```no_run
 //! #![no_std]
 //! #![no_main]
 //!

@@ -1,10 +1,11 @@
 //! Processes: this one, and its children.
 
-use crate::calls::{self, Inherit, Patience};
+use crate::calls::{self, Handles, Patience};
 use crate::handle::Handle;
 use crate::raw::page;
+pub use crate::raw::start::exit;
 use crate::{Error, info};
-use core::fmt;
+use core::fmt::{self, Write};
 use core::sync::atomic::Ordering;
 use proto::program::info as field;
 use proto::program::number::{PROCESS_BYTES, process as entry};
@@ -28,13 +29,6 @@ pub struct Ended {
     pub code: i32,
 }
 
-/// Ends this process.
-pub fn exit(code: i32) -> ! {
-    loop {
-        let _ = calls::exit(code).call();
-    }
-}
-
 /// The pid of this process.
 #[must_use]
 pub fn id() -> Pid {
@@ -53,11 +47,16 @@ pub fn yield_now() {
     let _ = calls::yield_now().call();
 }
 
-/// A child to be made: program, arguments, handles.
+/// A child to be made: program, arguments, handles. It gets copies of this process's handles, and so shares its
+/// console.
 ///
-/// ```ignore
+/// ```no_run
+/// # fn example() -> Result<(), user::Error> {
+/// use user::process::{self, Command};
+///
 /// let child = Command::new("hello").arg("again").spawn()?;
-/// let ended = process::wait(child)?;
+/// let code = process::wait(child)?;
+/// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Command<'a> {
@@ -66,11 +65,17 @@ pub struct Command<'a> {
     arguments: [u8; ARGUMENT_BYTES],
     used: usize,
     is_too_long: bool,
-    inherit: Inherit,
+    handles: Handles,
 }
 
 /// Bytes of arguments that a [`Command`] has room for, a zero byte for each included.
 pub const ARGUMENT_BYTES: usize = 512;
+
+impl Write for Command<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.put(text.as_bytes())
+    }
+}
 
 impl<'a> Command<'a> {
     /// The program of that name, which is its first argument.
@@ -81,29 +86,30 @@ impl<'a> Command<'a> {
             arguments: [0; ARGUMENT_BYTES],
             used: 0,
             is_too_long: false,
-            inherit: Inherit::Console,
+            handles: Handles::Copied,
         };
         empty.arg(program)
     }
 
-    /// With one more argument.
+    /// With one more argument: a text, a number, or whatever else can be printed.
     #[must_use]
-    pub fn arg(mut self, argument: &str) -> Self {
-        let end = self.used + argument.len();
-        match self.arguments.get_mut(self.used..=end) {
-            Some(room) => {
-                room[..argument.len()].copy_from_slice(argument.as_bytes());
-                self.used = end + 1;
-            }
-            None => self.is_too_long = true,
-        }
+    pub fn arg(mut self, argument: impl fmt::Display) -> Self {
+        let fits = write!(self, "{argument}").is_ok() && self.put(&[0]).is_ok();
+        self.is_too_long |= !fits;
         self
     }
 
-    /// With copies of all handles that are not closed on create, instead of those of the console.
+    fn put(&mut self, bytes: &[u8]) -> fmt::Result {
+        let end = self.used + bytes.len();
+        self.arguments.get_mut(self.used..end).ok_or(fmt::Error)?.copy_from_slice(bytes);
+        self.used = end;
+        Ok(())
+    }
+
+    /// Without handles, instead of copies of all of this process's: it has only what [`give_handles`] gives it.
     #[must_use]
-    pub fn all_handles(mut self) -> Self {
-        self.inherit = Inherit::All;
+    pub fn without_handles(mut self) -> Self {
+        self.handles = Handles::None;
         self
     }
 
@@ -117,7 +123,7 @@ impl<'a> Command<'a> {
         if self.is_too_long {
             return Err(Error::TooLong);
         }
-        calls::create(self.program, &self.arguments[..self.used], self.inherit).call()
+        calls::create(self.program, &self.arguments[..self.used], self.handles).call()
     }
 
     /// Makes the child and lets it run.
@@ -281,8 +287,8 @@ mod tests {
 
     #[test]
     fn arguments_end_with_a_zero_byte_each() {
-        let command = Command::new("hello").arg("").arg("a b");
-        assert_eq!(&command.arguments[..command.used], b"hello\0\0a b\0");
+        let command = Command::new("hello").arg("").arg("a b").arg(17);
+        assert_eq!(&command.arguments[..command.used], b"hello\0\0a b\x0017\0");
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub fn ticks(span: Duration) -> u64 {
 }
 
 fn to_ticks(span: Duration, hz: u64) -> u64 {
-    let ticks = (span.as_nanos() * u128::from(hz)).div_ceil(NANOS);
+    let ticks = span.as_nanos().saturating_mul(hz.into()).div_ceil(NANOS);
     u64::try_from(ticks).unwrap_or(u64::MAX)
 }
 

@@ -116,6 +116,12 @@ unsafe extern "C" fn strlen(_text: *const u8) -> usize {
     naked_asm!("mov rax, -1", "2:", "inc rax", "cmp byte ptr [rdi + rax], 0", "jne 2b", "ret",)
 }
 
-/// Named by the unwinding tables of the precompiled libraries; a panic ends the process, so nobody calls it.
+/// Named by the precompiled libraries, which could unwind; a panic ends the process here, so nobody calls it.
 #[unsafe(no_mangle)]
 extern "C" fn rust_eh_personality() {}
+
+/// See `rust_eh_personality`.
+#[unsafe(no_mangle)]
+extern "C" fn _Unwind_Resume() -> ! {
+    crate::exit(proto::exit::PANIC.into())
+}

@@ -4,7 +4,7 @@ use super::call::Block;
 use super::request::Request;
 use crate::{Error, Pid};
 use core::ptr::NonNull;
-use proto::memory::{FIXED, Rights};
+use proto::memory::{FIXED, Rights, SHARED};
 use proto::program::number;
 
 /// Maps memory that was not there before, with these rights and [flags](crate::memory); zeroed, unless it is a guard.
@@ -47,6 +47,69 @@ pub unsafe fn map_at(
 
 fn nothing(_: u32, _: u64) {}
 
+/// Memory that was mapped for one owner, and is unmapped when that is dropped.
+#[derive(Debug)]
+pub struct Mapping {
+    memory: NonNull<[u8]>,
+    rights: Rights,
+}
+
+impl Mapping {
+    /// Maps so many bytes, zeroed, with these rights and [flags](crate::memory).
+    ///
+    /// # Errors
+    ///
+    /// As [`map`]; [`Error::Invalid`] for [`SHARED`] memory, which has no single owner.
+    pub fn new(bytes: usize, rights: Rights, flags: u8) -> Result<Self, Error> {
+        if flags & SHARED != 0 {
+            return Err(Error::Invalid);
+        }
+        Ok(Self { memory: map(bytes, rights, flags)?, rights })
+    }
+
+    /// The bytes.
+    ///
+    /// # Panics
+    ///
+    /// When they cannot be read.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        assert!(self.rights.include(Rights::READ), "this memory cannot be read");
+        // SAFETY: it is mapped for this value alone, and can be read.
+        unsafe { self.memory.as_ref() }
+    }
+
+    /// The bytes, to change them.
+    ///
+    /// # Panics
+    ///
+    /// When they cannot be read and written.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        assert!(self.rights.include(Rights::READ_WRITE), "this memory cannot be written");
+        // SAFETY: it is mapped for this value alone, and can be read and written.
+        unsafe { self.memory.as_mut() }
+    }
+
+    /// Changes the rights.
+    ///
+    /// # Errors
+    ///
+    /// As [`protect`].
+    pub fn set_rights(&mut self, rights: Rights) -> Result<(), Error> {
+        // SAFETY: nobody has a reference into it while this one is exclusive, and later ones ask the new rights.
+        unsafe { protect(self.memory, rights) }?;
+        self.rights = rights;
+        Ok(())
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: it was mapped for this value alone, which is not used any more. If the kernel refuses, it stays.
+        let _ = unsafe { unmap(self.memory) };
+    }
+}
+
 /// Unmaps memory.
 ///
 /// # Safety
@@ -76,7 +139,7 @@ pub unsafe fn protect(memory: NonNull<[u8]>, rights: Rights) -> Result<(), Error
     request.with(memory.len() as u64).with(rights.0.into()).call()
 }
 
-/// Gives a child memory that was mapped with [`SHARED`](crate::memory::SHARED); it is at the same address there.
+/// Gives a child memory that was mapped with [`SHARED`]; it is at the same address there.
 ///
 /// # Errors
 ///

@@ -2,12 +2,14 @@
 //!
 //! [`call`] has the structure of a call and the instruction that makes it, [`request`] what
 //! makes it safe, [`page`] the pages that the kernel keeps in the
-//! memory of a process, `start` the entry, `bytes` what compilers expect to be there, [`local`] what a
+//! memory of a process, `start` the entry, `bytes` what compilers expect to be there, `heap` the allocator, [`local`] what a
 //! single-core process has once.
 
 #[cfg(atoll)]
 mod bytes;
 pub mod call;
+#[cfg(atoll)]
+mod heap;
 pub mod local;
 pub mod memory;
 pub mod page;

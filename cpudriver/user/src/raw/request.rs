@@ -92,11 +92,16 @@ impl<T> fmt::Debug for Request<'_, T> {
 ///
 /// Its structure must not move while the kernel may write to it, so it is pinned:
 ///
-/// ```ignore
+/// ```no_run
+/// # fn example(ticks: u64) -> Result<(), user::Error> {
+/// use core::pin::pin;
+/// use user::{Call, calls};
+///
 /// let mut sleep = pin!(Call::new(calls::sleep(ticks)));
 /// sleep.as_mut().start();
 /// // … something else …
 /// sleep.as_mut().wait()?;
+/// # Ok(()) }
 /// ```
 ///
 /// It can name only memory that is there for ever, since nothing keeps a program from forgetting a call. One that is

@@ -1,7 +1,9 @@
 //! The entry of a program.
 
+use super::call::Block;
 use core::ffi::{CStr, c_char};
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use proto::program::number;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 static POINTERS: AtomicPtr<*const c_char> = AtomicPtr::new(core::ptr::null_mut());
@@ -31,7 +33,17 @@ unsafe extern "C" fn begin(stack: *mut usize) -> ! {
     COUNT.store(unsafe { stack.read() }, Ordering::Relaxed);
     // SAFETY: the pointers, and a 0 behind them, are the next words of the stack.
     POINTERS.store(unsafe { stack.add(1) }.cast(), Ordering::Relaxed);
-    crate::exit(main())
+    exit(main())
+}
+
+/// Ends this process.
+pub fn exit(code: i32) -> ! {
+    let block = Block::new(number::EXIT, [i64::from(code).cast_unsigned(), 0, 0, 0, 0]);
+    loop {
+        // SAFETY: it names no memory, and what this takes away is not needed any more. It is not waited for as other
+        // calls are, so that a program which waits for nothing contains nothing of that.
+        unsafe { block.enter() };
+    }
 }
 
 /// The program's arguments: the first is its name.

@@ -1,0 +1,63 @@
+//! The heap: what `Box`, `Vec` and their like allocate from.
+//!
+//! The allocator is talc's; it asks the kernel for memory when it has none left, and keeps it. Programs that
+//! allocate nothing contain nothing of this.
+
+use crate::memory::Rights;
+use crate::{memory, process};
+use core::alloc::Layout;
+use core::sync::atomic::{AtomicBool, Ordering};
+use talc::DefaultBinning;
+use talc::base::Talc;
+use talc::base::binning::Binning;
+use talc::lock_api::{GuardNoSend, RawMutex};
+use talc::source::Source;
+use talc::sync::TalcLock;
+
+/// Bytes that are asked for at least. A page takes memory when it is used first.
+const STEP: usize = 1 << 20;
+/// Of what is asked for, what the allocator may need for itself.
+const OVERHEAD: usize = 8192;
+
+#[global_allocator]
+static HEAP: TalcLock<Lock, Kernel, DefaultBinning> = TalcLock::new(Kernel);
+
+/// Memory from the kernel.
+#[derive(Debug)]
+struct Kernel;
+
+// SAFETY: neither function uses the heap.
+unsafe impl Source for Kernel {
+    fn acquire<B: Binning>(talc: &mut Talc<Self, B>, layout: Layout) -> Result<(), ()> {
+        let needed =
+            layout.size().checked_add(layout.align()).and_then(|it| it.checked_add(OVERHEAD));
+        let bytes = needed.and_then(|it| it.checked_next_multiple_of(STEP)).ok_or(())?;
+        let memory = memory::map(bytes, Rights::READ_WRITE, 0).map_err(|_| ())?;
+        // SAFETY: the memory is new, and nobody else's.
+        let end = unsafe { talc.claim(memory.as_ptr().cast(), bytes) };
+        end.map(|_| ()).ok_or(())
+    }
+}
+
+/// Keeps vcores apart. In a single-core process it is always free.
+struct Lock(AtomicBool);
+
+// SAFETY: the flag is true exactly while it is held.
+unsafe impl RawMutex for Lock {
+    const INIT: Self = Self(AtomicBool::new(false));
+    type GuardMarker = GuardNoSend;
+
+    fn lock(&self) {
+        while !self.try_lock() {
+            process::yield_now();
+        }
+    }
+
+    fn try_lock(&self) -> bool {
+        !self.0.swap(true, Ordering::Acquire)
+    }
+
+    unsafe fn unlock(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}

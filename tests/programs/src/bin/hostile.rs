@@ -1,0 +1,186 @@
+//! Makes random calls with random arguments, and never expects to survive it; the kernel and all others must. A parent
+//! starts one attacker after the other, each with a seed of its own, and ends those that hang.
+//!
+//!     run hostile 100000 7      (100,000 calls, seed 7)
+#![no_std]
+#![no_main]
+
+use core::time::Duration;
+use programs::{Random, Words};
+use user::event::{self, kind};
+use user::process::{self, Command, Pid};
+use user::proto::memory::MAP_AREA;
+use user::proto::program::{layout, number};
+use user::raw::call::Block;
+use user::time::{self, Moment};
+use user::{Error, println};
+
+user::main!(main);
+
+/// Calls that an attacker makes, if it lives so long.
+const EACH: u64 = 2000;
+/// How long an attacker may take.
+const PATIENCE: Duration = Duration::from_millis(1500);
+/// Exit code of an attacker that hung.
+const HUNG: i32 = 77;
+/// So many numbers of calls are tried, some of which are none.
+const NUMBERS: u64 = number::EXEC as u64 + 4;
+
+fn main() -> Result<i32, Error> {
+    let mut words = Words::new("[CALLS [SEED]]");
+    let first = words.next().unwrap_or("10000");
+    let seed = words.number(1);
+    words.end();
+    match (first, first.parse()) {
+        ("child", _) => attack(seed),
+        (_, Ok(calls)) => attackers(calls, seed),
+        _ => Words::new("[CALLS [SEED]]").refuse(),
+    }
+}
+
+/// How attackers ended.
+#[derive(Default)]
+struct Ends {
+    lived: u64,
+    faulted: u64,
+    hung: u64,
+    otherwise: u64,
+}
+
+fn attackers(calls: u64, seed: u64) -> Result<i32, Error> {
+    let (count, mut ends) = (calls.div_ceil(EACH), Ends::default());
+    for nth in 0..count {
+        let child = Command::new("hostile").arg("child").arg(seed.wrapping_add(nth)).spawn()?;
+        match end_of(child)? {
+            0 => ends.lived += 1,
+            1337 => ends.faulted += 1,
+            HUNG => ends.hung += 1,
+            _ => ends.otherwise += 1,
+        }
+        reap_all();
+    }
+    let Ends { lived, faulted, hung, otherwise } = ends;
+    println!(
+        "hostile: seed {seed}, {count} attackers of {EACH} calls: {lived} lived, {faulted} faulted, {hung} hung, \
+         {otherwise} ended otherwise"
+    );
+    Ok(0)
+}
+
+/// Waits for the attacker's end, or brings it about.
+fn end_of(child: Pid) -> Result<i32, Error> {
+    const ALARM: u64 = 1;
+    time::set_alarm(ALARM, Moment::now() + PATIENCE)?;
+    let tells = |event: event::Event| match event.kind {
+        kind::ALARM => true,
+        kind::CHILD_ENDED => event.value == child.0.into(),
+        _ => false,
+    };
+    if event::wait_for(tells).kind == kind::ALARM {
+        // It may have ended just now.
+        let _ = process::destroy(child, HUNG);
+    } else {
+        time::cancel_alarm(ALARM)?;
+    }
+    process::wait(child)
+}
+
+/// Events that an attacker caused must not be taken for those of the next.
+fn reap_all() {
+    while let Ok(Some(_)) = process::ended() {}
+    while event::take().is_some() {}
+}
+
+/// Structures of calls, also at places where none belongs.
+struct Attack {
+    random: Random,
+    blocks: [Block; 16],
+    room: [u8; 8192],
+}
+
+fn attack(seed: u64) -> Result<i32, Error> {
+    let blocks = [const { Block::new(0, [0; 5]) }; 16];
+    let mut attack = Attack { random: Random(seed), blocks, room: [0; 8192] };
+    for _ in 0..EACH {
+        attack.one();
+    }
+    Ok(0)
+}
+
+impl Attack {
+    fn one(&mut self) {
+        let number = self.number();
+        let arguments = core::array::from_fn(|_| self.argument());
+        if self.random.below(2000) == 0 {
+            return self.strange_structure();
+        }
+        let slot = self.random.below(16) as usize;
+        // One that goes on is left alone, or written over while it does: both must be harmless to others.
+        self.blocks[slot] = Block::new(number, arguments);
+        // SAFETY: none, on purpose: whatever this does to this process is its own fault.
+        unsafe { self.blocks[slot].enter() };
+    }
+
+    /// Mostly something that is a call, and seldom one that would end it all or stop until an event comes.
+    fn number(&mut self) -> u32 {
+        let number = match self.random.below(100) {
+            0 => self.random.number() as u32,
+            _ => self.random.below(NUMBERS) as u32,
+        };
+        let ends = matches!(number, number::EXIT | number::YIELD | number::HALT | number::RESUME);
+        if ends && self.random.below(200) != 0 { number::NULL } else { number }
+    }
+
+    fn argument(&mut self) -> u64 {
+        match self.random.below(12) {
+            0 => self.random.number(),
+            1 => 1 << self.random.below(64),
+            2 => (1_u64 << self.random.below(64)).wrapping_neg(),
+            3 => self.address(),
+            4 => self.room.as_ptr() as u64 + self.random.below(8192),
+            5 => self.blocks.as_ptr() as u64 + 64 * self.random.below(16),
+            6 => self.random.below(4097),
+            7 => u64::from(process::id().0) + self.random.below(3),
+            8 => Moment::now().0 + self.random.below(1_000_000),
+            _ => self.random.below(40),
+        }
+    }
+
+    /// An address where something may be.
+    fn address(&mut self) -> u64 {
+        let near = [
+            0,
+            layout::PROGRAM_START,
+            layout::PROGRAM_END,
+            0x40_0000,
+            layout::GLOBAL,
+            layout::INFO,
+            layout::WISHES,
+            layout::DATA,
+            layout::STACK_END,
+            layout::STACK_END - layout::STACK_BYTES,
+            MAP_AREA.first * 4096,
+            layout::USER_END,
+            1 << 47,
+            0xffff_8000_0000_0000,
+            0xffff_ffff_8010_0000,
+            u64::MAX,
+        ];
+        let base = near[self.random.below(near.len() as u64) as usize];
+        let offset = self.random.below(8192);
+        if self.random.below(2) == 0 {
+            base.wrapping_add(offset)
+        } else {
+            base.wrapping_sub(offset)
+        }
+    }
+
+    /// A call whose structure is anywhere.
+    fn strange_structure(&mut self) {
+        let at = if self.random.below(2) == 0 { self.address() & !63 } else { self.argument() };
+        // SAFETY: none, on purpose: whatever this does to this process is its own fault.
+        unsafe {
+            core::arch::asm!("syscall", in("rdi") at, out("rax") _, out("rcx") _, out("r11") _);
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Does nothing, successfully: the smallest process that there is.
+#![no_std]
+#![no_main]
+
+user::main!(main);
+
+fn main() {}

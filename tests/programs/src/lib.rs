@@ -1,0 +1,87 @@
+//! What several of the programs need.
+#![no_std]
+#![forbid(unsafe_code)]
+
+use core::str::FromStr;
+use user::{args, eprintln, exit};
+
+/// Exit code of a program that was called wrongly.
+pub const WRONG_USE: i32 = 2;
+
+/// The words after a program's name.
+#[derive(Debug)]
+pub struct Words {
+    at: usize,
+    usage: &'static str,
+}
+
+impl Words {
+    /// The program's words. If the first asks for help, prints it and ends the process; `usage` is what
+    /// can stand behind the program's name.
+    #[must_use]
+    pub fn new(usage: &'static str) -> Self {
+        let words = Self { at: 1, usage };
+        if args().nth(1) == Some("--help") {
+            words.explain();
+            exit(0);
+        }
+        words
+    }
+
+    /// The next word; ends the process with a hint if there is none.
+    pub fn word(&mut self) -> &'static str {
+        self.next().unwrap_or_else(|| self.refuse())
+    }
+
+    /// The next word as a number; ends the process with a hint if it is none.
+    pub fn number<T: FromStr>(&mut self, default: T) -> T {
+        let Some(word) = self.next() else { return default };
+        word.parse().unwrap_or_else(|_| self.refuse())
+    }
+
+    /// Ends the process with a hint if words are left.
+    pub fn end(mut self) {
+        if self.next().is_some() {
+            self.refuse();
+        }
+    }
+
+    /// Says how the program is used, and ends the process.
+    pub fn refuse(&self) -> ! {
+        self.explain();
+        exit(WRONG_USE)
+    }
+
+    fn explain(&self) {
+        eprintln!("usage: {} {}", args().next().unwrap_or("?"), self.usage);
+    }
+}
+
+impl Iterator for Words {
+    type Item = &'static str;
+
+    fn next(&mut self) -> Option<&'static str> {
+        let word = args().nth(self.at);
+        self.at += usize::from(word.is_some());
+        word
+    }
+}
+
+/// Numbers that look random and are the same for the same seed: SplitMix64.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
+    }
+
+    /// The next number below `end`, which is not 0.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.number() % end
+    }
+}
