@@ -175,6 +175,7 @@ impl Block<'_> {
             number::NOTIFY_SELF => self.notify_self(),
             number::PROVISION => self.provision(),
             number::SET_USER => self.set_user(),
+            number::PROCESSES => self.list(),
             _ => return None,
         })
     }
@@ -212,6 +213,11 @@ impl Block<'_> {
     fn set_user(&self) -> Result<ToMonitor, Outcome> {
         let length = u16::try_from(self.word(2)).map_err(|_| Outcome::INVALID)?;
         Ok(ToMonitor::SetUser { call: self.call, pid: self.pid(0)?, name: self.word(1), length })
+    }
+
+    fn list(&self) -> Result<ToMonitor, Outcome> {
+        let (at, length, first) = (self.word(0), self.some(1), self.pid(2)?);
+        Ok(ToMonitor::List { call: self.call, at, length, first })
     }
 
     fn about_handles(&self, number: u32) -> Option<Result<ToMonitor, Outcome>> {
@@ -327,6 +333,10 @@ mod tests {
         assert_eq!(
             decode(number::WAIT, 0, [7, 1, 0, 0, 0]),
             Request::Ask(ToMonitor::Wait { call: call(), pid: Pid(7), flags: 1 })
+        );
+        assert_eq!(
+            decode(number::PROCESSES, 0, [0x1000, 64, 9, 0, 0]),
+            Request::Ask(ToMonitor::List { call: call(), at: 0x1000, length: 64, first: Pid(9) })
         );
         assert_eq!(
             decode(number::CHANGE_VCORE, 0, [3, 1, 0, 0, 0]),
