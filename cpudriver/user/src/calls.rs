@@ -70,7 +70,8 @@ pub fn exit(code: i32) -> Request<'static, ()> {
     Request::new(number::EXIT, nothing).with(i64::from(code).cast_unsigned())
 }
 
-/// Gives the core to other processes, and goes on when it is this one's turn again.
+/// Gives the core to other processes, and goes on when it is this one's turn again; fails with
+/// [`Error::Again`](crate::Error::Again) while [`PENDING`](proto::program::data::PENDING) is set.
 pub fn yield_now() -> Request<'static, ()> {
     Request::new(number::YIELD, nothing).with(NICE.into())
 }
@@ -232,9 +233,13 @@ pub fn set_user(process: Pid, name: &str) -> Request<'_, ()> {
     Request::new(number::SET_USER, nothing).with(process.0.into()).with_bytes(name.as_bytes())
 }
 
-/// Lists processes, from a pid on, [`PROCESS_BYTES`](number::PROCESS_BYTES) each; comes to how many.
-pub fn processes(room: &mut [u8], from: Pid) -> Request<'_, usize> {
-    Request::new(number::PROCESSES, count).with_room(room).with(from.0.into())
+/// Lists processes, from a pid on, [`PROCESS_BYTES`](number::PROCESS_BYTES) each; comes to how many, and the pid to go
+/// on from if there may be more.
+pub fn processes(room: &mut [u8], from: Pid) -> Request<'_, (usize, Option<Pid>)> {
+    fn some(count: u32, next: u64) -> (usize, Option<Pid>) {
+        (count as usize, (next != 0).then_some(Pid(next as u16)))
+    }
+    Request::new(number::PROCESSES, some).with_room(room).with(from.0.into())
 }
 
 /// Gives a process, or nobody, the right to a core out of the own share.

@@ -7,6 +7,7 @@ pub use crate::raw::start::exit;
 use crate::{Error, info};
 use core::fmt::{self, Write};
 use core::sync::atomic::Ordering;
+use proto::program::data;
 use proto::program::info as field;
 use proto::program::number::{PROCESS_BYTES, process as entry};
 
@@ -43,7 +44,11 @@ pub fn parent() -> Option<Pid> {
 
 /// Gives the core to the others that are ready, once.
 pub fn yield_now() {
-    // It fails when nobody else is ready, which is as good.
+    // The kernel refuses while there is an event that nobody has looked for. Here events are looked for by those who
+    // wait for them, and they look before they wait.
+    if !info::is_many() {
+        page::vcore(0).u8(data::PENDING).store(0, Ordering::Relaxed);
+    }
     let _ = calls::yield_now().call();
 }
 
@@ -270,13 +275,17 @@ pub const STATES: [&str; 8] = [
 ///
 /// They are asked for one by one, so they are not a picture of one moment.
 pub fn list() -> impl Iterator<Item = Listed> {
-    let mut from = 1;
+    let mut from = Some(Pid(0));
     core::iter::from_fn(move || {
-        let mut entry = [0; PROCESS_BYTES];
-        let found = calls::processes(&mut entry, Pid(from)).call().ok()?;
-        let listed = Listed { entry };
-        from = listed.pid().0.checked_add(1)?;
-        (found > 0).then_some(listed)
+        while let Some(first) = from {
+            let mut entry = [0; PROCESS_BYTES];
+            let (found, next) = calls::processes(&mut entry, first).call().ok()?;
+            from = next;
+            if found > 0 {
+                return Some(Listed { entry });
+            }
+        }
+        None
     })
 }
 

@@ -21,7 +21,8 @@ fn main() -> Result<i32, Error> {
     let (periods, period) = (words.number(3_u32), Duration::from_millis(words.number(10)));
     words.end();
     let start = Moment::now();
-    time::set_alarm(NEVER, start + period)?;
+    let never = start + 20 * period;
+    time::set_alarm(NEVER, never)?;
     time::cancel_alarm(NEVER)?;
     time::set_alarm(ONCE, start + period / 2)?;
     let first = wait_for_alarm();
@@ -36,6 +37,8 @@ fn main() -> Result<i32, Error> {
     time::cancel_alarm(PERIODIC)?;
     let took = start.elapsed();
     is_right &= took >= period * periods;
+    time::set_alarm(ONCE, never + period)?;
+    is_right &= wait_for_alarm() == ONCE;
     println!(
         "alarms: {periods} periods of {period:?} took {} us, right: {is_right}",
         took.as_micros()
