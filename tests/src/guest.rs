@@ -12,7 +12,7 @@ use boot::verdict::Verdict;
 use boot::{image, machine, programs, run, tools};
 use clap::Parser as _;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -92,6 +92,11 @@ impl Guest {
         self.option("--silent-core", core)
     }
 
+    /// Boots with this archive of programs instead of those of the sources.
+    pub fn archive(self, path: &Path) -> Self {
+        self.option("--initrd", path.display())
+    }
+
     /// Console commands to run after boot.
     pub fn script(self, commands: &str) -> Self {
         self.option("--script", commands)
@@ -162,6 +167,16 @@ impl Guest {
         let replies = self.replies.iter();
         replies.fold(session, |session, (after, text)| session.reply(after, text)).run()
     }
+}
+
+/// The archive of programs, built when first asked for.
+///
+/// # Panics
+///
+/// As [`Guest::run`].
+#[must_use]
+pub fn programs() -> &'static Path {
+    &built().1
 }
 
 /// The image and the archive of programs, built when first asked for; QEMU is looked for before, which takes
