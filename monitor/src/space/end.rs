@@ -22,7 +22,7 @@ impl Coordinator {
             self.table.at_mut(pid).space.jobs.remove(0);
         }
         while let Some(rest) = self.first_mapped(pid) {
-            let pages = self.spend_some(rest.pages.min(MAX_PAGES));
+            let pages = self.spend_some(rest.pages.min(MAX_PAGES / 2));
             if pages == 0 {
                 return false;
             }
@@ -52,6 +52,7 @@ impl Coordinator {
         out.push(Output::Unmap { process, range, unused, ticket });
         while frames > 0 {
             let some = frames.min(MAX_PAGES);
+            self.spend_some(some);
             self.release_some(pid, ticket, some, out);
             frames -= some;
         }

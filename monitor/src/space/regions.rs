@@ -247,3 +247,6 @@ impl Regions {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -144,7 +144,7 @@ impl Hub {
     pub(crate) fn new(usable: &[bool], info: &mut BootInfo) -> Self {
         let programs = Programs::new(info);
         let frames = programs.as_ref().map_or(0, |programs| programs.frames().0);
-        let config = Config { frames, ..config(usable.len()) };
+        let config = Config { frames, max_frames: frames / 2, ..config(usable.len()) };
         Self {
             coordinator: Coordinator::new(config, cpu::now(), usable),
             outputs: Outbox::new(),

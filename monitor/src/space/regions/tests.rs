@@ -1,0 +1,189 @@
+//! Facts about the list of regions, and random lists against a map of single pages.
+
+use super::{Kind, Region, Regions, end, is_mappable, tables};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use proptest::prelude::*;
+use proto::memory::{MAP_AREA, Rights};
+use proto::message::PageRange;
+
+const FIRST: u64 = MAP_AREA.first;
+
+fn range(first: u64, pages: u32) -> PageRange {
+    PageRange { first: FIRST + first, pages }
+}
+
+fn memory(first: u64, pages: u32, rights: Rights) -> Region {
+    Region {
+        first: FIRST + first,
+        pages,
+        cleared: 0,
+        kind: Kind::Memory,
+        rights,
+        most: Rights(7),
+        name: 0,
+    }
+}
+
+fn places(regions: &Regions) -> Vec<(u64, u32)> {
+    regions.all().iter().map(|it| (it.first - FIRST, it.pages)).collect()
+}
+
+#[test]
+fn regions_that_are_alike_are_joined_and_others_are_not() {
+    let mut regions = Regions::new();
+    for region in [memory(0, 2, Rights::READ), memory(4, 2, Rights::READ)] {
+        regions.insert(region);
+    }
+    assert_eq!(regions.count_with(&memory(2, 2, Rights::READ)), 1);
+    assert_eq!(regions.count_with(&memory(2, 2, Rights::READ_WRITE)), 3);
+    regions.insert(memory(2, 2, Rights::READ));
+    assert_eq!(places(&regions), [(0, 6)]);
+    let name = |name| Region { name, ..memory(6, 1, Rights::READ) };
+    assert_eq!(regions.count_with(&name(3)), 2, "memory that others have stays apart");
+}
+
+#[test]
+fn a_change_cuts_regions_and_joins_what_is_alike_again() {
+    let mut regions = Regions::new();
+    regions.insert(memory(0, 10, Rights::READ));
+    assert_eq!(regions.count_if_cut(range(3, 4)), 3);
+    let set = |rights| move |region| Some(Region { rights, ..region });
+    regions.change(range(3, 4), set(Rights::READ_WRITE));
+    assert_eq!(places(&regions), [(0, 3), (3, 4), (7, 3)]);
+    regions.change(range(2, 6), |_| None);
+    assert_eq!(places(&regions), [(0, 2), (8, 2)]);
+    regions.insert(memory(2, 6, Rights::READ_WRITE));
+    regions.change(range(0, 10), set(Rights::READ));
+    assert_eq!(places(&regions), [(0, 10)]);
+}
+
+#[test]
+fn the_lowest_place_that_is_large_enough_is_taken() {
+    let mut regions = Regions::new();
+    assert_eq!(regions.free_place(MAP_AREA.pages), Some(FIRST));
+    regions.insert(memory(2, 2, Rights::READ));
+    regions.insert(memory(7, 2, Rights::READ));
+    assert_eq!(regions.free_place(2), Some(FIRST));
+    assert_eq!(regions.free_place(3), Some(FIRST + 4));
+    assert_eq!(regions.free_place(4), Some(FIRST + 9));
+    assert_eq!(regions.free_place(MAP_AREA.pages - 8), None);
+}
+
+#[test]
+fn only_pages_of_the_area_can_be_mapped() {
+    assert!(is_mappable(MAP_AREA) && is_mappable(range(0, 1)));
+    assert!(!is_mappable(range(0, 0)) && !is_mappable(range(1, MAP_AREA.pages)));
+    for first in [0, FIRST - 1, end(MAP_AREA), u64::MAX] {
+        assert!(!is_mappable(PageRange { first, pages: 1 }), "{first:#x}");
+    }
+}
+
+#[test]
+fn page_tables_are_needed_where_nothing_else_needs_them() {
+    assert_eq!(tables(range(5, 1), MAP_AREA), 3);
+    assert_eq!(tables(range(511, 2), MAP_AREA), 4);
+    assert_eq!(tables(range((1 << 18) - 1, 2), MAP_AREA), 5);
+    assert_eq!(tables(MAP_AREA, MAP_AREA), (1 << 18) + (1 << 9) + 1);
+    assert_eq!(tables(range(5, 1), range(5, 1)), 0);
+    assert_eq!(tables(range(512, 512), range(512, 512)), 1);
+    assert_eq!(tables(range(500, 600), range(500, 600)), 1);
+}
+
+/// What one page is.
+#[derive(Clone, Copy, PartialEq)]
+enum Page {
+    Used(u8),
+    Leaving,
+    Guard,
+}
+
+/// The frames of a map of single pages: for them and for their tables.
+fn frames(pages: &BTreeMap<u64, Page>) -> u32 {
+    let used = |(page, it): (&u64, &Page)| matches!(it, Page::Used(_)).then_some(*page);
+    let used: Vec<u64> = pages.iter().filter_map(used).collect();
+    let tables = [9, 18, 27].map(|reach| {
+        let blocks: BTreeSet<u64> = used.iter().map(|page| page >> reach).collect();
+        blocks.len()
+    });
+    (used.len() + tables.iter().sum::<usize>()) as u32
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn regions_and_their_frames_are_those_of_their_pages(
+        deeds in prop::collection::vec((0u8..4, 0u64..90, 1u32..20, 0u8..3), 1..40)
+    ) {
+        // Around the ends of tables of two levels.
+        let base = (1 << 18) - 40;
+        let mut regions = Regions::new();
+        let mut pages = BTreeMap::new();
+        let mut reserved = 0;
+        for (deed, first, count, rights) in deeds {
+            let all = range(base + first, count);
+            let numbers = all.first..end(all);
+            let region = Region { rights: Rights(rights), ..memory(base + first, count, Rights(0)) };
+            let free = numbers.clone().all(|page| !pages.contains_key(&page));
+            prop_assert_eq!(regions.in_range(all).is_empty(), free);
+            match deed {
+                0 if free => {
+                    reserved += regions.frames_for(all);
+                    regions.insert(region);
+                    pages.extend(numbers.map(|page| (page, Page::Used(rights))));
+                }
+                1 if free => {
+                    regions.insert(Region { kind: Kind::Guard, ..region });
+                    pages.extend(numbers.map(|page| (page, Page::Guard)));
+                }
+                2 => {
+                    regions.change(all, |it| match it.kind {
+                        Kind::Memory => Some(Region { rights: Rights(rights), ..it }),
+                        _ => Some(it),
+                    });
+                    for page in numbers {
+                        pages.entry(page).and_modify(|it| if let Page::Used(it) = it { *it = rights });
+                    }
+                }
+                3 => {
+                    reserved -= take_out(&mut regions, all);
+                    for page in numbers {
+                        pages.entry(page).and_modify(|it| if matches!(it, Page::Used(_)) { *it = Page::Leaving });
+                    }
+                }
+                _ => {}
+            }
+            for page in base..base + 120 {
+                let found = regions.find(FIRST + page).map(|it| match it.kind {
+                    Kind::Memory | Kind::Incoming => Page::Used(it.rights.0),
+                    Kind::Leaving => Page::Leaving,
+                    Kind::Guard => Page::Guard,
+                });
+                prop_assert!(found == pages.get(&(FIRST + page)).copied());
+            }
+            prop_assert_eq!(reserved, frames(&pages));
+        }
+        regions.remove_left(7);
+        pages.retain(|_, it| *it != Page::Leaving);
+        prop_assert_eq!(regions.all().iter().map(|it| it.pages as usize).sum::<usize>(), pages.len());
+    }
+}
+
+/// Takes the memory of a range out, page by page; says how many frames come back.
+fn take_out(regions: &mut Regions, all: PageRange) -> u32 {
+    regions.change(all, |it| match it.kind {
+        Kind::Memory => Some(Region { kind: Kind::Leaving, name: 7, ..it }),
+        _ => Some(it),
+    });
+    let mut frames = 0;
+    for first in all.first..end(all) {
+        let page = PageRange { first, pages: 1 };
+        let occupied = regions.find(first).filter(|it| it.is_leaving()).and_then(Region::occupied);
+        if occupied.is_some_and(|(from, _)| from == first) {
+            frames += 1 + tables(page, regions.unused_around(page));
+            regions.clear(first, 1);
+        }
+    }
+    frames
+}
