@@ -178,7 +178,8 @@ impl DerefMut for Spaces {
 #[derive(Clone, Copy, Debug)]
 pub struct VcorePage(*mut u8);
 
-/// The page of a vcore of the space with the top page table at `root`, which this core has a lease for.
+/// The page of a vcore of the space with the top page table at `root`, which this core has a lease for. The root
+/// is what the coordinator sent with the lease; it is trusted here as it is where it is loaded.
 #[must_use]
 pub fn vcore_page(root: u64, vcore: VcoreId) -> Option<VcorePage> {
     let direct = Direct { kernel_root: 0 };
