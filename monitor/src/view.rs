@@ -130,7 +130,7 @@ impl Coordinator {
     }
 }
 
-fn view(process: &Process) -> ProcessView {
+pub(crate) fn view(process: &Process) -> ProcessView {
     let gang = process.gang.as_ref();
     ProcessView {
         id: process.id,

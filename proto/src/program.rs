@@ -63,6 +63,7 @@ pub mod data;
 pub mod global;
 pub mod info;
 pub mod layout;
+pub mod names;
 pub mod number;
 pub mod wishes;
 

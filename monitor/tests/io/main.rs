@@ -2,6 +2,7 @@
 
 mod console;
 mod handles;
+mod inspect;
 mod list;
 mod machine;
 mod pipes;
