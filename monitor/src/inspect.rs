@@ -30,8 +30,6 @@ pub struct Holdings {
     pub handles: usize,
     /// Cores that it has a right to.
     pub provisioned: usize,
-    /// Frames that are reserved for what it came with.
-    pub frames: u32,
 }
 
 /// What a call waits for.
@@ -129,7 +127,6 @@ impl Coordinator {
             ended_children: self.in_list(process.ended_children).count(),
             handles: process.io.handles.iter().count(),
             provisioned: process.provisioned.len(),
-            frames: process.frames,
         })
     }
 

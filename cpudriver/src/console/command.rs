@@ -7,6 +7,7 @@ mod args;
 mod error;
 mod experiments;
 mod help;
+mod inspect;
 mod nearest;
 mod processes;
 mod table;
@@ -56,6 +57,13 @@ pub enum Command<'a> {
     },
     /// Show the processes.
     Processes,
+    /// Show all that is known of a process.
+    Process {
+        /// Which.
+        pid: Pid,
+        /// Show its vcores too: their time on cores and what they are doing.
+        verbose: bool,
+    },
     /// Show the programs that can be run.
     Programs,
     /// End a process, or send it a signal.

@@ -41,6 +41,8 @@ pub enum Value<'a> {
     None,
     /// Named values: `a=1 b=x`, in JSON an object.
     Map(&'a [(&'a str, Value<'a>)]),
+    /// Values: `1 2 3` or `-`, in JSON an array.
+    List(&'a [Value<'a>]),
 }
 
 impl From<u64> for Value<'_> {
@@ -74,6 +76,7 @@ impl Value<'_> {
             Self::Args(args) => json_string(args, out),
             Self::Hex(_) => json_string(format_args!("{self}"), out),
             Self::Map(fields) => json_object(fields.iter().copied(), out),
+            Self::List(values) => json_array(values, out),
             Self::None => out.write_str("null"),
             Self::U64(_) | Self::Fixed { .. } | Self::Bool(_) => write!(out, "{self}"),
         }
@@ -96,11 +99,18 @@ impl fmt::Display for Value<'_> {
             }
             Self::Bool(true) => f.write_str("true"),
             Self::Bool(false) => f.write_str("false"),
-            Self::None => f.write_str("-"),
+            Self::None | Self::List([]) => f.write_str("-"),
             Self::Map(fields) => {
                 for (at, (name, value)) in fields.iter().enumerate() {
                     let blank = if at == 0 { "" } else { " " };
                     write!(f, "{blank}{name}={value}")?;
+                }
+                Ok(())
+            }
+            Self::List(values) => {
+                for (at, value) in values.iter().enumerate() {
+                    let blank = if at == 0 { "" } else { " " };
+                    write!(f, "{blank}{value}")?;
                 }
                 Ok(())
             }
@@ -265,6 +275,17 @@ fn json_object<'a>(
         value.json(out)?;
     }
     out.write_char('}')
+}
+
+fn json_array(values: &[Value<'_>], out: &mut dyn Write) -> fmt::Result {
+    out.write_char('[')?;
+    for (at, value) in values.iter().enumerate() {
+        if at > 0 {
+            out.write_char(',')?;
+        }
+        value.json(out)?;
+    }
+    out.write_char(']')
 }
 
 fn json_string(text: fmt::Arguments<'_>, out: &mut dyn Write) -> fmt::Result {

@@ -2,11 +2,12 @@
 //!
 //! [`elf`] checks a file and plans how it is loaded, [`stack`] lays the arguments out, [`context`] keeps
 //! registers that came from user mode, or go there, from meaning anything to the kernel, [`space`] is the
-//! memory of processes. All of it takes
-//! whatever bytes it is given; what is wrong with them is a typed error.
+//! memory of processes, [`backtrace`] tells what a program is doing. All of it takes whatever bytes it is
+//! given; what is wrong with them is a typed error.
 
 #![forbid(unsafe_code)]
 
+pub mod backtrace;
 pub mod call;
 pub mod context;
 pub mod elf;

@@ -11,7 +11,7 @@ fn what_holds_a_process_is_counted_by_kind() {
     let mut machine = Machine::new();
     let process = machine.program();
     let at_first = machine.coordinator.holdings(process.pid).unwrap();
-    assert_eq!(at_first, Holdings { leases: 1, handles: 3, frames: 9, ..Holdings::default() });
+    assert_eq!(at_first, Holdings { leases: 1, handles: 3, ..Holdings::default() });
     machine.pipe(process);
     let set = machine.ask(process, |call| ToMonitor::SetAlarm {
         call,

@@ -4,7 +4,7 @@ use super::super::script::statements;
 use super::args::Args;
 use super::error::Problem;
 use super::processes::{self, PIDS};
-use super::{Command, Prints, Spec, UsageError, experiments, parse};
+use super::{Command, Prints, Spec, UsageError, experiments, inspect, parse};
 use proto::exit::MAX_USER_CODE;
 use proto::id::Pid;
 
@@ -77,6 +77,16 @@ input. An exit code that is not 0 counts as a failure of the command.",
         details: "",
         prints: Prints::Results,
         parse: |_| Ok(Command::Processes),
+    },
+    Spec {
+        name: "pip",
+        arguments: "PID [v]",
+        summary: "shows what a process is doing and what holds it",
+        details: "\
+With `v` also where each vcore is, how long it has been on cores, and for those that
+do not run the addresses of the calls that they are in.",
+        prints: Prints::Results,
+        parse: inspect::parse_pip,
     },
     Spec {
         name: "kill",

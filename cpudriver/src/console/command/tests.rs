@@ -150,6 +150,14 @@ fn a_process_is_ended_or_gets_a_signal() {
 }
 
 #[test]
+fn a_process_is_looked_at() {
+    assert_eq!(command("pip 3"), Command::Process { pid: Pid(3), verbose: false });
+    assert_eq!(command("pip 3 v"), Command::Process { pid: Pid(3), verbose: true });
+    assert!(error("pip 3 w").contains("v must be `v`"), "{}", error("pip 3 w"));
+    assert!(error("pip 3 v v").contains("one argument too many"));
+}
+
+#[test]
 fn what_is_repeated_is_checked_at_once() {
     assert!(error("repeat 2").contains("COMMAND is missing"));
     assert!(error("repeat 2 { ; }").contains("COMMAND is missing"));

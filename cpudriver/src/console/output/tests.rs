@@ -56,6 +56,8 @@ fn every_kind_of_value_is_printed_in_both_formats() {
         ("whole", Value::Fixed { scaled: 7, decimals: 0 }),
         ("x2apic", Value::Bool(true)),
         ("params", Value::Map(&params)),
+        ("list", Value::List(&[Value::U64(1), Value::Str("b"), Value::None])),
+        ("nothing", Value::List(&[])),
     ];
     let mut text = String::new();
     record(&mut text, Format::Text, &fields).unwrap();
@@ -65,6 +67,8 @@ mean     1.050
 whole    7
 x2apic   true
 params   layout=plain batch=8
+list     1 b -
+nothing  -
 ";
     assert_eq!(text, expected);
     let mut text = String::new();
@@ -75,6 +79,8 @@ params   layout=plain batch=8
         "whole": 7,
         "x2apic": true,
         "params": {"layout": "plain", "batch": 8},
+        "list": [1, "b", null],
+        "nothing": [],
     });
     assert_eq!(serde_json::from_str::<Json>(&text).unwrap(), expected);
     assert_eq!(text.lines().count(), 1);

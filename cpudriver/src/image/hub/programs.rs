@@ -107,6 +107,11 @@ impl Programs {
         (self.spaces.free_frames(), self.spaces.total_frames())
     }
 
+    /// Copies what is at an address of a space, as far as its process could read it; gives how many bytes.
+    pub(crate) fn read(&self, root: u64, address: u64, to: &mut [u8]) -> usize {
+        self.spaces.read(root, address, to)
+    }
+
     /// Makes the space of a program that has never run.
     fn load(&mut self, name: &str, arguments: &[u8]) -> Result<Loaded, RunError> {
         let program = self.archive.find(name).ok_or(RunError::NotFound)?;

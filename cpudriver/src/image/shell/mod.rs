@@ -4,6 +4,7 @@
 //! being asked for is printed as a notice above the line that is being typed.
 
 mod cores;
+mod inspect;
 mod memory;
 mod notices;
 mod orders;
@@ -172,6 +173,7 @@ impl<'a> Shell<'a> {
             Command::Bench(bench) => self.bench(&bench, format),
             Command::Run { name, arguments, background } => self.run(name, arguments, background),
             Command::Processes => self.list_processes(format),
+            Command::Process { pid, verbose } => self.show_process(pid, verbose, format),
             Command::Programs => self.list_programs(format),
             Command::Kill { pid, signal } => self.kill(pid, signal),
             Command::Wait { pid } => self.wait_command(pid),
