@@ -166,8 +166,10 @@ impl Coordinator {
             return self.dispatch(out);
         }
         let it = &self.cores[core.index()];
-        if it.state != CoreState::Online || !it.seat.is_free() {
-            return;
+        match it.state {
+            CoreState::Online if it.seat.is_free() => {}
+            CoreState::Silent if it.seat.is_free() => return self.bring_back(core, out),
+            _ => return,
         }
         if it.stopping {
             return out.send(core, ToCore::Stop);

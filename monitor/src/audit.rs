@@ -10,6 +10,7 @@ use crate::lifecycle::State;
 use crate::process::{Demise, Process, Queue};
 use crate::table::{Chain, List};
 use alloc::vec::Vec;
+use core::fmt;
 use proto::id::{CoreId, Pid};
 
 /// A rule that does not hold.
@@ -21,6 +22,14 @@ pub struct Broken {
     pub pid: Option<Pid>,
     /// The core that it does not hold for.
     pub core: Option<CoreId>,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.rule)?;
+        self.pid.map_or(Ok(()), |pid| write!(f, " (process {pid})"))?;
+        self.core.map_or(Ok(()), |core| write!(f, " (core {core})"))
+    }
 }
 
 pub(crate) type Audit = Result<(), Broken>;
@@ -158,7 +167,11 @@ impl Coordinator {
     }
 
     fn audit_queues(&self) -> Audit {
-        for pid in self.walk(self.run, Chain::Queue) {
+        let run = self.walk(self.run, Chain::Queue);
+        let in_queue = |queue| self.table.iter().filter(|it| it.queue == queue).count();
+        let once = "I10: a process that was woken is in a queue once";
+        core_rule(CoreId(0), run.len() == in_queue(Queue::Run), once)?;
+        for pid in run {
             let process = self.table.at(pid);
             process_rule(
                 process,
@@ -167,6 +180,7 @@ impl Coordinator {
             )?;
         }
         let waiting = self.walk(self.wanting, Chain::Queue);
+        core_rule(CoreId(0), waiting.len() == in_queue(Queue::Wanting), once)?;
         for &pid in &waiting {
             let process = self.table.at(pid);
             process_rule(process, process.queue == Queue::Wanting, "the queue for cores is exact")?;

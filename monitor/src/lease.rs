@@ -153,18 +153,13 @@ impl Coordinator {
     }
 
     /// A core did not hold the lease that a message named. When we think that it does, whatever ran
-    /// there is gone without having been saved.
+    /// there is lost.
     pub(crate) fn on_stale(&mut self, core: CoreId, message: u8, lease: Lease, out: &mut Outbox) {
-        let Some(held) = self.held(core, lease) else { return };
-        let leaving = held.leaving;
+        let Some(&mut held) = self.held(core, lease) else { return };
         match message {
             tag::START_CORE | tag::PREEMPT | tag::DEATH => {
                 self.vacate(core, out);
-                if leaving == Some(Leaving::Yield) {
-                    self.after_leaving(lease, Leaving::Yield, out);
-                } else {
-                    self.destroy(lease.pid, crate::death::LOST_CORE, out);
-                }
+                self.after_loss(held, out);
                 self.core_free(core, out);
                 self.resume_demise(lease.pid, out);
             }
@@ -201,7 +196,7 @@ impl Coordinator {
     }
 
     /// What becomes of the process whose core is free.
-    fn after_leaving(&mut self, lease: Lease, why: Leaving, out: &mut Outbox) {
+    pub(crate) fn after_leaving(&mut self, lease: Lease, why: Leaving, out: &mut Outbox) {
         let pid = lease.pid;
         if self.table.at(pid).is_dying() {
             return;

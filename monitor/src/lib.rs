@@ -33,6 +33,7 @@ mod io;
 mod lease;
 mod lifecycle;
 mod list;
+mod loss;
 mod many;
 mod membership;
 mod output;

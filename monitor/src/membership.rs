@@ -54,9 +54,9 @@ impl Coordinator {
         }
     }
 
-    /// A silent core answered the ping that it had missed: it was late, not dead. It had no lease, or has
-    /// said since that it is free.
-    fn bring_back(&mut self, core: CoreId, out: &mut Outbox) {
+    /// A silent core answered what it had missed: it was late, not dead. It had no lease, or has said since
+    /// that it is free.
+    pub(crate) fn bring_back(&mut self, core: CoreId, out: &mut Outbox) {
         self.cores[core.index()].state = CoreState::Online;
         self.online.insert(core);
         out.tell(Event::CoreBack { core });
@@ -73,13 +73,15 @@ impl Coordinator {
     }
 
     pub(crate) fn on_stopped(&mut self, core: CoreId, out: &mut Outbox) {
-        let it = &mut self.cores[core.index()];
-        let late = it.state == CoreState::Silent;
-        if !it.stopping && !late {
+        // Parked is parked, also when it was given up and taken back meanwhile.
+        let it = &self.cores[core.index()];
+        let asked = it.stopping;
+        if core == CoreId::MANAGEMENT || !matches!(it.state, CoreState::Online | CoreState::Silent)
+        {
             return self.count_unexpected(core);
         }
         self.take_out_of_service(core, CoreState::Stopped, out);
-        if !late {
+        if asked {
             out.tell(Event::Stopped { core });
         }
     }
@@ -269,8 +271,9 @@ impl Coordinator {
         }
     }
 
-    /// A core does not answer. What ran there may still run: its memory stays as it is until the core is
-    /// known to have stopped, but nobody waits for it.
+    /// A core does not answer. What ran there may still run, and nobody can tell for how long, so its process
+    /// is destroyed. Its memory stays as it is until the core is known to have stopped or says that it is
+    /// free, but nobody waits for it.
     fn core_is_silent(&mut self, core: CoreId, out: &mut Outbox) {
         self.reach_below(core, out);
         let Seat { held, shootdown, .. } = self.cores[core.index()].seat;
@@ -292,7 +295,7 @@ impl Coordinator {
         let held = self.cores[core.index()].seat.held;
         self.vacate(core, out);
         if let Some(held) = held {
-            self.destroy(held.lease.pid, LOST_CORE, out);
+            self.after_loss(held, out);
         }
         if let Some(shootdown) = self.cores[core.index()].seat.shootdown.take() {
             self.no_translations_on(core, shootdown, out);

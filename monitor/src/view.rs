@@ -30,6 +30,8 @@ pub struct ProcessView {
     pub exit: Option<Outcome>,
     /// It is off all cores, and its parent can reap it.
     pub ended: bool,
+    /// Clock ticks on the management core, up to when it last left it.
+    pub ticks: u64,
     /// Calls that wait.
     pub waits: usize,
     /// Calls that wait for cores to flush.
@@ -142,6 +144,7 @@ pub(crate) fn view(process: &Process) -> ProcessView {
         granted: gang.map_or(0, |gang| gang.count(Place::Online)),
         exit: process.exit,
         ended: process.demise == Demise::Ended,
+        ticks: process.ticks,
         waits: process.waits.count(),
         frames: process.space.frames(),
         unmaps: if process.is_dying() { 0 } else { process.space.waiting_calls() },

@@ -25,4 +25,7 @@ pub mod kind {
     pub const CHILD_ENDED: u16 = 12;
     /// A signal, as Unix has them; there are no default actions: its number.
     pub const SIGNAL: u16 = 13;
+    /// A vcore's core has stopped for good: the vcore's number. Unless it is marked as preempted, what ran
+    /// there is lost, and the vcore starts anew.
+    pub const VCORE_LOST: u16 = 14;
 }

@@ -708,10 +708,10 @@ impl ToMonitor {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Dumped { .. }
-            | Self::ShootdownDone { .. }
-            | Self::Unreached { .. }
-            | Self::CoreFailed { .. } => Lane::Immediate,
+            Self::Dumped { .. } | Self::ShootdownDone { .. } | Self::Unreached { .. } => {
+                Lane::Immediate
+            }
+            // `CoreFailed` among them: a core's last words come after all that it said before.
             _ => Lane::Routine,
         }
     }

@@ -48,11 +48,11 @@ fn order_2_a_lease_that_has_ended_is_answered_as_stale() {
     scene.settle();
     assert_eq!(scene.runs(ONE), Some((many.pid, 0)));
     // The preempt of the lease before arrives once more: the vcore that runs now is not touched.
-    let start = scene.setup.world.cores[1].last_to;
-    assert!(matches!(start, Some((_, ToCore::StartCore { .. }))), "{start:?}");
+    let start = scene.setup.world.cores[1].history.to.front();
+    assert!(matches!(start, Some(ToCore::StartCore { .. })), "{start:?}");
     scene.preempt(ONE);
     scene.core_takes(ONE);
-    scene.act(Action::Fail(ONE, Mishap::ReplayToCore));
+    scene.act(Action::Fail(ONE, Mishap::ReplayToCore(0)));
     scene.hears(ONE);
     scene.core_takes(ONE);
     let said = scene.hears(ONE);

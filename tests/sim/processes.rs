@@ -240,6 +240,72 @@ fn a_process_on_a_core_that_panics_is_destroyed_and_the_others_go_on() {
 }
 
 #[test]
+fn a_vcore_on_a_core_that_panics_is_reported_to_another_and_starts_anew() {
+    let mut scene = Scene::new(3);
+    let many = scene.setup.many(2);
+    let (lost, other) = (scene.runs(ONE).expect("it has two").1, scene.runs(TWO).expect("both").1);
+    scene.panics(ONE);
+    scene.hears(ONE);
+    assert_eq!(scene.state(many), Some(State::RunningM));
+    assert_eq!(scene.place(many, lost), Place::Inactive);
+    assert_eq!(scene.kinds(many, other), [kind::VCORE_LOST]);
+    assert_eq!(scene.vcore(many, other).mailbox[0].value, u64::from(lost));
+    scene.act(Action::Tell(monitor::Input::Console(monitor::Command::Start { core: ONE })));
+    scene.act(Action::Fail(ONE, Mishap::Join));
+    scene.settle();
+    assert_eq!(scene.runs(ONE), Some((many.pid, lost)), "it wanted two cores still");
+    scene.ends_well();
+}
+
+#[test]
+fn both_vcores_of_a_change_that_was_under_way_on_a_core_that_panics_are_reported() {
+    for (keep, told) in [(true, kind::VCORE_LOST), (false, kind::CHECK_MESSAGES)] {
+        let mut scene = Scene::new(4);
+        let many = scene.setup.many(2);
+        let (from, other) =
+            (scene.runs(ONE).expect("it has two").1, scene.runs(TWO).expect("both").1);
+        scene.does(ONE, Op::ChangeVcore { to: VcoreId(2), keep });
+        scene.hears(ONE);
+        scene.panics(ONE);
+        scene.hears(ONE);
+        assert_eq!(scene.kinds(many, other), [kind::VCORE_LOST, told]);
+        let values: Vec<_> = scene.vcore(many, other).mailbox.iter().map(|it| it.value).collect();
+        assert_eq!(values, [2, u64::from(from)]);
+        scene.ends_well();
+    }
+}
+
+#[test]
+fn a_yield_that_was_accepted_on_a_core_that_panics_has_happened() {
+    let mut scene = Scene::new(2);
+    let many = scene.setup.many(1);
+    scene.does(ONE, YIELD);
+    scene.hears(ONE);
+    scene.panics(ONE);
+    scene.settle();
+    assert_eq!(scene.state(many), Some(State::Waiting));
+    scene.ends_well();
+}
+
+#[test]
+fn a_process_with_a_vcore_on_a_silent_core_is_destroyed_and_the_core_serves_again_when_it_answers()
+{
+    let mut scene = Scene::new(3);
+    scene.setup.world = World::new(Config { answer_timeout: 10, ..CONFIG }, 3);
+    let many = scene.setup.many(2);
+    scene.act(Action::Fail(ONE, Mishap::FallSilent));
+    scene.preempt(ONE);
+    scene.act(Action::Tick);
+    scene.settle();
+    assert_eq!(scene.state(many), None, "the vcore might write its memory at any time");
+    scene.act(Action::Fail(ONE, Mishap::Recover));
+    scene.settle();
+    assert!(scene.is_idle(ONE) && scene.is_idle(TWO));
+    assert!(!scene.setup.world.memory.contains_key(&many));
+    scene.ends_well();
+}
+
+#[test]
 fn the_memory_of_a_process_on_a_silent_core_stays_until_the_core_is_known_to_have_stopped() {
     let mut scene = Scene::new(2);
     scene.setup.world = World::new(Config { answer_timeout: 10, ..CONFIG }, 2);

@@ -136,7 +136,7 @@ impl Scene {
 
     /// Calls that have no outcome.
     pub(crate) fn open_calls(&self) -> usize {
-        self.setup.world.calls.len()
+        self.setup.world.calls.count(|_| true)
     }
 
     /// Everything comes to rest, is destroyed, and leaves nothing behind.

@@ -286,17 +286,31 @@ fn unexpected_messages_are_counted_and_change_nothing_else() {
     for message in [
         ToMonitor::Pong { nonce: 7 },
         ToMonitor::Dumped { report: 1 },
-        ToMonitor::Stopped,
         ToMonitor::Join { apic: ApicId(9) },
         ToMonitor::ShootdownDone { ticket: 3 },
     ] {
         assert_eq!(machine.says(1, TWO, message), []);
     }
     assert_eq!(machine.says(1, CoreId(999), ToMonitor::Stopped), []);
-    assert_eq!(machine.coordinator.counters().unexpected, 6);
+    assert_eq!(machine.coordinator.counters().unexpected, 5);
     before.counters = machine.coordinator.counters;
-    before.cores[2].unexpected = 5;
+    before.cores[2].unexpected = 4;
     assert_eq!(before, machine.coordinator);
+}
+
+#[test]
+fn a_core_that_was_given_up_taken_back_and_then_parks_is_stopped() {
+    let mut machine = Machine::online();
+    machine.asks(1, Command::Ping { core: ONE });
+    machine.asks(2, Command::Stop { core: ONE });
+    let overdue = machine.coordinator.config.answer_timeout + 3;
+    machine.step(overdue, Input::Tick);
+    assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Silent));
+    machine.says(overdue, ONE, ToMonitor::Pong { nonce: 1 });
+    assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Online));
+    machine.says(overdue, ONE, ToMonitor::Stopped);
+    assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Stopped));
+    assert!(!machine.coordinator.idle_cores().contains(ONE));
 }
 
 #[test]

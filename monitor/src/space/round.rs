@@ -250,7 +250,8 @@ impl Coordinator {
             }
             let ProcessId { pid, generation } = process.id;
             let Round { ticket, range, .. } = round;
-            if self.cores[core.index()].state == CoreState::Online {
+            // One that is only late must answer before it serves again.
+            if matches!(self.cores[core.index()].state, CoreState::Online | CoreState::Silent) {
                 out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
             }
         }

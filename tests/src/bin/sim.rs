@@ -1,6 +1,7 @@
 //! The protocol on the host: random runs by seed, replays with a trace, the exhaustive explorer.
 
 use clap::Parser;
+use std::fmt;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -99,7 +100,7 @@ fn what_is_taken(world: &World, action: Action) -> String {
     taken.map_or(String::new(), |message| format!(": {message}"))
 }
 
-fn debug(message: &impl std::fmt::Debug) -> String {
+fn debug(message: &impl fmt::Debug) -> String {
     format!("{message:?}")
 }
 
@@ -136,10 +137,10 @@ fn run_storm(options: &Options, messages: u64) -> Result<(), String> {
 
 fn run_all(options: &Options) -> Result<(), String> {
     let began = Instant::now();
-    let (next, messages) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (next, tally) = (AtomicU64::new(0), Tally::default());
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let failed = std::thread::scope(|scope| {
-        let work = || run_some(options, &next, &messages);
+        let work = || run_some(options, &next, &tally);
         let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
         let results = workers.into_iter().filter_map(|it| it.join().expect("no worker panics"));
         results.min_by_key(|(seed, _)| *seed)
@@ -149,25 +150,50 @@ fn run_all(options: &Options) -> Result<(), String> {
         return Err(format!("seed {seed} after {step} actions: {violation}"));
     }
     let seconds = began.elapsed().as_secs_f64();
-    let messages = messages.into_inner();
     println!(
-        "seeds={} steps={} cores={} faults={} messages={messages} seconds={seconds:.1} ok",
+        "seeds={} steps={} cores={} faults={} {tally} seconds={seconds:.1} ok",
         options.seeds, options.steps, options.cores, options.faults
     );
     Ok(())
 }
 
+/// What happened in all runs together.
+#[derive(Debug, Default)]
+struct Tally {
+    messages: AtomicU64,
+    lost: AtomicU64,
+    stale: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Tally {
+    fn add(&self, world: &World) {
+        let counters = world.coordinator.counters();
+        self.messages.fetch_add(world.sent, Ordering::Relaxed);
+        self.lost.fetch_add(counters.lost, Ordering::Relaxed);
+        self.stale.fetch_add(counters.stale, Ordering::Relaxed);
+        self.refused.fetch_add(world.refused, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [messages, lost, stale, refused] =
+            [&self.messages, &self.lost, &self.stale, &self.refused]
+                .map(|it| it.load(Ordering::Relaxed));
+        write!(f, "messages={messages} cores-lost={lost} stale={stale} refused={refused}")
+    }
+}
+
 /// Runs seeds until there are none left, or one fails.
-fn run_some(options: &Options, next: &AtomicU64, messages: &AtomicU64) -> Option<(u64, Failure)> {
+fn run_some(options: &Options, next: &AtomicU64, tally: &Tally) -> Option<(u64, Failure)> {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
         if seed >= options.seeds {
             return None;
         }
         match random::run(seed, options.plan(), |_, _| ()) {
-            Ok(world) => {
-                messages.fetch_add(world.sent, Ordering::Relaxed);
-            }
+            Ok(world) => tally.add(&world),
             Err(failure) => {
                 next.store(options.seeds, Ordering::Relaxed);
                 return Some((seed, failure));

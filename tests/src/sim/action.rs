@@ -100,6 +100,8 @@ pub enum Op {
     Share(Pid, u64),
     /// Asks for something about handles, time or users.
     Io(IoOp),
+    /// Hands in the call structure of the last request made on this core again.
+    Again,
     /// Hands the right to a core on.
     Provision(Pid, CoreId),
 }
@@ -115,8 +117,8 @@ pub enum Mishap {
     Panic,
     /// It joins after a start.
     Join,
-    /// The last message about a lease that has ended arrives at the core once more.
-    ReplayToCore,
-    /// The last message about a lease that has ended arrives at the coordinator once more.
-    ReplayToMonitor,
+    /// A message about a lease that has ended arrives at the core once more: how many before the last.
+    ReplayToCore(u8),
+    /// A message about a lease that has ended arrives at the coordinator once more.
+    ReplayToMonitor(u8),
 }

@@ -4,9 +4,6 @@ use super::memory::Context;
 use super::world::{Happened, World, process_of, violation};
 use proto::id::CoreId;
 
-/// The deepest ring that the kernel has.
-const SLOTS: usize = 64;
-
 impl World {
     /// Checks all rules that hold at any moment.
     ///
@@ -14,11 +11,11 @@ impl World {
     /// The first that does not hold.
     pub fn check(&mut self) -> Happened {
         if let Err(broken) = self.coordinator.audit() {
-            return violation(format!("{broken:?}"));
+            return violation(broken.to_string());
         }
         for (core, it) in (0..).map(CoreId).zip(&self.cores) {
-            if it.to.iter().chain([]).any(|ring| ring.len() > SLOTS) {
-                return violation(format!("bounds: the ring to core {core} overflows"));
+            if it.health != super::Health::Stopped && !it.keeps_bounds() {
+                return violation(format!("bounds: too much is under way to or from core {core}"));
             }
             self.check_translations(core)?;
             let Some(lease) = it.driver.lease() else { continue };
@@ -38,7 +35,7 @@ impl World {
         }
         self.check_frames()?;
         self.note_the_doomed();
-        Ok(())
+        self.stays.check(&self.coordinator, self.now)
     }
 
     /// Remembers processes that are being destroyed: none of them may be started again.

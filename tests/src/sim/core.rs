@@ -1,12 +1,17 @@
 //! A core of the model: the real CPU driver between two pairs of model rings.
 
+use super::action::Op;
+use super::faults::History;
 use super::memory::Page;
 use cpudriver::driver::Driver;
+use cpudriver::post::bounds::{ANSWERS, outstanding_to_core, outstanding_to_monitor};
+use cpudriver::post::lanes::SLOTS;
 use monitor::ProcessId;
-use proto::id::{ApicId, CoreId, Lease};
+use proto::id::{ApicId, CoreId};
 use proto::memory::Rights;
 use proto::message::{Lane, Peer, ToCore, ToMonitor};
 use std::collections::{BTreeMap, VecDeque};
+use std::mem::discriminant;
 
 /// How a core is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,10 +47,13 @@ pub struct SimCore {
     pub retry: Option<(u64, Rights)>,
     /// A message to the core that the fault plan sent once more.
     pub replay: Option<ToCore>,
-    /// Messages about the last lease, for replays.
-    pub last_to: Option<(Lease, ToCore)>,
-    /// See `last_to`.
-    pub last_from: Option<(Lease, ToMonitor)>,
+    /// A message from the core that the fault plan sent once more.
+    pub echo: Option<ToMonitor>,
+    /// Messages that can be sent once more.
+    pub history: History,
+    /// The last request of a program that did not stand still for it: whose, the address of the call
+    /// structure, and what.
+    pub last_request: Option<(ProcessId, u64, Op)>,
 }
 
 fn lane(lane: Lane) -> usize {
@@ -67,8 +75,9 @@ impl SimCore {
             translations: BTreeMap::new(),
             retry: None,
             replay: None,
-            last_to: None,
-            last_from: None,
+            echo: None,
+            history: History::default(),
+            last_request: None,
         }
     }
 
@@ -82,7 +91,22 @@ impl SimCore {
         self.send(ToMonitor::Join { apic: ApicId(apic) });
     }
 
+    /// Sends an answer, for which a slot is kept.
     pub(crate) fn send(&mut self, message: ToMonitor) {
+        self.history.sent(message);
+        self.push(message);
+    }
+
+    /// Sends a request, unless only the slots are left that are kept for answers; says whether it did.
+    pub(crate) fn ask(&mut self, message: ToMonitor) -> bool {
+        let fits = self.from[lane(message.lane())].len() + ANSWERS < SLOTS;
+        if fits {
+            self.push(message);
+        }
+        fits
+    }
+
+    pub(crate) fn push(&mut self, message: ToMonitor) {
         self.from[lane(message.lane())].push_back(message);
     }
 
@@ -98,7 +122,9 @@ impl SimCore {
 
     /// The next message to the coordinator in that lane.
     pub(crate) fn next_answer(&mut self, which: Lane) -> Option<ToMonitor> {
-        self.from[lane(which)].pop_front()
+        let message = self.from[lane(which)].pop_front();
+        self.echo.take_if(|echo| message == Some(*echo));
+        message
     }
 
     /// Has it something for the coordinator in that lane?
@@ -134,5 +160,28 @@ impl SimCore {
         matches!(self.health, Health::Well | Health::Silent)
             && self.driver.lease().is_some()
             && self.driver.request().is_none()
+    }
+
+    /// Do the rings hold what is under way, and no kind of message more often than its bound says?
+    /// (What the fault plan sends once more does not count.)
+    #[must_use]
+    pub fn keeps_bounds(&self) -> bool {
+        let to = self.to.iter().all(|ring| {
+            let times = |message: &ToCore| {
+                let same = |it: &&ToCore| discriminant(*it) == discriminant(message);
+                ring.iter().filter(same).filter(|it| Some(**it) != self.replay).count()
+            };
+            ring.len() <= SLOTS && ring.iter().all(|it| times(it) <= outstanding_to_core(it))
+        });
+        let from = self.from.iter().all(|ring| {
+            let times = |message: &ToMonitor| {
+                let same = |it: &&ToMonitor| discriminant(*it) == discriminant(message);
+                ring.iter().filter(same).filter(|it| Some(**it) != self.echo).count()
+            };
+            let keeps =
+                |it: &ToMonitor| outstanding_to_monitor(it).is_none_or(|most| times(it) <= most);
+            ring.len() <= SLOTS && ring.iter().all(keeps)
+        });
+        to && from
     }
 }

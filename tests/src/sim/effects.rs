@@ -2,10 +2,10 @@
 
 use super::action::Op;
 use super::memory::{Context, FRAMES, VcoreMemory, is_in};
-use super::world::{Happened, Violation, World, lease_to, process_of, violation};
+use super::world::{Happened, Violation, World, process_of, violation};
 use cpudriver::driver::{Effect, Effects, Fate, Trap};
 use monitor::{Input, Name, ProcessId};
-use proto::call::{KEEP, NICE, NO_HANG};
+use proto::call::{Call, KEEP, NICE, NO_HANG};
 use proto::id::{CoreId, Lease, VcoreId};
 use proto::memory::Rights;
 use proto::message::{PageRange, Peer, ToCore, ToMonitor};
@@ -30,9 +30,7 @@ impl World {
             }
             _ => {}
         }
-        if let Some(lease) = lease_to(&message) {
-            self.cores[core.index()].last_to = Some((lease, message));
-        }
+        self.cores[core.index()].history.taken(message);
         let before = self.cores[core.index()].driver.lease();
         let effects = self.cores[core.index()].driver.message(message);
         self.carry_out(core, before, effects)
@@ -45,7 +43,16 @@ impl World {
         before: Option<Lease>,
         effects: Effects,
     ) -> Happened {
+        let mut answered = false;
         for effect in effects {
+            match effect {
+                Effect::Send(_) => answered = true,
+                Effect::Resume { .. } | Effect::Repeat | Effect::Forward { .. } => {}
+                _ if answered => {
+                    return violation(format!("core {core} answers before it has done {effect:?}"));
+                }
+                _ => {}
+            }
             self.carry_out_one(core, before, effect)?;
         }
         Ok(())
@@ -85,11 +92,7 @@ impl World {
                 }
             }
             Effect::Send(message) => {
-                let it = &mut self.cores[core.index()];
-                if let ToMonitor::Preempted { lease } | ToMonitor::Released { lease } = message {
-                    it.last_from = Some((lease, message));
-                }
-                it.send(message);
+                self.cores[core.index()].send(message);
             }
             Effect::Forward { to, message } if !self.is_linked(core, to) => {
                 if let Peer::TlbShootdown { ticket, below: mut cores, .. } = message {
@@ -227,38 +230,63 @@ impl World {
         self.carry_out(core, Some(lease), effects)
     }
 
+    /// The program makes a request that it does not stand still for, or makes its last one again, with the
+    /// same call structure.
     fn ask(&mut self, core: CoreId, process: ProcessId, op: Op) -> Happened {
-        let at = self.new_call(process, true);
-        let Some(call) = self.cores[core.index()].driver.call(at) else { return Ok(()) };
-        self.note_change(at, process, op);
-        let message = match op {
-            Op::Spawn => {
-                // The glue on core 0 copies the image in and hands it to the coordinator.
-                let name = Name::new("child");
-                let caller = Some(call);
-                return self.step(Input::Spawn { caller, name, root: at, frames: FRAMES });
-            }
-            Op::Io(op) => op.message(call),
-            Op::Poke(wanted) => ToMonitor::Poke { call, wanted },
-            Op::Run(pid) => ToMonitor::Run { call, pid },
-            Op::Destroy(pid, code) => ToMonitor::Destroy { call, pid, code },
-            Op::Wait { pid, no_hang } => {
-                ToMonitor::Wait { call, pid, flags: if no_hang { NO_HANG } else { 0 } }
-            }
-            Op::NotifyProcess(pid) => ToMonitor::NotifyProcess { call, pid, event: 50, value: at },
-            Op::NotifyVcore(vcore) => ToMonitor::NotifyVcore { call, vcore, event: 51, value: at },
-            Op::Unmap(first, pages) => ToMonitor::Unmap { call, range: PageRange { first, pages } },
-            Op::Map { first, pages, rights, flags } => {
-                ToMonitor::Map { call, first, pages, rights, flags }
-            }
-            Op::Protect(first, pages, rights) => {
-                ToMonitor::Protect { call, range: PageRange { first, pages }, rights }
-            }
-            Op::Share(pid, first) => ToMonitor::Share { call, pid, first },
-            Op::Provision(pid, which) => ToMonitor::Provision { call, pid, core: which },
-            _ => return Ok(()),
+        let last = self.cores[core.index()].last_request.filter(|&(whose, ..)| whose == process);
+        let (at, op) = match (op, last) {
+            (Op::Again, Some((_, at, last))) => (at, last),
+            (Op::Again, None) => return Ok(()),
+            _ => (self.new_call(), op),
         };
-        self.cores[core.index()].send(message);
+        let it = &mut self.cores[core.index()];
+        let repeats = !matches!(
+            op,
+            Op::Spawn | Op::Map { .. } | Op::Unmap(..) | Op::Protect(..) | Op::Share(..)
+        );
+        it.last_request = repeats.then_some((process, at, op));
+        // Each wants to be told by an event.
+        let Some(call) = it.driver.call(at | 1) else { return Ok(()) };
+        if op == Op::Spawn {
+            // The glue on core 0 copies the image in and hands it to the coordinator.
+            self.calls.add(at, process);
+            let (caller, name) = (Some(call), Name::new("child"));
+            return self.step(Input::Spawn { caller, name, root: at, frames: FRAMES });
+        }
+        let Some(message) = request(op, call) else { return Ok(()) };
+        // One for which there is no slot is refused on the spot.
+        if it.ask(message) {
+            self.calls.add(at, process);
+            self.note_change(at, process, op);
+        } else {
+            self.refused += 1;
+        }
         Ok(())
     }
+}
+
+/// The message of a request.
+fn request(op: Op, call: Call) -> Option<ToMonitor> {
+    let value = call.at;
+    Some(match op {
+        Op::Io(op) => op.message(call),
+        Op::Poke(wanted) => ToMonitor::Poke { call, wanted },
+        Op::Run(pid) => ToMonitor::Run { call, pid },
+        Op::Destroy(pid, code) => ToMonitor::Destroy { call, pid, code },
+        Op::Wait { pid, no_hang } => {
+            ToMonitor::Wait { call, pid, flags: if no_hang { NO_HANG } else { 0 } }
+        }
+        Op::NotifyProcess(pid) => ToMonitor::NotifyProcess { call, pid, event: 50, value },
+        Op::NotifyVcore(vcore) => ToMonitor::NotifyVcore { call, vcore, event: 51, value },
+        Op::Unmap(first, pages) => ToMonitor::Unmap { call, range: PageRange { first, pages } },
+        Op::Map { first, pages, rights, flags } => {
+            ToMonitor::Map { call, first, pages, rights, flags }
+        }
+        Op::Protect(first, pages, rights) => {
+            ToMonitor::Protect { call, range: PageRange { first, pages }, rights }
+        }
+        Op::Share(pid, first) => ToMonitor::Share { call, pid, first },
+        Op::Provision(pid, core) => ToMonitor::Provision { call, pid, core },
+        _ => return None,
+    })
 }

@@ -10,6 +10,7 @@
 //! others have put into a common pool.
 
 use super::action::{Action, Op};
+use super::faults::History;
 use super::fingerprint::fingerprint;
 use super::frontier::{Frontier, Seen};
 use super::panics::caught;
@@ -245,11 +246,11 @@ impl World {
     /// Forgets what was only counted, so that states which differ in nothing else are the same.
     fn forget(&mut self) {
         self.coordinator.forget_counters();
-        self.sent = 0;
+        (self.sent, self.refused) = (0, 0);
         for core in &mut self.cores {
             core.driver.forget_counters();
-            core.last_to = None;
-            core.last_from = None;
+            core.history = History::default();
+            core.last_request = None;
         }
     }
 }

@@ -104,7 +104,10 @@ impl Memory {
         let Some(it) = self.vcores.get_mut(usize::from(vcore.0)) else { return };
         it.pending = false;
         for event in std::mem::take(&mut it.mailbox) {
-            let left = matches!(event.kind, kind::VCORE_PREEMPTED | kind::CHECK_MESSAGES);
+            let left = matches!(
+                event.kind,
+                kind::VCORE_PREEMPTED | kind::CHECK_MESSAGES | kind::VCORE_LOST
+            );
             let other = self.vcores.get(event.value as usize).map(|it| it.context);
             if left && matches!(other, Some(Context::Fresh | Context::Saved)) {
                 self.read(VcoreId(event.value as u16));

@@ -14,7 +14,8 @@ const HUNTS: &[&[&str]] = &[
     &["--seeds", "1500", "--cores", "8"],
     &["--seeds", "3000", "--cores", "3"],
     &["--seeds", "3000", "--cores", "5", "--faults"],
-    &["--explore", "150000"],
+    &["--seeds", "200", "--cores", "100", "--faults"],
+    &["--explore", "300000"],
 ];
 
 /// Hunts all mutants whose name contains `filter`, printing what kills each.
@@ -71,10 +72,22 @@ fn hunt(root: &Path, copy: &Path, patch: &Path) -> Result<Option<String>, String
         let ran = ran.map_err(|error| error.to_string())?;
         if !ran.status.success() {
             let said = String::from_utf8_lossy(&ran.stderr);
-            return Ok(Some(said.lines().next().unwrap_or("a crash").to_owned()));
+            return Ok(Some(killer(&said, hunt)));
         }
     }
     Ok(None)
+}
+
+/// The rule that broke, and how to see it: what was run, and after how many actions.
+fn killer(said: &str, hunt: &[&str]) -> String {
+    let mut lines = said.lines();
+    let first = lines.next().unwrap_or("a crash");
+    let (place, rule) = first.split_once(": ").unwrap_or((first, "it crashed"));
+    let depth = lines.filter(|line| line.starts_with("  ")).count();
+    match depth {
+        0 => format!("{rule} | {place}, {}", hunt.join(" ")),
+        depth => format!("{rule} | explored, depth {depth}"),
+    }
 }
 
 fn succeeded(output: std::io::Result<Output>, what: &str) -> Result<(), String> {

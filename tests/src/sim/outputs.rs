@@ -1,8 +1,9 @@
 //! What the coordinator's outputs do to the world.
 
 use super::core::Health;
+use super::faults::lease_to;
 use super::memory::Memory;
-use super::world::{Happened, World, lease_to, process_of, violation};
+use super::world::{Happened, World, process_of, violation};
 use monitor::{Event, Output, ProcessId};
 use proto::call::Outcome;
 use proto::id::{CoreId, Pid};
@@ -118,7 +119,7 @@ impl World {
     fn complete(&mut self, process: ProcessId, call: u64, outcome: Outcome) -> Happened {
         self.written(process, "outcome")?;
         self.changes.remove(&call);
-        if self.calls.remove(&call) == Some(process) {
+        if self.calls.answered(call, process) {
             Ok(())
         } else {
             violation(format!("call {call:#x} of {process:?} answered ({outcome:?}) out of turn"))
@@ -131,6 +132,7 @@ impl World {
         if self.cores.iter().any(loaded) {
             return violation(format!("I8: the memory of {process:?} freed while a core has it"));
         }
+        self.stays.forget(process);
         match self.memory.remove(&process) {
             Some(memory) if memory.frames_used() > 0 => {
                 violation(format!("{process:?} is freed with {} frames", memory.frames_used()))
@@ -143,8 +145,8 @@ impl World {
         }
     }
 
-    /// What a core held is gone: INIT has stopped it.
-    fn forget_contexts(&mut self, core: CoreId) {
+    /// What a core held is gone: it has panicked, or INIT has stopped it.
+    pub(crate) fn forget_contexts(&mut self, core: CoreId) {
         use super::memory::Context;
         for vcore in self.memory.values_mut().flat_map(|it| &mut it.vcores) {
             if vcore.context == Context::On(core) {

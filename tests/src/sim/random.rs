@@ -23,8 +23,9 @@ pub struct Plan {
     pub faults: bool,
 }
 
-/// Deadlines that random runs reach, in ticks: an action takes about five.
-pub const CONFIG: Config = Config {
+/// Deadlines that random runs reach, in ticks: an action takes about five. Where nothing fails, no core is
+/// so late that it is taken for lost.
+const CONFIG: Config = Config {
     start_timeout: 8_000,
     answer_timeout: 4_000,
     heartbeat_interval: 900,
@@ -42,6 +43,9 @@ pub const CONFIG: Config = Config {
     flush_pages: 4,
     strategy: Strategy::Unicast,
 };
+
+/// Where cores fail, one that is silent for long is lost.
+const FAULTY: Config = Config { answer_timeout: 1_200, start_timeout: 2_400, ..CONFIG };
 
 /// A run that broke a rule.
 #[derive(Clone, Debug)]
@@ -62,13 +66,14 @@ pub fn run(seed: u64, plan: Plan, mut watch: impl FnMut(&World, Action)) -> Resu
         1 => Strategy::Tree { package: 4 },
         _ => Strategy::Tree { package: 0 },
     };
-    let mut world = World::new(Config { strategy, ..CONFIG }, plan.cores);
+    let config = if plan.faults { FAULTY } else { CONFIG };
+    let mut world = World::new(Config { strategy, ..config }, plan.cores);
     world.unlinked = seed % 2 == 1;
-    let mut seed = Seed::new(seed);
+    let mut chooser = Chooser { seed: Seed::new(seed), faults: plan.faults, stall: None };
     let mut step = 0;
     let done = caught(|| {
         while step < plan.steps {
-            let action = choose(&world, &mut seed, plan.faults);
+            let action = chooser.choose(&world);
             watch(&world, action);
             world.act(action)?;
             step += 1;
@@ -78,33 +83,94 @@ pub fn run(seed: u64, plan: Plan, mut watch: impl FnMut(&World, Action)) -> Resu
     done.map(|()| world).map_err(|violation| Failure { step, violation })
 }
 
-/// The next action.
-fn choose(world: &World, seed: &mut Seed, faults: bool) -> Action {
-    let pick = seed.below(100);
-    match pick {
-        0..55 => {
-            if let Some(action) = seed.one_of(&world.deliveries()) {
-                return action;
-            }
-            program(world, seed)
+/// One direction of a core's rings that nobody drains for a while.
+#[derive(Clone, Copy, Debug)]
+struct Stall {
+    core: CoreId,
+    /// The coordinator does not take what the core says; else the core takes nothing.
+    deaf: bool,
+    actions: usize,
+}
+
+impl Stall {
+    fn stops(self, action: Action) -> bool {
+        match action {
+            Action::Deliver(core, _) => self.deaf && core == self.core,
+            Action::Handle(core) | Action::HandlePeer(core, _) => !self.deaf && core == self.core,
+            _ => false,
         }
-        55..88 => program(world, seed),
-        88..92 => Action::Pass(seed.below(60) as u64),
-        92 => Action::Tick,
-        93..99 => console(world, seed, faults),
-        _ if faults => mishap(world, seed),
-        _ => Action::Pass(1),
     }
 }
 
-fn program(world: &World, seed: &mut Seed) -> Action {
-    let running: Vec<CoreId> = (0..world.cores.len())
-        .filter(|&core| world.cores[core].can_run())
-        .map(|core| CoreId(core as u16))
-        .collect();
-    match seed.one_of(&running) {
-        Some(core) => Action::User(core, op(world, core, seed)),
-        None => console(world, seed, false),
+/// Decides what happens next.
+struct Chooser {
+    seed: Seed,
+    faults: bool,
+    stall: Option<Stall>,
+}
+
+impl Chooser {
+    fn choose(&mut self, world: &World) -> Action {
+        if self.faults {
+            self.stall_something(world);
+        }
+        let seed = &mut self.seed;
+        match seed.below(100) {
+            0..55 => {
+                let mut possible = world.deliveries();
+                possible.retain(|&it| self.stall.is_none_or(|stall| !stall.stops(it)));
+                seed.one_of(&possible).unwrap_or_else(|| self.program(world))
+            }
+            55..88 => self.program(world),
+            88..92 => Action::Pass(seed.below(60) as u64),
+            92 => Action::Tick,
+            93..97 => console(world, seed, self.faults),
+            _ if self.faults => mishap(world, seed),
+            _ => console(world, seed, false),
+        }
+    }
+
+    /// Now and then nobody drains a core's rings, for up to as long as a third of a run.
+    fn stall_something(&mut self, world: &World) {
+        self.stall = match self.stall {
+            Some(Stall { actions: 0, .. }) => None,
+            Some(stall) => Some(Stall { actions: stall.actions - 1, ..stall }),
+            None if self.seed.once_in(250) => {
+                let core = CoreId(self.seed.below(world.cores.len()) as u16);
+                let deaf = self.seed.once_in(2);
+                Some(Stall { core, deaf, actions: self.seed.below(330) })
+            }
+            None => None,
+        }
+    }
+
+    fn program(&mut self, world: &World) -> Action {
+        let seed = &mut self.seed;
+        let can_run = |core: &CoreId| world.cores[core.index()].can_run();
+        let running: Vec<_> =
+            (0..world.cores.len()).map(|core| CoreId(core as u16)).filter(can_run).collect();
+        // To whom nobody listens, he talks much.
+        let unheard = self.stall.filter(|stall| stall.deaf && can_run(&stall.core));
+        if let Some(stall) = unheard.filter(|_| !seed.once_in(3)) {
+            return Action::User(stall.core, talk(world, stall.core, seed));
+        }
+        match seed.one_of(&running) {
+            Some(core) => Action::User(core, op(world, core, seed)),
+            None => console(world, seed, false),
+        }
+    }
+}
+
+/// A request that a program does not stand still for.
+fn talk(world: &World, core: CoreId, seed: &mut Seed) -> Op {
+    let pid = world.cores[core.index()].driver.lease().map_or(Pid(1), |lease| lease.pid);
+    match seed.below(6) {
+        0 => Op::NotifyProcess(any_pid(world, seed)),
+        1 => Op::NotifyVcore(any_vcore(world, seed)),
+        2 => Op::Poke(seed.below(4) as u16),
+        3 => Op::Io(IoOp::any(world, any_pid(world, seed), seed)),
+        4 => world.any_mapping(pid, any_pid(world, seed), seed),
+        _ => Op::Again,
     }
 }
 
@@ -129,7 +195,7 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
     let pid = lease.map_or(Pid(1), |lease| lease.pid);
     let single = core == CoreId::MANAGEMENT;
     let max = usize::from(world.coordinator.max_vcores());
-    match seed.below(200) {
+    match seed.below(204) {
         0..20 => Op::Io(IoOp::any(world, any_pid(world, seed), seed)),
         20..28 | 190..194 => world.any_mapping(pid, any_pid(world, seed), seed),
         28..48 => world.any_use(pid, seed),
@@ -153,6 +219,7 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
         }),
         170..185 => Op::NotifyVcore(any_vcore(world, seed)),
         185..190 => Op::Provision(any_pid(world, seed), any_core(world, seed)),
+        200..204 => Op::Again,
         _ => Op::Look,
     }
 }
@@ -171,15 +238,29 @@ fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {
         }
         3 if seed.once_in(2) => return Action::Tell(Input::Keys { bytes: keys(world, seed) }),
         3..6 => Control::Run { pid: any_pid(world, seed) },
-        6 if seed.once_in(6) => Control::Kill { pid: any_pid(world, seed), code: Outcome(1) },
+        6 if seed.once_in(4) => Control::Kill { pid: victim(world, seed), code: Outcome(1) },
         7 | 8 => Control::Provision { core, to: (!seed.once_in(4)).then(|| any_pid(world, seed)) },
         9 if faults && seed.once_in(3) => {
             return Action::Tell(Input::Console(Command::Stop { core }));
+        }
+        10 if faults && seed.once_in(4) => {
+            return Action::Tell(Input::Console(Command::Dump { core }));
         }
         9 | 10 if faults => return Action::Tell(Input::Console(start_or_ping(world, core))),
         _ => Control::Preempt { core, warning: if seed.once_in(2) { 0 } else { 60 } },
     };
     Action::Tell(Input::Control(control))
+}
+
+/// A process to be killed: often one that is dying already, or that is just being granted a core.
+fn victim(world: &World, seed: &mut Seed) -> Pid {
+    let dying = |it: &monitor::ProcessView| it.state.is_dying() && !it.ended;
+    let twice = world.coordinator.processes().find(dying).map(|it| it.id.pid);
+    let starts = |held: &monitor::Held| !held.started && held.leaving.is_none();
+    let cores = (0..world.cores.len()).filter_map(|it| world.coordinator.core(CoreId(it as u16)));
+    let granted = cores.filter_map(|it| it.held).find(starts).map(|held| held.lease.pid);
+    let pick = seed.below(3);
+    [twice, granted, None][pick].unwrap_or_else(|| any_pid(world, seed))
 }
 
 /// As many keys as there is room for, or none: the end.
@@ -196,15 +277,21 @@ fn start_or_ping(world: &World, core: CoreId) -> Command {
 }
 
 fn mishap(world: &World, seed: &mut Seed) -> Action {
-    let core = CoreId(seed.below(world.cores.len() - 1) as u16 + 1);
+    let others = world.cores.len() - 1;
+    if others == 0 {
+        return Action::Pass(1);
+    }
+    let core = CoreId(seed.below(others) as u16 + 1);
     let mishap = match world.cores[core.index()].health {
         Health::Starting => Mishap::Join,
+        // Some are silent for good.
+        Health::Silent if core.0 % 3 == 2 => Mishap::Panic,
         Health::Silent => Mishap::Recover,
         _ => match seed.below(8) {
             0 => Mishap::Panic,
             1 => Mishap::FallSilent,
-            2..5 => Mishap::ReplayToCore,
-            _ => Mishap::ReplayToMonitor,
+            2..5 => Mishap::ReplayToCore(seed.below(6) as u8),
+            _ => Mishap::ReplayToMonitor(seed.below(6) as u8),
         },
     };
     Action::Fail(core, mishap)

@@ -4,7 +4,7 @@
 use super::action::{Action, Mishap, Op};
 use super::core::{Health, SimCore};
 use super::world::{Happened, World, violation};
-use monitor::{Control, CoreSet, Input, State};
+use monitor::{Command, Control, CoreState, Input, State};
 use proto::call::Outcome;
 use proto::id::CoreId;
 
@@ -19,8 +19,7 @@ impl World {
     pub fn come_to_rest(&mut self, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
         for _ in 0..ROUNDS {
             let Some(action) = self.next_towards_rest() else { return self.check_rest() };
-            watch(self, action);
-            self.act(action)?;
+            self.watched(action, watch)?;
         }
         violation("the world does not come to rest")
     }
@@ -31,14 +30,14 @@ impl World {
     /// A rule that does not hold.
     pub fn end(&mut self, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
         self.come_to_rest(watch)?;
+        self.let_losses_be_known(watch)?;
+        self.mend(watch)?;
         let pids: Vec<_> = self.coordinator.processes().map(|it| it.id.pid).collect();
         for pid in pids {
             let control = Control::Kill { pid, code: Outcome(9) };
-            watch(self, Action::Tell(Input::Control(control)));
-            self.act(Action::Tell(Input::Control(control)))?;
+            self.watched(Action::Tell(Input::Control(control)), watch)?;
         }
         self.come_to_rest(watch)?;
-        self.let_losses_be_known(watch)?;
         self.check_nothing_left()
     }
 
@@ -47,7 +46,7 @@ impl World {
     fn let_losses_be_known(&mut self, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
         let unknown = |world: &Self| {
             (0..).map(CoreId).zip(&world.cores).any(|(core, it)| {
-                let online = |view: monitor::CoreView| view.state == monitor::CoreState::Online;
+                let online = |view: monitor::CoreView| view.state == CoreState::Online;
                 it.health == Health::Silent && world.coordinator.core(core).is_some_and(online)
             })
         };
@@ -55,11 +54,37 @@ impl World {
             if !unknown(self) {
                 return Ok(());
             }
-            watch(self, Action::Tick);
-            self.act(Action::Tick)?;
+            self.watched(Action::Tick, watch)?;
             self.come_to_rest(watch)?;
         }
         violation("a core that is silent is never found out")
+    }
+
+    /// Brings all cores back that were lost or parked: by themselves, or through INIT.
+    fn mend(&mut self, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
+        for core in (1..self.cores.len()).map(|core| CoreId(core as u16)) {
+            if self.cores[core.index()].health == Health::Silent {
+                self.watched(Action::Fail(core, Mishap::Recover), watch)?;
+            }
+        }
+        self.come_to_rest(watch)?;
+        for core in (1..self.cores.len()).map(|core| CoreId(core as u16)) {
+            let state = self.coordinator.core(core).map(|it| it.state);
+            let well = self.cores[core.index()].health == Health::Well;
+            if well && state != Some(CoreState::Online) {
+                return violation(format!("core {core} was only late and does not serve again"));
+            }
+            let lost = [CoreState::Silent, CoreState::Failed, CoreState::Stopped];
+            if state.is_some_and(|state| lost.contains(&state)) {
+                self.watched(Action::Tell(Input::Console(Command::Start { core })), watch)?;
+            }
+        }
+        self.come_to_rest(watch)
+    }
+
+    fn watched(&mut self, action: Action, watch: &mut dyn FnMut(&Self, Action)) -> Happened {
+        watch(self, action);
+        self.act(action)
     }
 
     fn next_towards_rest(&self) -> Option<Action> {
@@ -98,6 +123,10 @@ impl World {
             if it.health == Health::Well && it.driver.request().is_some() {
                 return violation(format!("the request on core {core} was never answered"));
             }
+            // That a message which is there wakes a core that halts is shown elsewhere, on the real rings.
+            if it.health == Health::Well && (it.can_handle() || it.talking_peers().count() > 0) {
+                return violation(format!("I13: core {core} rests with a message not taken"));
+            }
         }
         let unmaps: usize = self.coordinator.processes().map(|view| view.unmaps).sum();
         if unmaps > 0 && self.cores.iter().all(|it| it.health == Health::Well) {
@@ -105,7 +134,7 @@ impl World {
         }
         let waiting: usize = self.coordinator.processes().map(|it| it.waits + it.unmaps).sum();
         let alive = |id| self.coordinator.processes().any(|it| it.id == id && !it.state.is_dying());
-        let open = self.calls.values().filter(|&&id| alive(id)).count();
+        let open = self.calls.count(alive);
         if open != waiting {
             return violation(format!("{open} calls have no outcome, but {waiting} wait"));
         }
@@ -129,36 +158,26 @@ impl World {
         }
     }
 
+    /// I12: all cores that the firmware lists serve, are free and idle, and all memory has come back.
     fn check_nothing_left(&self) -> Happened {
-        let mut pinned = 0;
-        let mut idle = CoreSet::EMPTY;
-        for (core, it) in (0..).map(CoreId).zip(&self.cores) {
-            let view = self.coordinator.core(core);
-            let held = view.and_then(|view| view.held).is_some();
-            pinned += usize::from(held);
-            let serves = |view: monitor::CoreView| {
-                view.state == monitor::CoreState::Online
-                    && !view.stop_outstanding
-                    && view.held.is_none()
-                    && (it.health == Health::Well || !view.shootdown_outstanding)
-            };
-            if view.is_some_and(serves) && core != CoreId::MANAGEMENT {
-                idle.insert(core);
-            }
-            if held && it.health == Health::Well {
-                return violation(format!("core {core} is leased although all processes are gone"));
+        let all = self.cores.len();
+        for core in (0..all).map(|core| CoreId(core as u16)) {
+            let Some(view) = self.coordinator.core(core) else { continue };
+            if view.state != CoreState::Online || view.held.is_some() || view.shootdown_outstanding
+            {
+                return violation(format!("I12: at the end core {core} is not free: {view:?}"));
             }
         }
-        if self.coordinator.idle_cores() != idle {
-            return violation("I12: not all cores that serve are idle at the end");
+        if self.coordinator.idle_cores().len() != all - 1 {
+            return violation("I12: not all cores are idle at the end");
         }
         self.check_pipes_left()?;
         let left = self.coordinator.process_count();
-        if self.memory.is_empty() && !self.frames.is_empty() {
-            return violation(format!("{} frames are in use at the end", self.frames.len()));
-        }
-        if left > pinned || self.memory.len() != left {
+        if left > 0 || !self.memory.is_empty() {
             return violation(format!("{left} processes and {} memories left", self.memory.len()));
+        }
+        if !self.frames.is_empty() {
+            return violation(format!("I8: {} frames are in use at the end", self.frames.len()));
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! The world: coordinator, cores, memory, clock; and how an action changes it.
 
-use super::action::{Action, Mishap};
+use super::action::Action;
 use super::core::{Health, SimCore};
 use super::io::Chore;
 use super::memory::{Frame, Memory};
+use super::open_calls::OpenCalls;
+use super::stays::Stays;
 use monitor::{Config, Coordinator, Input, Outbox, Output, ProcessId};
 use proto::id::{CoreId, Lease};
-use proto::message::{Lane, PageRange, ToCore, ToMonitor};
+use proto::message::{Lane, PageRange};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
@@ -39,8 +41,8 @@ pub struct World {
     pub cores: Vec<SimCore>,
     /// The memory of every process that has not been freed.
     pub memory: BTreeMap<ProcessId, Memory>,
-    /// Calls that have no outcome yet, by the address of their structure.
-    pub calls: BTreeMap<u64, ProcessId>,
+    /// Calls that have no outcome yet.
+    pub calls: OpenCalls,
     /// Processes that were told to die.
     pub doomed: BTreeSet<ProcessId>,
     /// The clock.
@@ -59,6 +61,10 @@ pub struct World {
     pub unlinked: bool,
     /// What the image has to do on core 0.
     pub chores: VecDeque<Chore>,
+    /// Requests that were refused because a ring was full of others.
+    pub refused: u64,
+    /// How long who has been on cores.
+    pub stays: Stays,
     /// Messages sent to cores so far.
     pub sent: u64,
     out: Outbox,
@@ -73,7 +79,7 @@ impl World {
             coordinator,
             cores: (0..cores).map(|_| SimCore::new(Health::Starting)).collect(),
             memory: BTreeMap::new(),
-            calls: BTreeMap::new(),
+            calls: OpenCalls::default(),
             doomed: BTreeSet::new(),
             now: 0,
             armed: None,
@@ -83,6 +89,8 @@ impl World {
             changes: BTreeMap::new(),
             unlinked: false,
             chores: VecDeque::new(),
+            refused: 0,
+            stays: Stays::new(cores),
             sent: 0,
             out: Outbox::new(),
         };
@@ -124,7 +132,9 @@ impl World {
             },
             Action::User(core, op) => self.user(core, op),
             Action::Pass(ticks) => {
-                self.now = self.armed.unwrap_or(u64::MAX).min(self.now.saturating_add(ticks));
+                // What was due before stays due; the clock does not go back for it.
+                let due = self.armed.unwrap_or(u64::MAX).max(self.now);
+                self.now = due.min(self.now.saturating_add(ticks));
                 Ok(())
             }
             Action::Tick => {
@@ -157,38 +167,11 @@ impl World {
         Ok(())
     }
 
-    fn fail(&mut self, core: CoreId, mishap: Mishap) -> Happened {
-        let it = &mut self.cores[core.index()];
-        match (mishap, it.health) {
-            (Mishap::FallSilent, Health::Well) => it.health = Health::Silent,
-            (Mishap::Recover, Health::Silent) => it.health = Health::Well,
-            (Mishap::Panic, Health::Well | Health::Silent) => {
-                it.health = Health::Stopped;
-                it.send(ToMonitor::CoreFailed { report: 0 });
-            }
-            (Mishap::Join, Health::Starting) => it.join(u32::from(core.0)),
-            (Mishap::ReplayToCore, Health::Well) if it.replay.is_none() => {
-                if let Some((_, message)) = it.last_to.filter(|&(lease, _)| it.is_over(lease)) {
-                    it.replay = Some(message);
-                    it.receive(message);
-                }
-            }
-            (Mishap::ReplayToMonitor, Health::Well) => {
-                if let Some((_, message)) = it.last_from.filter(|&(lease, _)| it.is_over(lease)) {
-                    it.send(message);
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// The address of a new call's structure.
-    pub(crate) fn new_call(&mut self, process: ProcessId, wants_event: bool) -> u64 {
+    pub(crate) fn new_call(&mut self) -> u64 {
         let at = self.next_call;
         self.next_call += 8;
-        self.calls.insert(at, process);
-        at | u64::from(wants_event)
+        at
     }
 
     /// Could this happen now? (What programs, the console and mishaps do always could.)
@@ -213,26 +196,6 @@ impl World {
             all.push(Action::Continue);
         }
         all
-    }
-}
-
-impl SimCore {
-    /// Has the core had a later lease, or is it free?
-    fn is_over(&self, lease: Lease) -> bool {
-        self.driver.lease() != Some(lease)
-    }
-}
-
-/// The lease that a message to a core names.
-pub(crate) fn lease_to(message: &ToCore) -> Option<Lease> {
-    match *message {
-        ToCore::StartCore { lease, .. }
-        | ToCore::Preempt { lease, .. }
-        | ToCore::Death { lease }
-        | ToCore::Notify { lease, .. }
-        | ToCore::SetContext { lease, .. }
-        | ToCore::Done { lease, .. } => Some(lease),
-        _ => None,
     }
 }
 
