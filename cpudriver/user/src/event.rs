@@ -89,7 +89,7 @@ pub(crate) fn collect(mut is_taken: impl FnMut(Event) -> bool) -> bool {
 }
 
 /// Takes an event out of a vcore's mailbox.
-fn read(mailbox: Page) -> Option<Event> {
+pub(crate) fn read(mailbox: Page) -> Option<Event> {
     let taken = mailbox.u32(data::TAKEN);
     let number = taken.load(Ordering::Relaxed);
     // What was posted has been written before.
@@ -105,7 +105,7 @@ fn read(mailbox: Page) -> Option<Event> {
 }
 
 /// Takes the marks of lost events, which the kernel sets and the program clears.
-fn read_overflow(mailbox: Page) -> u64 {
+pub(crate) fn read_overflow(mailbox: Page) -> u64 {
     let mut marks = 0;
     for word in 0..data::OVERFLOW_KINDS / 8 {
         let at = data::OVERFLOW + word * 8;

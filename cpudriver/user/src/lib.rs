@@ -27,6 +27,8 @@
 #![no_std]
 #![deny(unsafe_code)]
 
+#[cfg(atoll)]
+extern crate alloc;
 #[cfg(not(atoll))]
 extern crate std;
 
@@ -43,6 +45,8 @@ pub mod process;
 #[expect(unsafe_code, reason = "the only module that meets the kernel")]
 pub mod raw;
 mod start;
+#[cfg(atoll)]
+pub mod threads;
 pub mod time;
 mod wait;
 

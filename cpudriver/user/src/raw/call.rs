@@ -46,6 +46,15 @@ impl Block {
         }
     }
 
+    /// A call that has not been made, and which posts no event.
+    #[must_use]
+    #[inline]
+    pub const fn quiet(number: u32, arguments: [u64; block::ARGUMENT_COUNT]) -> Self {
+        let mut new = Self::new(number, arguments);
+        new.options = 0;
+        new
+    }
+
     /// Makes the call. What is returned is its outcome, or [`STARTED`](proto::program::STARTED).
     ///
     /// # Safety

@@ -4,7 +4,8 @@
 //! allocate nothing contain nothing of this.
 
 use crate::memory::Rights;
-use crate::{memory, process};
+use super::thread;
+use crate::memory;
 use core::alloc::Layout;
 use core::sync::atomic::{AtomicBool, Ordering};
 use talc::DefaultBinning;
@@ -39,25 +40,41 @@ unsafe impl Source for Kernel {
     }
 }
 
-/// Keeps vcores apart. In a single-core process it is always free.
-struct Lock(AtomicBool);
+/// Keeps vcores apart, as [`super::lock::Lock`] does. In a single-core process it is always free.
+struct Lock {
+    is_held: AtomicBool,
+    /// The holder had notifications on before.
+    were_on: AtomicBool,
+}
 
 // SAFETY: the flag is true exactly while it is held.
 unsafe impl RawMutex for Lock {
-    const INIT: Self = Self(AtomicBool::new(false));
+    const INIT: Self =
+        Self { is_held: AtomicBool::new(false), were_on: AtomicBool::new(false) };
     type GuardMarker = GuardNoSend;
 
     fn lock(&self) {
         while !self.try_lock() {
-            process::yield_now();
+            crate::threads::relax_here();
         }
     }
 
     fn try_lock(&self) -> bool {
-        !self.0.swap(true, Ordering::Acquire)
+        let were_on = thread::disable_notifications();
+        let is_mine = !self.is_held.swap(true, Ordering::Acquire);
+        if is_mine {
+            self.were_on.store(were_on, Ordering::Relaxed);
+        } else if were_on {
+            thread::enable_notifications();
+        }
+        is_mine
     }
 
     unsafe fn unlock(&self) {
-        self.0.store(false, Ordering::Release);
+        let were_on = self.were_on.load(Ordering::Relaxed);
+        self.is_held.store(false, Ordering::Release);
+        if were_on {
+            thread::enable_notifications();
+        }
     }
 }
