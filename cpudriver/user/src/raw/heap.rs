@@ -3,9 +3,9 @@
 //! The allocator is talc's; it asks the kernel for memory when it has none left, and keeps it. Programs that
 //! allocate nothing contain nothing of this.
 
-use crate::memory::Rights;
 use super::thread;
 use crate::memory;
+use crate::memory::Rights;
 use core::alloc::Layout;
 use core::sync::atomic::{AtomicBool, Ordering};
 use talc::DefaultBinning;
@@ -49,8 +49,7 @@ struct Lock {
 
 // SAFETY: the flag is true exactly while it is held.
 unsafe impl RawMutex for Lock {
-    const INIT: Self =
-        Self { is_held: AtomicBool::new(false), were_on: AtomicBool::new(false) };
+    const INIT: Self = Self { is_held: AtomicBool::new(false), were_on: AtomicBool::new(false) };
     type GuardMarker = GuardNoSend;
 
     fn lock(&self) {

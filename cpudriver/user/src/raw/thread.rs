@@ -148,6 +148,7 @@ pub(crate) fn set_up(first: &'static Thread, vcores: u16) {
     let all: alloc::vec::Vec<Vcore> = (0..vcores).map(Vcore::new).collect();
     let all = all.leak();
     VCORES.store(all.as_mut_ptr(), Ordering::Relaxed);
+    // From here until FS leads to the thread nothing may use the heap, whose lock would look there.
     COUNT.store(vcores.into(), Ordering::Relaxed);
     for number in 0..vcores {
         vcore(number).settle();
@@ -177,8 +178,11 @@ pub(crate) fn fill_pages() {
 
 impl Vcore {
     fn new(number: u16) -> Self {
+        let stack = alloc::vec![0_u128; STACK_BYTES / 16].leak();
+        let local = Local::new();
+        local.stack.store(stack.as_ptr_range().end.addr() as u64, Ordering::Relaxed);
         Self {
-            local: Local::new(),
+            local,
             number,
             current: AtomicPtr::new(core::ptr::null_mut()),
             stealing: AtomicU32::new(0),
@@ -190,15 +194,13 @@ impl Vcore {
         }
     }
 
+    /// Lets its own address be known.
     fn settle(&'static self) {
-        let stack = alloc::vec![0_u128; STACK_BYTES / 16].leak();
         let me = self.local.settle();
         let page = layout::DATA + u64::from(self.number) * 4096;
-        let end = stack.as_ptr_range().end.addr() as u64;
         for (field, value) in [
             (&self.local.page, page),
             (&self.local.vcore, me),
-            (&self.local.stack, end),
             (&self.local.number, self.number.into()),
         ] {
             field.store(value, Ordering::Relaxed);
