@@ -105,7 +105,7 @@ pub(super) fn here() -> u64 {
     let here;
     // SAFETY: in a process with threads FS leads to a `Local`, whose first word is its address.
     unsafe {
-        core::arch::asm!("mov {}, fs:[0]", out(reg) here, options(nostack, readonly, preserves_flags))
+        core::arch::asm!("mov {}, fs:[0]", out(reg) here, options(nostack, readonly, preserves_flags));
     };
     here
 }

@@ -134,8 +134,10 @@ const STACK_BYTES: usize = 16 << 10;
 /// When there is none.
 pub(crate) fn vcore(number: u16) -> &'static Vcore {
     assert!(u32::from(number) < COUNT.load(Ordering::Relaxed), "there is no such vcore");
-    // SAFETY: there are so many, and they are never freed.
-    unsafe { &*VCORES.load(Ordering::Relaxed).add(number.into()) }
+    // SAFETY: there are so many.
+    let vcore = unsafe { VCORES.load(Ordering::Relaxed).add(number.into()) };
+    // SAFETY: they are never freed.
+    unsafe { &*vcore }
 }
 
 /// How many vcores there can be; 0 in a process without threads.
@@ -240,11 +242,11 @@ impl Vcore {
     pub(crate) fn run(&'static self, thread: &'static Thread) -> ! {
         self.take(thread);
         if thread.is_interrupted.swap(false, Ordering::Relaxed) {
-            let block = thread.resume.get();
+            // SAFETY: the thread is this vcore's alone, and so is the structure.
+            let block = unsafe { &*thread.resume.get() };
             loop {
-                // SAFETY: its state and registers were saved when it was interrupted; it is this vcore's alone, and so
-                // is its structure.
-                unsafe { super::switch::resume_all(&thread.area, &*block) };
+                // SAFETY: its state and registers were saved when it was interrupted.
+                unsafe { super::switch::resume_all(&thread.area, block) };
             }
         }
         // SAFETY: the thread gave way, or has never run, and is this vcore's alone.
