@@ -27,7 +27,6 @@
 #![no_std]
 #![deny(unsafe_code)]
 
-#[cfg(atoll)]
 extern crate alloc;
 #[cfg(not(atoll))]
 extern crate std;
@@ -45,7 +44,6 @@ pub mod process;
 #[expect(unsafe_code, reason = "the only module that meets the kernel")]
 pub mod raw;
 mod start;
-#[cfg(atoll)]
 pub mod threads;
 pub mod time;
 mod wait;

@@ -24,7 +24,6 @@ pub(crate) fn until(mut is_there: impl FnMut() -> bool) {
 /// Waits until this call is over, and takes its event out, which would tell nobody anything. If that found
 /// no room, the call's structure tells.
 pub(crate) fn for_call(block: &Block) {
-    #[cfg(atoll)]
     if crate::threads::wait_for_call(block) {
         return;
     }

@@ -8,20 +8,16 @@
 #[cfg(atoll)]
 mod bytes;
 pub mod call;
-#[cfg(atoll)]
 pub(crate) mod guarded;
 #[cfg(atoll)]
 mod heap;
 pub mod local;
-#[cfg(atoll)]
 pub mod lock;
 pub mod memory;
 pub mod page;
 pub mod request;
 pub mod start;
-#[cfg(atoll)]
 pub(crate) mod switch;
-#[cfg(atoll)]
 pub(crate) mod thread;
 
 /// The time stamp counter, read after all earlier instructions have been executed.
