@@ -76,8 +76,8 @@ fn files_that_are_no_programs_are_refused_with_the_reason_and_without_a_loss() {
 }
 
 #[test]
-fn programs_that_end_leave_nothing() {
-    let script = "run hello;mem --json;repeat 500 run hello;mem --json;exit";
+fn ten_thousand_programs_that_end_leave_nothing() {
+    let script = "run hello;mem --json;repeat 10000 run hello;mem --json;exit";
     let run = Guest::new().script(script).run();
     run.exited(0);
     nothing_is_lost(&run);
