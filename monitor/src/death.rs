@@ -20,6 +20,8 @@ use proto::id::{CoreId, Pid, VcoreId};
 pub const FAULTED: Outcome = Outcome(1337);
 /// Exit code of a process that was on a core when the core was lost.
 pub const LOST_CORE: Outcome = Outcome(1338);
+/// Exit code of a process whose parent ended before it let it run: nobody else would.
+pub(crate) const NEVER_RUN: Outcome = Outcome(1339);
 
 impl Coordinator {
     /// Destroys a process. Does nothing when it is being destroyed already: the first exit code counts.
@@ -112,6 +114,8 @@ impl Coordinator {
             if orphan.demise == Demise::Ended {
                 orphan.reaped = true;
                 self.free_if_over(child, out);
+            } else if orphan.state() == State::Created {
+                self.destroy(child, NEVER_RUN, out);
             }
         }
     }
