@@ -27,7 +27,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn main() -> Result<i32, Error> {
     let mut words = Words::new(
-        "calls | alarms | children | pipes | handles | memory | events | output [COUNT]",
+        "calls | alarms | children | pipes | handles | memory | events | output [COUNT], or forever",
     );
     let what = words.word();
     let count = words.number(MANY);
@@ -45,6 +45,7 @@ fn main() -> Result<i32, Error> {
         ),
         "events" => events(count)?,
         "output" => output(count)?,
+        "forever" => forever(),
         _ => words.refuse(),
     }
     Ok(0)
@@ -84,8 +85,11 @@ fn calls(count: u64) {
         sleeps.push(call);
         Ok(())
     });
+    let answers = calls::null().call().is_ok();
+    // As long as they go on, not even printing is among the calls that are granted.
+    drop(sleeps);
     told("calls", outcome);
-    println!("flood calls: the kernel still answers: {}", calls::null().call().is_ok());
+    println!("flood calls: the kernel still answers: {answers}");
 }
 
 /// Children that never run. All are ended and reaped.
@@ -144,6 +148,17 @@ fn events(count: u64) -> Result<(), Error> {
         count.min(1000)
     );
     Ok(())
+}
+
+/// Calls without end, of which each makes work for the kernel; what is refused is asked for again.
+fn forever() -> ! {
+    loop {
+        let _ = Command::new("true").spawn();
+        let _ = handle::pipe().map(|(reader, writer)| (reader.close(), writer.close()));
+        let _ = time::set_alarm(1, Moment::now());
+        let _ = calls::notify_self(0, 41, 0).call();
+        let _ = process::ended();
+    }
 }
 
 fn output(count: u64) -> Result<(), Error> {

@@ -5,9 +5,11 @@
 #![no_std]
 #![no_main]
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use programs::{Random, Words};
 use user::event::{self, kind};
+use user::memory::{self, Rights, SHARED};
 use user::process::{self, Command, Pid};
 use user::proto::memory::MAP_AREA;
 use user::proto::program::{layout, number};
@@ -23,6 +25,8 @@ const EACH: u64 = 2000;
 const PATIENCE: Duration = Duration::from_millis(1500);
 /// Exit code of an attacker that hung.
 const HUNG: i32 = 77;
+/// Exit code of one that a fault ended.
+const FAULTED: i32 = 1337;
 /// So many numbers of calls are tried, some of which are none.
 const NUMBERS: u64 = number::EXEC as u64 + 4;
 
@@ -30,12 +34,25 @@ fn main() -> Result<i32, Error> {
     let mut words = Words::new("[CALLS [SEED]]");
     let first = words.next().unwrap_or("10000");
     let seed = words.number(1);
-    words.end();
     match (first, first.parse()) {
-        ("child", _) => attack(seed),
-        (_, Ok(calls)) => attackers(calls, seed),
-        _ => Words::new("[CALLS [SEED]]").refuse(),
+        ("child", _) => {
+            let counter = words.number(0);
+            words.end();
+            attack(seed, counter_at(counter))
+        }
+        (_, Ok(calls)) => {
+            words.end();
+            attackers(calls, seed)
+        }
+        _ => words.refuse(),
     }
+}
+
+/// Where an attacker counts its calls: memory that it shares with its parent.
+fn counter_at(address: usize) -> &'static AtomicU64 {
+    // SAFETY: the parent has mapped it, and shares it with the attacker before that runs. If that unmaps it, the
+    // kernel ends the attacker.
+    unsafe { AtomicU64::from_ptr(core::ptr::with_exposed_provenance_mut(address)) }
 }
 
 /// How attackers ended.
@@ -48,20 +65,32 @@ struct Ends {
 }
 
 fn attackers(calls: u64, seed: u64) -> Result<i32, Error> {
-    let (count, mut ends) = (calls.div_ceil(EACH), Ends::default());
-    for nth in 0..count {
-        let child = Command::new("hostile").arg("child").arg(seed.wrapping_add(nth)).spawn()?;
+    let memory = memory::map(4096, Rights::READ_WRITE, SHARED)?;
+    let address = memory.cast::<u8>().as_ptr().expose_provenance();
+    let (counter, mut ends) = (counter_at(address), Ends::default());
+    let (mut count, mut made) = (0, 0);
+    while made < calls {
+        counter.store(0, Ordering::Relaxed);
+        let command =
+            Command::new("hostile").arg("child").arg(seed.wrapping_add(count)).arg(address);
+        count += 1;
+        // Without handles, lest it fills the console.
+        let child = command.without_handles().create()?;
+        memory::share(child, memory)?;
+        process::run(child)?;
         match end_of(child)? {
             0 => ends.lived += 1,
-            1337 => ends.faulted += 1,
+            FAULTED => ends.faulted += 1,
             HUNG => ends.hung += 1,
             _ => ends.otherwise += 1,
         }
         reap_all();
+        // What it counts can also be what it had the kernel write there.
+        made += counter.load(Ordering::Relaxed).min(EACH);
     }
     let Ends { lived, faulted, hung, otherwise } = ends;
     println!(
-        "hostile: seed {seed}, {count} attackers of {EACH} calls: {lived} lived, {faulted} faulted, {hung} hung, \
+        "hostile: seed {seed}, {made} calls by {count} attackers: {lived} lived, {faulted} faulted, {hung} hung, \
          {otherwise} ended otherwise"
     );
     Ok(0)
@@ -98,11 +127,12 @@ struct Attack {
     room: [u8; 8192],
 }
 
-fn attack(seed: u64) -> Result<i32, Error> {
+fn attack(seed: u64, counter: &AtomicU64) -> Result<i32, Error> {
     let blocks = [const { Block::new(0, [0; 5]) }; 16];
     let mut attack = Attack { random: Random(seed), blocks, room: [0; 8192] };
     for _ in 0..EACH {
         attack.one();
+        counter.fetch_add(1, Ordering::Relaxed);
     }
     Ok(0)
 }
@@ -110,7 +140,13 @@ fn attack(seed: u64) -> Result<i32, Error> {
 impl Attack {
     fn one(&mut self) {
         let number = self.number();
-        let arguments = core::array::from_fn(|_| self.argument());
+        let mut arguments = match number {
+            number::CREATE if self.random.below(2) == 0 => self.program(),
+            _ => core::array::from_fn(|_| self.argument()),
+        };
+        if number == number::DESTROY && arguments[0] == process::id().0.into() {
+            arguments[0] += self.random.below(20).min(1);
+        }
         if self.random.below(2000) == 0 {
             return self.strange_structure();
         }
@@ -127,8 +163,21 @@ impl Attack {
             0 => self.random.number() as u32,
             _ => self.random.below(NUMBERS) as u32,
         };
-        let ends = matches!(number, number::EXIT | number::YIELD | number::HALT | number::RESUME);
-        if ends && self.random.below(200) != 0 { number::NULL } else { number }
+        let ends = [
+            number::EXIT,
+            number::YIELD,
+            number::CHANGE_TO_MANY,
+            number::HALT,
+            number::ENTER,
+            number::RESUME,
+        ];
+        if ends.contains(&number) && self.random.below(200) != 0 { number::NULL } else { number }
+    }
+
+    /// A program that there is, so that there are children to do something to.
+    fn program(&mut self) -> [u64; 5] {
+        let name = ["true", "hello", "args"][self.random.below(3) as usize];
+        [name.as_ptr() as u64, name.len() as u64, 0, 0, self.random.below(2)]
     }
 
     fn argument(&mut self) -> u64 {
