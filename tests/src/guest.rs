@@ -97,6 +97,11 @@ impl Guest {
         self.option("--initrd", path.display())
     }
 
+    /// One more program, a static ELF file.
+    pub fn program(self, path: &Path) -> Self {
+        self.option("--program", path.display())
+    }
+
     /// Console commands to run after boot.
     pub fn script(self, commands: &str) -> Self {
         self.option("--script", commands)
