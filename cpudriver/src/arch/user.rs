@@ -1,6 +1,6 @@
 //! User mode on this core: into it and out of it, the registers of what runs there, and what it asks for.
 //!
-//! A core has one set of user registers, [`User`], at a fixed place: traps push straight into it. [`run`] is a
+//! A core has one set of user registers, `User`, at a fixed place: traps push straight into it. [`run`] is a
 //! function that returns when the program traps, so the kernel has one stack per core and nothing to
 //! unwind. What is to run next is put there with [`set_context`] and taken away with [`context`].
 

@@ -6,7 +6,7 @@
 //!
 //! The kernel's half of all spaces is the same. Of the other half the first entry of the top table leads to what
 //! came with the program, the second to [`MAP_AREA`](proto::memory::MAP_AREA); the others are not present, and some
-//! hold what the kernel notes about the space ([`note`]). What the kernel shares with the program lies in
+//! hold what the kernel notes about the space (`note`). What the kernel shares with the program lies in
 //! one page table ([`layout::RESERVED`](proto::program::layout::RESERVED)), which a note leads to.
 
 mod copy;
