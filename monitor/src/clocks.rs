@@ -7,7 +7,7 @@ use crate::coordinator::Coordinator;
 use crate::output::Outbox;
 use crate::process::Process;
 use crate::timers::TimerId;
-use crate::waits::{Wait, Waiting};
+use crate::waits::{Wait, Waiting, places};
 use proto::call::{Call, Outcome};
 use proto::event::{Event, kind};
 use proto::id::{Pid, VcoreId};
@@ -17,6 +17,31 @@ pub const MAX_ALARMS: usize = 8;
 
 /// What one step may still touch for processes whose time has come.
 const ENTRIES_PER_TICK: u32 = 32;
+
+const _: () = assert!(MAX_ALARMS == u8::BITS as usize, "a bit for each");
+
+/// The alarms of a process.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Alarms {
+    slots: [Alarm; MAX_ALARMS],
+    /// Those that are set, a bit each.
+    set: u8,
+}
+
+impl Alarms {
+    pub(crate) const NONE: Self = Self { slots: [Alarm::NONE; MAX_ALARMS], set: 0 };
+
+    /// Those that are set, with their numbers.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Alarm)> + '_ {
+        places(self.set.into()).map(|at| (usize::from(at), self.slots[usize::from(at)]))
+    }
+
+    fn change(&mut self, number: usize, to: Option<Alarm>) {
+        self.slots[number] = to.unwrap_or(Alarm::NONE);
+        let bit = 1 << number;
+        self.set = if to.is_some() { self.set | bit } else { self.set & !bit };
+    }
+}
 
 /// An alarm that is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +54,8 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
+    const NONE: Self = Self { deadline: 0, period: 0, vcore: VcoreId(0) };
+
     /// The next time after `now`, if any; those that were missed are one.
     fn after(self, now: u64) -> Option<Self> {
         let missed = now.saturating_sub(self.deadline).checked_div(self.period)?;
@@ -46,9 +73,13 @@ fn sleeps_until(wait: &Wait) -> Option<u64> {
 
 /// When something of the process is due.
 pub(crate) fn soonest(process: &Process) -> Option<u64> {
-    let sleeps = process.waits.iter().filter_map(sleeps_until);
-    let alarms = process.io.alarms.iter().flatten().map(|alarm| alarm.deadline);
-    sleeps.chain(alarms).min()
+    let mut soonest = None;
+    let mut consider = |moment: u64| {
+        soonest = Some(soonest.map_or(moment, |soonest: u64| soonest.min(moment)));
+    };
+    process.io.alarms.iter().for_each(|(_, alarm)| consider(alarm.deadline));
+    process.waits.iter().filter_map(sleeps_until).for_each(consider);
+    soonest
 }
 
 impl Coordinator {
@@ -85,13 +116,12 @@ impl Coordinator {
         period: u64,
     ) -> Outcome {
         let shortest = self.config.shortest_period;
-        let Some(it) = self.table.at_mut(pid).io.alarms.get_mut(usize::from(alarm)) else {
-            return Outcome::INVALID;
-        };
-        if period != 0 && period < shortest {
+        let alarm = usize::from(alarm);
+        if alarm >= MAX_ALARMS || (period != 0 && period < shortest) {
             return Outcome::INVALID;
         }
-        *it = (deadline != 0).then_some(Alarm { deadline, period, vcore });
+        let to = (deadline != 0).then_some(Alarm { deadline, period, vcore });
+        self.table.at_mut(pid).io.alarms.change(alarm, to);
         self.set_clock(pid);
         Outcome::OK
     }
@@ -123,16 +153,14 @@ impl Coordinator {
     }
 
     fn ring_alarms(&mut self, pid: Pid, out: &mut Outbox) {
-        for number in 0..MAX_ALARMS {
-            let now = self.now;
-            let Some(alarm) = self.table.at(pid).io.alarms[number] else { continue };
-            if alarm.deadline > now {
-                continue;
-            }
+        let now = self.now;
+        let due = |it: &(usize, Alarm)| it.1.deadline <= now;
+        let next = |it: &Self| it.table.at(pid).io.alarms.iter().find(due);
+        while let Some((number, alarm)) = next(self) {
             if !self.spend() {
                 return;
             }
-            self.table.at_mut(pid).io.alarms[number] = alarm.after(now);
+            self.table.at_mut(pid).io.alarms.change(number, alarm.after(now));
             let event = Event { kind: kind::ALARM, value: number as u64 };
             self.post(pid, alarm.vcore, event, out);
         }
@@ -140,7 +168,7 @@ impl Coordinator {
 
     /// A process's alarms go with it.
     pub(crate) fn drop_alarms(&mut self, pid: Pid) {
-        self.table.at_mut(pid).io.alarms = [None; MAX_ALARMS];
+        self.table.at_mut(pid).io.alarms = Alarms::NONE;
         self.clocks.cancel(TimerId(pid.0));
     }
 

@@ -143,11 +143,11 @@ impl Coordinator {
     /// be done into `out`.
     ///
     /// Whoever drives it starts with an [`Input::Tick`], which arms the first deadline.
-    pub fn step(&mut self, now: u64, input: Input, out: &mut Outbox) {
+    pub fn step(&mut self, now: u64, input: &Input<'_>, out: &mut Outbox) {
         self.now = self.now.max(now);
         self.counters.steps += 1;
         self.budget = ENTRIES_PER_STEP;
-        match input {
+        match *input {
             Input::Message { core, ref message } => self.on_message(core, message, out),
             Input::Tick => {
                 // Where more is due than one step does, the same moment is armed once more.

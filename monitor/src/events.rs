@@ -33,6 +33,7 @@ impl Coordinator {
     }
 
     /// Marks a vcore as having something to look for, wakes its process, and tells its core.
+    #[inline(always)]
     pub(crate) fn notify(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
         let process = self.table.at_mut(pid);
         if process.is_dying() {
@@ -70,6 +71,7 @@ impl Coordinator {
 
     /// Tells a core how often its vcore has been notified, unless it lets go, or a `Notify` is on its
     /// way: its answer brings this one about.
+    #[inline(always)]
     pub(crate) fn route(&mut self, core: CoreId, out: &mut Outbox) {
         let Some(held) = self.cores[core.index()].seat.held else { return };
         if held.leaving.is_some() || held.notify.is_some() {

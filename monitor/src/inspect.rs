@@ -122,7 +122,7 @@ impl Coordinator {
             leases: process.pinned.len(),
             lost: process.lost.len(),
             waiters: process.waits.count() + view(process).unmaps,
-            alarms: process.io.alarms.iter().flatten().count(),
+            alarms: process.io.alarms.iter().count(),
             children: process.child_count.into(),
             ended_children: self.in_list(process.ended_children).count(),
             handles: process.io.handles.iter().count(),

@@ -1,6 +1,6 @@
 //! What a process has beside cores and memory.
 
-use crate::clocks::{Alarm, MAX_ALARMS};
+use crate::clocks::Alarms;
 use crate::handles::Handles;
 use crate::user::User;
 
@@ -9,7 +9,7 @@ use crate::user::User;
 pub(crate) struct Io {
     pub(crate) user: User,
     pub(crate) handles: Handles,
-    pub(crate) alarms: [Option<Alarm>; MAX_ALARMS],
+    pub(crate) alarms: Alarms,
     /// Events that have been posted to it, those not counted that say that a call is done.
     pub(crate) posted: u32,
     /// Pipes that it made and that are still open.
@@ -17,11 +17,6 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    pub(crate) const NONE: Self = Self {
-        user: User::EVE,
-        handles: Handles::NONE,
-        alarms: [None; MAX_ALARMS],
-        posted: 0,
-        pipes: 0,
-    };
+    pub(crate) const NONE: Self =
+        Self { user: User::EVE, handles: Handles::NONE, alarms: Alarms::NONE, posted: 0, pipes: 0 };
 }

@@ -151,10 +151,12 @@ impl Timers {
     /// Takes a timer whose deadline has come. It may take several calls, each of which spends some of
     /// `budget` on spreading timers, before there is one; meanwhile [`Timers::soonest`] is not later than
     /// `now`.
+    #[inline]
     pub(crate) fn expired(&mut self, now: u64, budget: &mut u32) -> Option<TimerId> {
-        if self.soonest() > now {
-            return None;
-        }
+        if self.soonest() > now { None } else { self.find_expired(now, budget) }
+    }
+
+    fn find_expired(&mut self, now: u64, budget: &mut u32) -> Option<TimerId> {
         while self.spread(budget) {
             let Some(bucket) = self.first_bucket() else {
                 (self.base, self.soonest) = (self.base.max(now), NEVER);

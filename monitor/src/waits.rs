@@ -132,7 +132,8 @@ impl Waits {
 }
 
 /// The numbers of the bits that are set, lowest first.
-fn places(mut bits: u16) -> impl Iterator<Item = u8> {
+#[inline]
+pub(crate) fn places(mut bits: u16) -> impl Iterator<Item = u8> {
     core::iter::from_fn(move || {
         let lowest = u8::try_from(bits.trailing_zeros()).expect("at most 16");
         (bits != 0).then(|| {

@@ -153,7 +153,7 @@ impl Scene {
     pub(crate) fn would(&self, input: Input) -> Vec<monitor::Output> {
         let mut coordinator = self.setup.world.coordinator.clone();
         let mut out = Outbox::new();
-        coordinator.step(self.setup.world.now, input, &mut out);
+        coordinator.step(self.setup.world.now, &input, &mut out);
         out.drain().collect()
     }
 }

@@ -116,10 +116,10 @@ impl<'a, M: Meter> Stage<'a, M> {
         if name == self.watched && !name.is_empty() {
             self.meter.measure(
                 #[inline(always)]
-                || coordinator.step(*now, input, out),
+                || coordinator.step(*now, &input, out),
             );
         } else {
-            coordinator.step(*now, input, out);
+            coordinator.step(*now, &input, out);
         }
         for output in out.drain() {
             match output {

@@ -36,7 +36,7 @@ impl Machine {
     }
 
     fn step(&mut self, now: u64, input: Input) -> Vec<Output> {
-        self.coordinator.step(now, input, &mut self.out);
+        self.coordinator.step(now, &input, &mut self.out);
         self.out.drain().filter(|it| !matches!(it, Output::Arm { .. })).collect()
     }
 
@@ -91,10 +91,10 @@ fn a_core_that_does_not_join_is_reported_once_and_may_come_late() {
 fn the_first_step_arms_the_soonest_deadline_and_later_ones_only_changes() {
     let mut coordinator = Coordinator::new(CONFIG, 0, &[true, true]);
     let mut out = Outbox::new();
-    coordinator.step(0, Input::Tick, &mut out);
+    coordinator.step(0, &Input::Tick, &mut out);
     assert_eq!(out.outputs(), [Output::Arm { deadline: Some(100) }]);
     out.drain().for_each(drop);
-    coordinator.step(1, Input::Tick, &mut out);
+    coordinator.step(1, &Input::Tick, &mut out);
     assert_eq!(out.outputs(), []);
 }
 
@@ -102,7 +102,7 @@ fn the_first_step_arms_the_soonest_deadline_and_later_ones_only_changes() {
 fn one_core_alone_arms_nothing() {
     let mut coordinator = Coordinator::new(CONFIG, 0, &[true]);
     let mut out = Outbox::new();
-    coordinator.step(0, Input::Tick, &mut out);
+    coordinator.step(0, &Input::Tick, &mut out);
     assert_eq!(out.outputs(), []);
 }
 

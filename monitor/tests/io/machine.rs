@@ -80,7 +80,7 @@ impl Machine {
     }
 
     fn step_once(&mut self, input: Input<'_>) {
-        self.coordinator.step(self.now, input, &mut self.out);
+        self.coordinator.step(self.now, &input, &mut self.out);
         let outputs: Vec<Output> = self.out.drain().collect();
         for output in outputs {
             self.apply(output, input);

@@ -154,7 +154,7 @@ impl World {
     /// One step of the coordinator and the application of its outputs.
     pub(crate) fn step(&mut self, input: Input) -> Happened {
         let mut out = std::mem::take(&mut self.out);
-        self.coordinator.step(self.now, input, &mut out);
+        self.coordinator.step(self.now, &input, &mut out);
         let outputs: Vec<Output> = out.drain().collect();
         self.out = out;
         let spawning = match input {

@@ -187,7 +187,7 @@ impl Hub {
     /// Tells the coordinator something.
     pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
         let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
-        heap::with_coordinator_arena(|| coordinator.step(cpu::now(), input, outputs));
+        heap::with_coordinator_arena(|| coordinator.step(cpu::now(), &input, outputs));
         let copied = match input {
             Input::Copied { bytes, .. } => bytes,
             _ => &[],
