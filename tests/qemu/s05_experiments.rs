@@ -6,6 +6,7 @@ use boot::bench::row::{Line, Mode, Row};
 use boot::bench::runner::{Lab as _, Task, Watcher, run_all};
 use boot::machine::Machine;
 use boot::{image, tools};
+use cpudriver::steps::{Class, OPERATIONS};
 use proto::boot::Clock;
 use proto::sample::{PEER, TO_CORE, TO_MONITOR};
 use std::path::Path;
@@ -91,6 +92,25 @@ fn message_cost_is_the_same_in_every_run() {
 }
 
 #[test]
+fn coordinator_is_the_same_in_every_run_and_allocates_for_what_begins_alone() {
+    let rows = repeated("coordinator", 1);
+    let of = |metric: &str, class: Class| {
+        let class = class.name();
+        let is = move |row: &&Row| row.metric == metric && row.params["class"] == class;
+        rows.iter().filter(is).collect::<Vec<_>>()
+    };
+    // Each operation with 10, 1,000 and 30,000 processes, times 8, 64 and 255 cores.
+    let messages = OPERATIONS.iter().filter(|it| it.class == Class::Message).count();
+    assert_eq!(of("instructions", Class::Message).len(), messages * 9);
+    for class in [Class::Message, Class::Slice] {
+        let allocated = of("allocated", class);
+        assert_eq!(allocated.len(), of("instructions", class).len());
+        assert!(allocated.iter().all(|row| row.stats.max == 0.0), "{allocated:?}");
+    }
+    assert!(of("allocated", Class::Lifetime).iter().any(|row| row.stats.min > 0.0));
+}
+
+#[test]
 fn bring_up_is_the_same_in_every_run() {
     assert!(has(&repeated("bring-up", 4), "instructions"));
 }
@@ -118,6 +138,11 @@ fn assert_agreement(experiment: &str) {
 #[test]
 fn clock_and_plugin_agree_on_message_cost() {
     assert_agreement("message-cost");
+}
+
+#[test]
+fn clock_and_plugin_agree_on_coordinator() {
+    assert_agreement("coordinator");
 }
 
 #[test]

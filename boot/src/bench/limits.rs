@@ -47,6 +47,18 @@ pub struct Limit {
     /// Where the limit comes from, for people.
     #[serde(default)]
     pub note: String,
+    /// Stands for many limits that differ in one param and in the greatest number allowed.
+    pub each: Option<Each>,
+}
+
+/// One limit for each value of a param.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Each {
+    /// The param.
+    pub param: String,
+    /// Its values, and the greatest number allowed for each.
+    pub max: BTreeMap<String, f64>,
 }
 
 /// A number of a row.
@@ -114,7 +126,8 @@ impl Limits {
     }
 
     fn parse(text: &str) -> Result<Self> {
-        let limits: Self = toml::from_str(text)?;
+        let read: Self = toml::from_str(text)?;
+        let limits = Self { limits: read.limits.into_iter().flat_map(Limit::expand).collect() };
         for limit in &limits.limits {
             let name = limit.name();
             ensure!(limit.max.is_some() || limit.min.is_some(), "{name}: neither `min` nor `max`");
@@ -131,6 +144,18 @@ impl Limits {
 }
 
 impl Limit {
+    /// The limits that it stands for, itself if it is one.
+    fn expand(mut self) -> Vec<Self> {
+        let Some(each) = self.each.take() else { return vec![self] };
+        let limit_of = |(value, max): (String, f64)| {
+            let mut limit = self.clone();
+            limit.params.insert(each.param.clone(), value.into());
+            limit.max = Some(max);
+            limit
+        };
+        each.max.into_iter().map(limit_of).collect()
+    }
+
     fn check(&self, rows: &[Row]) -> Finding {
         let measured: Vec<(&Row, Option<f64>)> = rows
             .iter()

@@ -118,3 +118,20 @@ fn the_projects_limits_are_well_formed() {
         assert!(!limit.note.is_empty(), "{} has no note", limit.name());
     }
 }
+
+#[test]
+fn a_table_of_maxima_stands_for_a_limit_each() {
+    let limits = r#"
+        [[limit]]
+        experiment = "message-cost"
+        params = { layout = "postcard" }
+        metric = "instructions"
+        each = { param = "message", max = { Ping = 120, Start = 150 } }
+    "#;
+    let rows = [row("postcard", "Ping", 121.), row("postcard", "Start", 150.)];
+    let all = ["message-cost".to_owned()];
+    let findings = Limits::parse(limits).unwrap().check(&rows, Mode::Count, &all);
+    assert_eq!(findings.iter().map(|finding| finding.pass).collect::<Vec<_>>(), [false, true]);
+    let name = "FAIL  message-cost layout=postcard message=Ping instructions p50: measured 121";
+    assert!(findings[0].to_string().starts_with(name), "{}", findings[0]);
+}
