@@ -58,6 +58,7 @@ impl Coordinator {
             self.audit_space(process)?;
         }
         self.audit_spaces()?;
+        self.audit_promises()?;
         self.audit_io()?;
         self.audit_queues()
     }

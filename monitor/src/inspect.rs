@@ -205,6 +205,19 @@ impl Coordinator {
         all.into_iter().flatten().map(debt)
     }
 
+    /// Frames that there are for processes, reserved or not.
+    #[must_use]
+    pub const fn all_frames(&self) -> u32 {
+        self.config.frames
+    }
+
+    /// Cores that can be leased, and that have a lease, the management core left out.
+    #[must_use]
+    pub fn leasable_and_leased(&self) -> (usize, usize) {
+        let leased = self.cores.iter().skip(1).filter(|core| core.seat.held.is_some());
+        (self.leasable.len(), leased.count())
+    }
+
     /// Who has a right to a core.
     #[must_use]
     pub fn owner(&self, core: CoreId) -> Option<Pid> {

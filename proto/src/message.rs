@@ -89,7 +89,8 @@ pub enum ToCore {
         #[serde(with = "crate::fixed")]
         batch: u16,
     },
-    /// Tell what you have counted so far ([`ToMonitor::Counters`]).
+    /// Tell what you have counted so far ([`ToMonitor::Counters`]), and look whether calls of what runs are to be
+    /// traced ([`ToMonitor::Traced`]).
     Count,
     /// Take this lease if free and its epoch is new: load the space and start the vcore in vcore context,
     /// or resume the context that its last `Preempt` saved there. On the management core: run the
@@ -622,6 +623,25 @@ pub enum ToMonitor {
         length: u32,
         /// The pid from which on.
         first: Pid,
+    },
+    /// A part of what the core has seen of the calls of a program that is traced; what the words mean is the
+    /// kernel's own business.
+    Traced {
+        /// A word.
+        #[serde(with = "crate::fixed")]
+        first: u64,
+        /// A word.
+        #[serde(with = "crate::fixed")]
+        second: u64,
+        /// A word.
+        #[serde(with = "crate::fixed")]
+        third: u64,
+        /// A word.
+        #[serde(with = "crate::fixed")]
+        fourth: u64,
+        /// A word.
+        #[serde(with = "crate::fixed")]
+        fifth: u64,
     },
 }
 

@@ -303,6 +303,16 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
             first: Pid(0x2221),
         },
     ),
+    sample(
+        "ToMonitor::Traced",
+        ToMonitor::Traced {
+            first: 0x0807_0605_0403_0201,
+            second: 0x100f_0e0d_0c0b_0a09,
+            third: 0x1817_1615_1413_1211,
+            fourth: 0x201f_1e1d_1c1b_1a19,
+            fifth: 0x2827_2625_2423_2221,
+        },
+    ),
 ];
 
 /// All kinds between two CPU drivers, by tag.

@@ -83,6 +83,7 @@ impl ToMonitor {
             Self::Share { .. } => 44,
             Self::Unreached { .. } => 45,
             Self::List { .. } => 46,
+            Self::Traced { .. } => 47,
         }
     }
 }

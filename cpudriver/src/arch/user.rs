@@ -56,6 +56,8 @@ pub(super) struct User {
     by_sysret: bool,
     /// The top page table of the space that is loaded; 0 for the kernel's own.
     root: u64,
+    /// Its calls are traced.
+    is_traced: bool,
     /// What a program has written is made safe here before it is loaded.
     area: Area,
 }
@@ -65,7 +67,13 @@ impl User {
     pub(super) const REGISTERS_END: usize = offset_of!(Self, registers) + size_of::<Registers>();
 
     pub(super) const fn new() -> Self {
-        Self { registers: Registers::ZERO, by_sysret: false, root: 0, area: Area::ZERO }
+        Self {
+            registers: Registers::ZERO,
+            by_sysret: false,
+            root: 0,
+            is_traced: false,
+            area: Area::ZERO,
+        }
     }
 }
 
@@ -276,6 +284,19 @@ pub fn unload() {
     unsafe { write_cr3(machine().kernel_root) };
     // SAFETY: this core alone uses it.
     unsafe { (*this_user()).root = 0 };
+}
+
+/// Whether the calls of the program that is loaded are traced.
+#[must_use]
+pub fn is_traced() -> bool {
+    // SAFETY: this core alone uses it, and the program does not run.
+    unsafe { (*this_user()).is_traced }
+}
+
+/// Says whether the calls of the program that is loaded are traced.
+pub fn set_traced(is_traced: bool) {
+    // SAFETY: as above.
+    unsafe { (*this_user()).is_traced = is_traced };
 }
 
 /// The top page table of the space that is loaded, if one is.

@@ -64,6 +64,45 @@ pub enum Command<'a> {
         /// Show its vcores too: their time on cores and what they are doing.
         verbose: bool,
     },
+    /// Show the system calls of a process while it runs.
+    Strace {
+        /// Of which.
+        traced: Traced<'a>,
+        /// Show those of its later children too.
+        follow: bool,
+    },
+    /// Show who has a right to which core, and who has it.
+    Provisioned,
+    /// Give a process the right to cores.
+    Provision {
+        /// To which; `None` for nobody.
+        pid: Option<Pid>,
+        /// Which cores.
+        cores: CoreSet,
+    },
+    /// Take cores from a many-core process.
+    Preempt {
+        /// From which.
+        pid: Pid,
+        /// Which core; without it, all that it has.
+        core: Option<CoreId>,
+        /// How long to wait after having told the process; without it, it isn't told.
+        warning: Option<Duration>,
+    },
+    /// Measure how long something takes to have its effect.
+    Measure {
+        /// What.
+        what: Measured,
+        /// To which process it is done.
+        pid: Pid,
+    },
+    /// Show who waits for what.
+    Waiters {
+        /// Only this process.
+        pid: Option<Pid>,
+    },
+    /// Check that all invariants hold.
+    Check,
     /// Show the programs that can be run.
     Programs,
     /// End a process, or send it a signal.
@@ -141,6 +180,46 @@ pub enum Command<'a> {
         /// checked, and none of them is a `repeat`.
         body: &'a str,
     },
+}
+
+/// Whose system calls are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Traced<'a> {
+    /// Those of a process that there is.
+    Process(Pid),
+    /// Those of a program, which is run.
+    Program {
+        /// Its name.
+        name: &'a str,
+        /// Its arguments, separated by blanks.
+        arguments: &'a str,
+    },
+}
+
+/// What `measure` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// Ends the process: until it is off all cores.
+    Kill,
+    /// Takes all its cores: until each has let go.
+    Preempt,
+    /// The same after a warning.
+    PreemptWarn,
+}
+
+impl Measured {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Kill, Self::Preempt, Self::PreemptWarn];
+
+    /// As it is typed.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Preempt => "preempt",
+            Self::PreemptWarn => "preempt-warn",
+        }
+    }
 }
 
 /// The arguments of `bench`; what isn't given is for the experiment to choose.

@@ -26,6 +26,8 @@ pub enum Value<'a> {
     Args(fmt::Arguments<'a>),
     /// A number.
     U64(u64),
+    /// A signed number.
+    I64(i64),
     /// An address or a set of bits: `0x` and hexadecimal digits, in JSON as text.
     Hex(u64),
     /// A fraction, as an integer in units of ten to the power of minus `decimals`.
@@ -78,7 +80,9 @@ impl Value<'_> {
             Self::Map(fields) => json_object(fields.iter().copied(), out),
             Self::List(values) => json_array(values, out),
             Self::None => out.write_str("null"),
-            Self::U64(_) | Self::Fixed { .. } | Self::Bool(_) => write!(out, "{self}"),
+            Self::U64(_) | Self::I64(_) | Self::Fixed { .. } | Self::Bool(_) => {
+                write!(out, "{self}")
+            }
         }
     }
 }
@@ -90,6 +94,7 @@ impl fmt::Display for Value<'_> {
             Self::Str(text) => f.write_str(text),
             Self::Args(args) => f.write_fmt(args),
             Self::U64(number) => write!(f, "{number}"),
+            Self::I64(number) => write!(f, "{number}"),
             Self::Hex(number) => write!(f, "{number:#x}"),
             Self::Fixed { scaled, decimals: 0 } => write!(f, "{scaled}"),
             Self::Fixed { scaled, decimals } => {

@@ -107,6 +107,10 @@ impl Platform for Kernel {
         handoff::put(ends)
     }
 
+    fn look_at_trace(&self) {
+        vcore::look_at_trace();
+    }
+
     fn perform(&self, effect: Effect) {
         vcore::perform(effect);
     }

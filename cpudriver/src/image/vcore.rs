@@ -7,11 +7,13 @@
 use super::cpu::Cpu;
 use crate::arch::space::{VcorePage, saved_page, vcore_page};
 use crate::arch::user::{self, CallFault, Exit};
-use crate::arch::{percpu, time};
+use crate::arch::{cpu, percpu, time};
 use crate::driver::{Effect, Fate, Trap};
 use crate::post::Activity;
 use crate::program::call::Request;
 use crate::program::context::Context;
+use crate::program::seen::Seen;
+use crate::program::space::TRACED;
 use crate::program::vcore::{Page, Vcore, resolve};
 use core::ops::ControlFlow;
 use proto::call::Outcome;
@@ -26,7 +28,10 @@ const USER_WRITE: u32 = 0b110;
 /// Does what the driver wants done to the vcore of this core.
 pub(super) fn perform(effect: Effect) {
     match effect {
-        Effect::Load { root } => user::load(root),
+        Effect::Load { root } => {
+            user::load(root);
+            look_at_trace();
+        }
         Effect::Start { lease } => start(lease.vcore),
         Effect::Save { vcore, fate } => save(vcore, fate),
         Effect::Drop { vcore } => {
@@ -41,6 +46,11 @@ pub(super) fn perform(effect: Effect) {
         // The registers still stand on the instruction that faulted; messages are the node's.
         Effect::Repeat | Effect::Forward { .. } | Effect::Send(_) => {}
     }
+}
+
+/// Learns whether the calls of the process that is loaded are traced.
+pub(super) fn look_at_trace() {
+    user::set_traced(saved().is_some_and(|mut saved| saved.page().byte(TRACED) != 0));
 }
 
 fn is_single_core() -> bool {
@@ -135,6 +145,7 @@ impl Cpu {
         if self.inbox.leave(&platform, Activity::User) {
             told = loop {
                 let next = match user::run() {
+                    Exit::Call if user::is_traced() => self.traced_call(),
                     Exit::Call => self.call(),
                     Exit::Fault { vector, code, address } => self.fault(vector, code, address),
                     Exit::Interrupt => ControlFlow::Break(None),
@@ -191,6 +202,30 @@ impl Cpu {
         GO_ON
     }
 
+    /// A system call that is seen when it is made, and when it is over if that is at once.
+    fn traced_call(&mut self) -> Next {
+        let at = user::call_address();
+        let words = at.is_multiple_of(block::ALIGN).then(|| user::copy_block(at).ok());
+        let (Some(words), Some(lease)) = (words.flatten(), self.node.driver().lease()) else {
+            return self.call();
+        };
+        let entry = Seen::entry(&words, at, lease, cpu::now());
+        self.node.saw(entry);
+        let before = user::context().registers.rip;
+        let next = self.call();
+        let after = user::context().registers;
+        // Registers that were replaced are not those that the call returns to.
+        let is_over = match &next {
+            ControlFlow::Continue(()) => after.rip == before,
+            ControlFlow::Break(told) => told.is_none() && self.is_halted,
+        };
+        if is_over {
+            self.node.saw(entry.returned(cpu::now(), after.rax.cast_signed()));
+        }
+        self.node.flush();
+        next
+    }
+
     /// Lets the driver know of a request for which the vcore stands still until it is answered; one that is
     /// refused on the spot goes on at once.
     fn trap(&mut self, trap: Trap) -> Next {
@@ -224,7 +259,7 @@ impl Cpu {
             Ok(words) => {
                 let context = Context::from_words(&words);
                 page.page().set_byte(data::IN_VCORE_CONTEXT, 0);
-                crate::arch::cpu::fence();
+                cpu::fence();
                 user::set_context(&context);
                 if page.is_pending() {
                     enter(vcore);

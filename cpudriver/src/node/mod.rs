@@ -10,6 +10,7 @@
 
 pub mod jobs;
 mod peers;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -18,11 +19,13 @@ pub use peers::{PeerEnds, Peers, connect, take_apart};
 
 use crate::driver::{Driver, Effect, Effects, Trap};
 use crate::post::{Hardware, Outbox, Receiver, Sender};
+use crate::program::seen::Seen;
 use crate::trace::{Event, Kind, Trace, What};
 use alloc::boxed::Box;
 use proto::id::{ApicId, CoreId};
 use proto::message::{Lane, ToCore, ToMonitor};
 use proto::slot::NoMessage;
+use seen::SeenCalls;
 
 /// What a node needs of the machine beside the message path.
 pub trait Platform: Hardware + Copy {
@@ -50,6 +53,9 @@ pub trait Platform: Hardware + Copy {
     /// # Errors
     /// The ends, when the coordinator has not taken the last ones.
     fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>>;
+
+    /// Learns anew whether the calls of what runs on this core are traced.
+    fn look_at_trace(&self);
 
     /// Does what the driver wants done to the vcore of this core, or to its translations. Messages
     /// ([`Effect::Forward`], [`Effect::Send`]) are not for this.
@@ -105,6 +111,7 @@ pub struct Node<P> {
     driver: Driver,
     counts: Counts,
     trace: Trace<'static>,
+    seen: SeenCalls,
     next: Next,
     /// Poll instead of halting, see [`Part::Awake`].
     awake: bool,
@@ -126,6 +133,7 @@ impl<P: Platform> Node<P> {
             driver: Driver::new(),
             counts: Counts::default(),
             trace: Trace::new(alloc::vec![Event::EMPTY; TRACED].leak()),
+            seen: SeenCalls::new(core),
             next: Next::Serve,
             awake: false,
             called_off: false,
@@ -214,7 +222,11 @@ impl<P: Platform> Node<P> {
             ToCore::Link { peer } => self.link(peer),
             ToCore::Unlink { peer } => self.unlink(peer),
             ToCore::Experiment { .. } => self.take_part(&order),
-            ToCore::Count => Some(self.counters()),
+            ToCore::Count => {
+                self.platform.look_at_trace();
+                self.seen.tell_dropped(self.star.as_deref_mut(), &mut self.outbox);
+                Some(self.counters())
+            }
             ToCore::Panic => panic!("asked to by the console"),
             ToCore::Hang => loop {
                 self.platform.pause();
@@ -254,6 +266,21 @@ impl<P: Platform> Node<P> {
             self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
         }
         sent
+    }
+
+    /// Passes on what was seen of a call of the vcore that runs here. The caller flushes.
+    pub fn saw(&mut self, what: Seen) {
+        self.seen.pass_on(what, self.star.as_deref_mut(), &mut self.outbox);
+    }
+
+    /// On the management core: what was seen and has not been taken.
+    pub fn take_seen(&mut self) -> Option<ToMonitor> {
+        self.seen.take()
+    }
+
+    /// On the management core: how much there was no room for; asking forgets it.
+    pub fn take_dropped(&mut self) -> u64 {
+        self.seen.take_dropped()
     }
 
     /// Carries effects out in order; gives the message to the coordinator that is among them.

@@ -130,7 +130,8 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::Map { .. }
         | ToMonitor::Protect { .. }
         | ToMonitor::Share { .. }
-        | ToMonitor::List { .. } => None,
+        | ToMonitor::List { .. }
+        | ToMonitor::Traced { .. } => None,
     }
 }
 

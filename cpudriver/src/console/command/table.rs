@@ -89,6 +89,60 @@ do not run the addresses of the calls that they are in.",
         parse: inspect::parse_pip,
     },
     Spec {
+        name: "strace",
+        arguments: "[-f] NAME|PID [ARGUMENT...]",
+        summary: "runs a program, or watches a process, and shows its system calls",
+        details: "\
+A line when a call is made (>) and one when it is over (<), with its result. -f shows
+those of its children too. --json stands before NAME. The program never waits for what
+is shown: how much was left out is told at the end. Ctrl-C ends the trace, and the
+program if this ran it.",
+        prints: Prints::Results,
+        parse: inspect::parse_strace,
+    },
+    Spec {
+        name: "waiters",
+        arguments: "[PID]",
+        summary: "shows which calls wait for what, and what cores have not answered",
+        details: "",
+        prints: Prints::Results,
+        parse: |args| Ok(Command::Waiters { pid: args.optional_number("PID", PIDS)?.map(Pid) }),
+    },
+    Spec {
+        name: "prov",
+        arguments: "[PID LIST]",
+        summary: "shows who has a right to which core, or gives a process the right",
+        details: "LIST names cores, such as 1,3-5. PID 0 takes the right to them away. -s shows.",
+        prints: Prints::Results,
+        parse: inspect::parse_prov,
+    },
+    Spec {
+        name: "preempt",
+        arguments: "PID [CORE] [--warn SECONDS]",
+        summary: "takes a core from a many-core process, or all that it has",
+        details: "With --warn the process is told so long before.",
+        prints: Prints::Nothing,
+        parse: inspect::parse_preempt,
+    },
+    Spec {
+        name: "measure",
+        arguments: "OPERATION PID",
+        summary: "shows how long it takes to end a process, or to take its cores",
+        details: "\
+OPERATION is kill (until it is off all cores), preempt (until all of its cores have
+let go) or preempt-warn (the same, 10 ms after it was told).",
+        prints: Prints::Results,
+        parse: inspect::parse_measure,
+    },
+    Spec {
+        name: "check",
+        arguments: "",
+        summary: "checks that all invariants hold",
+        details: "One that doesn't counts as a failure.",
+        prints: Prints::Results,
+        parse: |_| Ok(Command::Check),
+    },
+    Spec {
         name: "kill",
         arguments: "[-N] PID",
         summary: "ends a process, or sends it the signal N",

@@ -2,8 +2,8 @@
 
 extern crate std;
 use super::{
-    Bench, COMMANDS, Command, EXPERIMENTS, ExperimentSet, Request, Spec, complete, parse,
-    write_help,
+    Bench, COMMANDS, Command, EXPERIMENTS, ExperimentSet, Measured, Request, Spec, Traced,
+    complete, parse, write_help,
 };
 use crate::console::core_list;
 use crate::console::line::MAX_LINE;
@@ -158,6 +158,41 @@ fn a_process_is_looked_at() {
 }
 
 #[test]
+fn calls_of_a_program_or_of_a_process_are_traced() {
+    let strace = |traced, follow| Command::Strace { traced, follow };
+    let program = |name, arguments| Traced::Program { name, arguments };
+    assert_eq!(command("strace hello"), strace(program("hello", ""), false));
+    assert_eq!(command("strace -f spawn 1  -f"), strace(program("spawn", "1  -f"), true));
+    assert_eq!(command("strace -f 12"), strace(Traced::Process(Pid(12)), true));
+    let json = parse("strace --json hello --json").unwrap().unwrap();
+    assert_eq!(json.command, strace(program("hello", "--json"), false));
+    assert_eq!(json.format, Format::Json);
+    assert!(error("strace -f").contains("NAME is missing"));
+    assert!(error("strace 0").contains("PID must be"));
+    assert!(error("strace 12 1").contains("one argument too many"));
+}
+
+#[test]
+fn cores_of_processes_are_given_and_taken() {
+    let cores = core_list::parse("1,3").unwrap();
+    assert_eq!(command("prov"), Command::Provisioned);
+    assert_eq!(command("prov -s"), Command::Provisioned);
+    assert_eq!(command("prov 3 1,3"), Command::Provision { pid: Some(Pid(3)), cores });
+    assert_eq!(command("prov 0 1,3"), Command::Provision { pid: None, cores });
+    let preempt = |core, warning| Command::Preempt { pid: Pid(3), core, warning };
+    assert_eq!(command("preempt 3"), preempt(None, None));
+    let warning = Some(Duration::from_millis(10));
+    assert_eq!(command("preempt 3 --warn 0.01 2"), preempt(Some(CoreId(2)), warning));
+    assert!(error("preempt 3 0").contains("CORE must be a number from 1"));
+    assert!(error("preempt 3 1 2").contains("one argument too many"));
+    assert!(error("preempt 3 --fast").contains("unknown option"));
+    let what = Measured::PreemptWarn;
+    assert_eq!(command("measure preempt-warn 3"), Command::Measure { what, pid: Pid(3) });
+    assert!(error("measure stop 3").contains("OPERATION must be kill, preempt or preempt-warn"));
+    assert_eq!(command("waiters 3"), Command::Waiters { pid: Some(Pid(3)) });
+}
+
+#[test]
 fn what_is_repeated_is_checked_at_once() {
     assert!(error("repeat 2").contains("COMMAND is missing"));
     assert!(error("repeat 2 { ; }").contains("COMMAND is missing"));
@@ -171,6 +206,7 @@ fn what_is_repeated_is_checked_at_once() {
 /// The usage of a command with its placeholders filled in.
 fn example(spec: &Spec) -> String {
     let words = [
+        ("OPERATION", "kill"),
         ("COMMAND", "mem"),
         ("CORE", "1"),
         ("NAME...", "poll-cost bring-up"),

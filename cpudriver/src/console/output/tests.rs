@@ -56,7 +56,7 @@ fn every_kind_of_value_is_printed_in_both_formats() {
         ("whole", Value::Fixed { scaled: 7, decimals: 0 }),
         ("x2apic", Value::Bool(true)),
         ("params", Value::Map(&params)),
-        ("list", Value::List(&[Value::U64(1), Value::Str("b"), Value::None])),
+        ("list", Value::List(&[Value::U64(1), Value::Str("b"), Value::I64(-2), Value::None])),
         ("nothing", Value::List(&[])),
     ];
     let mut text = String::new();
@@ -67,7 +67,7 @@ mean     1.050
 whole    7
 x2apic   true
 params   layout=plain batch=8
-list     1 b -
+list     1 b -2 -
 nothing  -
 ";
     assert_eq!(text, expected);
@@ -79,7 +79,7 @@ nothing  -
         "whole": 7,
         "x2apic": true,
         "params": {"layout": "plain", "batch": 8},
-        "list": [1, "b", null],
+        "list": [1, "b", -2, null],
         "nothing": [],
     });
     assert_eq!(serde_json::from_str::<Json>(&text).unwrap(), expected);

@@ -13,6 +13,7 @@ mod links;
 mod parts;
 mod programs;
 mod stars;
+mod traces;
 
 use answers::Answers;
 use family::Family;
@@ -22,6 +23,8 @@ use programs::Programs;
 pub(crate) use programs::RunError;
 pub(crate) use stars::Stars;
 
+use traces::Trace;
+
 use super::cpu::Cpu;
 use super::platform::Kernel;
 use crate::arch::interrupts::{self, Source};
@@ -29,7 +32,8 @@ use crate::arch::{BootInfo, cpu, heap, report, smp, time, uart};
 use crate::node::Station;
 use crate::post::Handler;
 use alloc::collections::VecDeque;
-use monitor::{Config, Coordinator, Event, Input, Outbox, Output};
+use alloc::vec::Vec;
+use monitor::{Config, Coordinator, Event, Input, Outbox, Output, Owed};
 use proto::id::CoreId;
 use proto::message::{Lane, ToCore, ToMonitor};
 use proto::slot::NoMessage;
@@ -76,6 +80,10 @@ pub(crate) struct Hub {
     programs: Option<Programs>,
     /// The processes of the console.
     family: Family,
+    /// When each core was last sent a notify, and a shootdown.
+    sent: Vec<[u64; 2]>,
+    /// The calls that are traced, if any are.
+    trace: Option<Trace>,
     /// What is typed is the input of a program.
     foreground: bool,
     /// The coordinator has work that one step could not finish.
@@ -162,6 +170,8 @@ impl Hub {
             patience: None,
             programs,
             family: Family::new(),
+            sent: alloc::vec![[0; 2]; usable.len()],
+            trace: None,
             foreground: false,
             again: false,
             armed: None,
@@ -199,6 +209,9 @@ impl Hub {
     fn apply(&mut self, copied: &[u8], node: &mut Node) {
         let mut outputs = core::mem::take(&mut self.outputs);
         for output in outputs.drain() {
+            if self.trace.is_some() {
+                self.trace_output(&output);
+            }
             match output {
                 Output::Send { core, message } => self.deliver(core, message, node),
                 Output::Restart { core } => self.restart(core),
@@ -236,6 +249,25 @@ impl Hub {
             self.local.push_back(message);
         } else {
             self.stars.send(core, &message, node.outbox());
+        }
+        let now = match message {
+            ToCore::Notify { .. } | ToCore::TlbShootdown { .. } | ToCore::TlbMulticast { .. } => {
+                cpu::now()
+            }
+            _ => return,
+        };
+        if let Some(sent) = self.sent.get_mut(core.index()) {
+            sent[usize::from(!matches!(message, ToCore::Notify { .. }))] = now;
+        }
+    }
+
+    /// When a core was last sent what it owes the answer to, for those that the coordinator keeps no time of.
+    pub(crate) fn sent_at(&self, core: CoreId, owed: Owed) -> Option<u64> {
+        let sent = self.sent.get(core.index())?;
+        match owed {
+            Owed::Notified => Some(sent[0]),
+            Owed::Flushed => Some(sent[1]),
+            _ => None,
         }
     }
 
@@ -290,7 +322,9 @@ impl Hub {
     }
 
     fn hear(&mut self, core: CoreId, message: ToMonitor, node: &mut Node) {
-        if !self.answers.keep(core, &message) {
+        if let ToMonitor::Traced { .. } = message {
+            self.saw(core, &message);
+        } else if !self.answers.keep(core, &message) {
             self.tell(Input::Message { core, message }, node);
         }
     }
@@ -425,6 +459,9 @@ impl Hub {
         let told = cpu.run_vcore();
         if interrupts::take(Source::Timer) {
             self.armed = None;
+        }
+        while let Some(seen) = cpu.node.take_seen() {
+            self.saw(CoreId::MANAGEMENT, &seen);
         }
         if let Some(message) = told {
             self.hear(CoreId::MANAGEMENT, message, &mut cpu.node);

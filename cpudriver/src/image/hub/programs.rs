@@ -112,6 +112,11 @@ impl Programs {
         self.spaces.read(root, address, to)
     }
 
+    /// Whether the result of this call could not be copied out.
+    pub(super) fn has_failed(&self, call: u64) -> bool {
+        self.failed == Some(call)
+    }
+
     /// Makes the space of a program that has never run.
     fn load(&mut self, name: &str, arguments: &[u8]) -> Result<Loaded, RunError> {
         let program = self.archive.find(name).ok_or(RunError::NotFound)?;

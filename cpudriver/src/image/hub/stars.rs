@@ -53,6 +53,13 @@ impl Stars {
         ends.is_some_and(|ends| ends.sender.has_more_than(ORDERS, lane))
     }
 
+    /// Whether a core has read all that it was sent, or has never been sent anything.
+    pub(crate) fn has_read_all(&self, core: CoreId) -> bool {
+        let ends = self.ends.get(core.index()).and_then(Option::as_ref);
+        let is_empty = |ends: &Ends, lane| ends.sender.has_more_than(SLOTS - 1, lane);
+        ends.is_none_or(|it| is_empty(it, Lane::Routine) && is_empty(it, Lane::Immediate))
+    }
+
     /// Sends an order.
     ///
     /// # Panics

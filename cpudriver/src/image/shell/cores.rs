@@ -2,7 +2,7 @@
 
 use super::{Failed, Outcome, Shell, say};
 use crate::arch::smp::{self, PHASES};
-use crate::arch::{shared, uart};
+use crate::arch::{cpu, shared, uart};
 use crate::console::output::{Format, Table, Value, number, record, text};
 use crate::image::clock;
 use crate::post::{Activity, Hardware, Knocks, Traffic};
@@ -62,11 +62,16 @@ impl Shell<'_> {
                 number("saved", 6),
                 number("rang", 6),
                 number("halts", 6),
+                number("pid", 5),
+                number("vcore", 5),
+                text("program", 0),
             ],
         );
         let _ = table.heading(&mut uart::Writer);
         for core in self.all_cores() {
             let Some(shown) = self.look_at(core) else { continue };
+            let lease = shown.view.held.map(|held| held.lease);
+            let process = lease.and_then(|lease| self.hub.coordinator().process(lease.pid));
             let _ = table.row(
                 &mut uart::Writer,
                 [
@@ -82,6 +87,9 @@ impl Shell<'_> {
                     shown.knocks.suppressed.into(),
                     shown.doorbells().into(),
                     shown.halts().into(),
+                    lease.map(|lease| u64::from(lease.pid.0)).into(),
+                    lease.map(|lease| u64::from(lease.vcore.0)).into(),
+                    process.as_ref().map(|process| process.name.as_str()).into(),
                 ],
             );
         }
@@ -93,6 +101,17 @@ impl Shell<'_> {
             say!("core {core}: no such core; there are {}", smp::count());
             return Err(Failed);
         };
+        let held = shown.view.held;
+        let lease = held.map(|held| {
+            [
+                ("pid", Value::from(u64::from(held.lease.pid.0))),
+                ("vcore", u64::from(held.lease.vcore.0).into()),
+                ("epoch", u64::from(held.lease.epoch.0).into()),
+                ("since_us", clock::micros(cpu::now().saturating_sub(held.since)).into()),
+                ("started", Value::Bool(held.started)),
+                ("leaving", Value::Bool(held.leaving.is_some())),
+            ]
+        });
         let outstanding = [
             ("ping", Value::Bool(shown.view.ping_outstanding)),
             ("dump", Value::Bool(shown.view.dump_outstanding)),
@@ -113,7 +132,7 @@ impl Shell<'_> {
             ("doorbells", shown.knocks.rung.into()),
             ("doorbells_saved", shown.knocks.suppressed.into()),
             ("counters", Value::Map(&counters)),
-            ("lease", Value::None),
+            ("lease", lease.as_ref().map_or(Value::None, |lease| Value::Map(lease))),
             ("outstanding", Value::Map(&outstanding)),
             ("unexpected", shown.view.unexpected.into()),
         ];

@@ -3,12 +3,15 @@
 //! Commands run one at a time, on core 0, between passes of the hub; what happens meanwhile without
 //! being asked for is printed as a notice above the line that is being typed.
 
+mod check;
 mod cores;
 mod inspect;
+mod many;
 mod memory;
 mod notices;
 mod orders;
 mod processes;
+mod strace;
 
 use super::bench;
 use super::clock;
@@ -174,6 +177,13 @@ impl<'a> Shell<'a> {
             Command::Run { name, arguments, background } => self.run(name, arguments, background),
             Command::Processes => self.list_processes(format),
             Command::Process { pid, verbose } => self.show_process(pid, verbose, format),
+            Command::Strace { traced, follow } => self.strace(traced, follow, format),
+            Command::Provisioned => self.show_provisioned(format),
+            Command::Provision { pid, cores } => self.provision(pid, cores),
+            Command::Preempt { pid, core, warning } => self.preempt(pid, core, warning),
+            Command::Measure { what, pid } => self.measure(what, pid, format),
+            Command::Waiters { pid } => self.waiters(pid, format),
+            Command::Check => self.check(format),
             Command::Programs => self.list_programs(format),
             Command::Kill { pid, signal } => self.kill(pid, signal),
             Command::Wait { pid } => self.wait_command(pid),

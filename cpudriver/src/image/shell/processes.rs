@@ -11,7 +11,7 @@ use proto::event::{self, kind};
 use proto::id::Pid;
 
 /// The exit code of a process that the console has ended, as in Akaros.
-const KILLED: Outcome = Outcome(1);
+pub(super) const KILLED: Outcome = Outcome(1);
 
 impl Shell<'_> {
     pub(super) fn run(&mut self, name: &str, arguments: &str, background: bool) -> Done {
@@ -36,7 +36,7 @@ impl Shell<'_> {
     }
 
     /// Makes a process of a program; it does not run yet.
-    fn spawn(&mut self, name: &str, arguments: &str) -> Result<ProcessId, Failed> {
+    pub(super) fn spawn(&mut self, name: &str, arguments: &str) -> Result<ProcessId, Failed> {
         let mut list: Vec<u8> = Vec::with_capacity(name.len() + arguments.len() + 2);
         for word in core::iter::once(name).chain(arguments.split_whitespace()) {
             list.extend_from_slice(word.as_bytes());
@@ -60,7 +60,7 @@ impl Shell<'_> {
     }
 
     /// Asks the coordinator for something, and says why it was not done.
-    fn control(&mut self, control: Control) -> Done {
+    pub(super) fn control(&mut self, control: Control) -> Done {
         self.hub.tell(monitor::Input::Control(control), &mut self.cpu.node);
         let answer = self.hub.wait(self.cpu, None, |hub| match hub.next_event()? {
             Event::Controlled { outcome, .. } => Some(outcome),
@@ -73,6 +73,8 @@ impl Shell<'_> {
         match outcome {
             Outcome::NO_PROCESS => say!("no such process"),
             Outcome::INVALID => say!("the process is in no state for that"),
+            Outcome::NO_CORE => say!("there is no such core, or nothing to take from it"),
+            Outcome::BUSY => say!("core 0 runs the console and is not given away"),
             Outcome(number) => say!("refused with error {}", -number),
         }
         Err(Failed)
@@ -80,7 +82,7 @@ impl Shell<'_> {
 
     /// Waits until a process of the console's, or each of them, has ended; gives the (last) exit code. `None`
     /// when Ctrl-C came first.
-    fn wait_for(&mut self, process: Option<ProcessId>) -> Option<Outcome> {
+    pub(super) fn wait_for(&mut self, process: Option<ProcessId>) -> Option<Outcome> {
         loop {
             let ended = self.hub.wait(self.cpu, None, |hub| {
                 let over = match process {
@@ -171,7 +173,7 @@ impl Shell<'_> {
 }
 
 /// What an exit code means for the command that ran a program.
-fn verdict(name: &str, code: Outcome) -> Done {
+pub(super) fn verdict(name: &str, code: Outcome) -> Done {
     match code {
         Outcome::OK => Ok(()),
         // The fault has been reported.

@@ -83,6 +83,8 @@ impl Platform for Here {
     fn report(&self, trace: &Trace<'_>) -> u32 {
         u32::try_from(trace.recorded()).expect("few events")
     }
+    fn look_at_trace(&self) {}
+
     fn perform(&self, effect: Effect) {
         self.machine.effects.borrow_mut().push((self.core, effect));
     }

@@ -161,6 +161,7 @@ codec! { ToMonitor:
     44 Share { call, pid, first }
     45 Unreached { ticket, cores }
     46 List { call, at, length, first }
+    47 Traced { first, second, third, fourth, fifth }
 }
 
 codec! { Peer:

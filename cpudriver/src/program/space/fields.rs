@@ -44,6 +44,11 @@ pub(super) const fn reserved_index(address: u64) -> usize {
     (address - RESERVED.start) as usize / PAGE
 }
 
+/// In the page of [`saved_frame`]: a byte that is 1 while the calls of the process are traced.
+pub const TRACED: usize = 0xff8;
+
+const _: () = assert!(data::EXTENDED + data::EXTENDED_BYTES <= TRACED && TRACED < PAGE);
+
 /// The page of a vcore, for any core that has a lease of the space with the top page table at `root`. `None` if
 /// the vcore has no page.
 pub fn vcore_frame(memory: &impl Memory, root: u64, vcore: VcoreId) -> Option<Frame> {

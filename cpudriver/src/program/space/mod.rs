@@ -21,7 +21,7 @@ mod quarantine;
 mod tables;
 
 pub use copy::Fault;
-pub use fields::{Global, Identity, saved_frame, vcore_frame, wishes_frame};
+pub use fields::{Global, Identity, TRACED, saved_frame, vcore_frame, wishes_frame};
 pub use frame::{Frame, NoFrames};
 pub use load::{File, LoadError, Loaded, Place};
 pub use memory::Memory;
