@@ -24,7 +24,7 @@ const BOOTS: usize = 5;
 
 /// Memory for an experiment that needs more than others: this one makes 30,000 processes.
 fn memory_for(experiment: &str) -> Option<Memory> {
-    (experiment == "coordinator").then(|| Memory::from_mebibytes(1_024))
+    (experiment == "coordinator").then(|| Memory::from_mebibytes(2_048))
 }
 
 /// Boots a machine for each task.

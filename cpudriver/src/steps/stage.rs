@@ -12,8 +12,9 @@ use proto::message::{ToCore, ToMonitor};
 /// What is copied in when bytes are asked for.
 pub(super) const BYTES: &[u8] = b"sixteen bytes...";
 
-/// Frames of a process.
+/// Frames of a process, and those that there are beside, for the vcores and the memory of some.
 pub(super) const FRAMES: u32 = 16;
+const SPARE_FRAMES: u32 = 1 << 16;
 
 /// Ticks of the clock in a second.
 const SECOND: u64 = 1_000_000_000;
@@ -57,7 +58,7 @@ impl<'a, M: Meter> Stage<'a, M> {
     pub fn new(size: Size, meter: &'a mut M) -> Self {
         let config = Config {
             max_processes: size.processes + 8,
-            frames: u32::from(size.processes + 8) * FRAMES,
+            frames: u32::from(size.processes + 8) * FRAMES + SPARE_FRAMES,
             ..Config::with_ticks_per_second(SECOND)
         };
         let usable = alloc::vec![true; usize::from(size.cores)];

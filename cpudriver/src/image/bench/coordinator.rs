@@ -23,7 +23,7 @@ const PROCESSES: [u16; 3] = [10, 1_000, 30_000];
 const CORES: [u16; 3] = [8, 64, 255];
 
 /// Bytes that a process takes, with its share of all that has an entry per process, more than less.
-const PROCESS_BYTES: usize = 4_096;
+const PROCESS_BYTES: usize = 6_144;
 
 /// Counts the instructions of steps, and the bytes that they allocate.
 struct Counter<'a> {
@@ -51,7 +51,7 @@ impl Shell<'_> {
         let arena = heap::coordinator_stats();
         let most = usize::from(PROCESSES[PROCESSES.len() - 1]) * PROCESS_BYTES;
         if arena.size - arena.used < most {
-            return Err(Trouble::Skipped("needs more memory: 1 GiB is enough"));
+            return Err(Trouble::Skipped("needs more memory: 2 GiB is enough"));
         }
         let all = PROCESSES.len() * CORES.len();
         let sizes = PROCESSES
