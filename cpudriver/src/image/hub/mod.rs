@@ -52,6 +52,8 @@ const PASSES_PER_LOOK: u32 = 1 << 14;
 const KEYS: usize = 64;
 /// Ctrl-C.
 const INTERRUPT: u8 = 3;
+/// Ctrl-D: who reads the keys comes to their end.
+const END_OF_INPUT: u8 = 4;
 
 /// All that core 0 owns beside its own [`Cpu`].
 #[derive(Debug)]
@@ -390,8 +392,14 @@ impl Hub {
         if !self.foreground || self.typed.is_empty() {
             return;
         }
+        let end = self.typed.iter().position(|key| *key == END_OF_INPUT);
+        if end == Some(0) {
+            self.typed.pop_front();
+            return self.tell(Input::Keys { bytes: &[] }, node);
+        }
         let mut keys = [0; KEYS];
-        let room = self.coordinator.room_for_keys().min(keys.len()).min(self.typed.len());
+        let count = end.unwrap_or(self.typed.len());
+        let room = self.coordinator.room_for_keys().min(keys.len()).min(count);
         for key in &mut keys[..room] {
             // A terminal in raw mode sends a carriage return for the end of a line.
             *key =
