@@ -63,6 +63,33 @@ fn a_program_says_hello_and_gets_its_arguments() {
 }
 
 #[test]
+fn memory_is_copied_moved_filled_and_compared_rightly() {
+    let run = run("run bytes 20000");
+    run.printed(&["bytes: 20000 rounds, 0 wrong"]);
+    none_is_left(&run);
+}
+
+#[test]
+fn what_is_typed_reaches_the_program_in_the_foreground() {
+    let guest = Guest::new().reply("atoll> ", "run cat\n").reply("run cat", "over to you\n");
+    let run = guest.reply("over to you", "\u{4}").reply("atoll> ", "exit 3\n").run();
+    run.exited(3);
+    run.printed(&["run cat", "over to you"]);
+}
+
+#[test]
+fn a_program_that_is_called_wrongly_says_how_it_is_meant() {
+    let run = run("run stress x; run sleepers --help; run pingpong 1 2");
+    run.printed(&["usage: stress [ROUNDS | SECONDSs] [AT-ONCE]", "exit code 2"]);
+    run.printed(&[
+        "usage: sleepers [COUNT [MILLISECONDS]]",
+        "usage: pingpong [ROUNDS]",
+        "exit code 2",
+    ]);
+    none_is_left(&run);
+}
+
+#[test]
 fn a_tree_of_processes_grows_and_is_reaped() {
     let run = run("run spawn 3 2");
     run.printed(&["no such program: ENOENT", "no such process: ESRCH", "spawn 0: pid 1 of 0"]);
