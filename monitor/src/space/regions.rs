@@ -103,13 +103,13 @@ pub(crate) fn tables(range: PageRange, unused: PageRange) -> u32 {
 /// The regions of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Regions {
-    /// Has room from the start for [`MAX_REGIONS`], and for one that joins its neighbours at once.
+    /// Has room for [`MAX_REGIONS`] from the start.
     list: Vec<Region>,
 }
 
 impl Regions {
     pub(crate) fn new() -> Self {
-        Self { list: Vec::with_capacity(MAX_REGIONS + 1) }
+        Self { list: Vec::with_capacity(MAX_REGIONS) }
     }
 
     pub(crate) fn all(&self) -> &[Region] {
