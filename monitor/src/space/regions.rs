@@ -103,13 +103,13 @@ pub(crate) fn tables(range: PageRange, unused: PageRange) -> u32 {
 /// The regions of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Regions {
-    /// Has room for [`MAX_REGIONS`] from the start.
+    /// Has room from the start for [`MAX_REGIONS`], and for one that joins its neighbours at once.
     list: Vec<Region>,
 }
 
 impl Regions {
     pub(crate) fn new() -> Self {
-        Self { list: Vec::with_capacity(MAX_REGIONS) }
+        Self { list: Vec::with_capacity(MAX_REGIONS + 1) }
     }
 
     pub(crate) fn all(&self) -> &[Region] {

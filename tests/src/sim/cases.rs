@@ -1,5 +1,7 @@
 //! What the explorer explores.
 
+mod memory;
+
 use super::action::{Action, Mishap, Op};
 use super::explore::{CONFIG, Case, Program};
 use super::memory::{FRAMES, PAGE};
@@ -143,7 +145,7 @@ fn case(
 /// All cases, the quick ones first.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    vec![
+    let processes = vec![
         two_cores_yield_and_preempt(),
         two_cores_become_many_and_kill(),
         two_cores_unmap_and_panic(),
@@ -151,7 +153,8 @@ pub fn all() -> Vec<Case> {
         three_cores_grant_and_kill(),
         three_cores_unmap_and_preempt(),
         three_cores_notify_and_yield(),
-    ]
+    ];
+    processes.into_iter().chain(memory::all()).collect()
 }
 
 fn two_cores_yield_and_preempt() -> Case {

@@ -1,0 +1,105 @@
+//! Cases about memory: rights taken away and given back, places used again, memory shared, trees whose cores
+//! are lost.
+
+use super::{ONE, Setup, TWO, YIELD, case, kill, preempt};
+use crate::sim::action::{Action, Mishap, Op};
+use crate::sim::explore::{CONFIG, Case};
+use crate::sim::memory::PAGE;
+use crate::sim::world::World;
+use monitor::{Config, Strategy};
+use proto::id::{CoreId, Pid};
+use proto::memory::{FIXED, Rights, SHARED};
+
+const RW: Rights = Rights::READ_WRITE;
+
+fn map(pages: u32, flags: u8) -> Op {
+    Op::Map { first: PAGE, pages, rights: RW, flags: flags | FIXED }
+}
+
+/// All of them, the quick ones first.
+pub(super) fn all() -> Vec<Case> {
+    vec![
+        a_tree_whose_first_core_is_lost(),
+        two_cores_map_again_and_kill(),
+        two_cores_share_and_kill(),
+        three_cores_protect_and_preempt(),
+        three_cores_protect_and_panic(),
+    ]
+}
+
+/// Core 1 tells core 2 of a shootdown, unless it lets go before and then fails.
+fn a_tree_whose_first_core_is_lost() -> Case {
+    let mut setup = Setup::new(3);
+    let strategy = Strategy::Tree { package: 0 };
+    setup.world = World::new(Config { strategy, ..CONFIG }, 3);
+    let many = setup.many(2);
+    setup.maps(many, 2);
+    let programs: [(_, &[Op]); 1] = [(
+        many,
+        &[
+            Op::Touch(PAGE),
+            Op::Touch(PAGE),
+            Op::Unmap(PAGE, 1),
+            Op::Protect(PAGE + 1, 1, Rights::READ),
+        ],
+    )];
+    let panic = Action::Fail(ONE, Mishap::Panic);
+    case(
+        "3 cores: unmap by a tree, preempt, core failure",
+        setup,
+        &programs,
+        &[preempt(ONE), panic],
+    )
+}
+
+/// A place is used again as soon as that is possible, while another core may have old translations.
+fn two_cores_map_again_and_kill() -> Case {
+    let mut setup = Setup::new(2);
+    let many = setup.many(1);
+    setup.maps(many, 1);
+    let single = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[Op::Touch(PAGE), Op::Unmap(PAGE, 1), map(1, 0), Op::Touch(PAGE), YIELD]),
+        (single, &[map(2, 0), Op::Touch(PAGE + 1), Op::Protect(PAGE, 2, Rights::NONE), YIELD]),
+    ];
+    case("2 cores: map, protect, unmap, kill", setup, &programs, &[kill(many.pid)])
+}
+
+fn two_cores_share_and_kill() -> Case {
+    let mut setup = Setup::new(2);
+    let parent = setup.single();
+    setup.act(Action::User(CoreId(0), Op::Spawn));
+    setup.settle();
+    setup.act(Action::User(CoreId(0), Op::Look));
+    let child = Pid(parent.pid.0 + 1);
+    let programs: [(_, &[Op]); 1] = [(
+        parent,
+        &[map(2, SHARED), Op::Share(child, PAGE), Op::Touch(PAGE), Op::Unmap(PAGE, 1), YIELD],
+    )];
+    case("2 cores: share, unmap, kill", setup, &programs, &[kill(child), kill(parent.pid)])
+}
+
+fn three_cores_protect_and_preempt() -> Case {
+    let mut setup = Setup::new(3);
+    let many = setup.many(2);
+    setup.maps(many, 1);
+    let protect = |rights| Op::Protect(PAGE, 1, rights);
+    let programs: [(_, &[Op]); 1] = [(
+        many,
+        &[Op::Touch(PAGE), Op::Read(PAGE), protect(Rights::READ), protect(RW), Op::Touch(PAGE)],
+    )];
+    case("3 cores: protect, preempt", setup, &programs, &[preempt(TWO)])
+}
+
+fn three_cores_protect_and_panic() -> Case {
+    let mut setup = Setup::new(3);
+    let many = setup.many(1);
+    setup.maps(many, 1);
+    let single = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (many, &[Op::Touch(PAGE), Op::Poke(2), Op::Protect(PAGE, 1, Rights::READ)]),
+        (single, &[map(1, 0), Op::Touch(PAGE)]),
+    ];
+    let panic = Action::Fail(TWO, Mishap::Panic);
+    case("3 cores: grant, protect, core failure", setup, &programs, &[panic])
+}
