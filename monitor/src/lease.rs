@@ -17,6 +17,7 @@ pub(crate) fn process_of(lease: Lease) -> ProcessId {
 
 impl Coordinator {
     /// Gives a free core to a vcore, or the management core to a single-core process.
+    #[inline(always)]
     pub(crate) fn start(&mut self, core: CoreId, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
         let now = self.now;
         let process = self.table.at_mut(pid);
@@ -40,6 +41,7 @@ impl Coordinator {
         out.send(core, ToCore::StartCore { lease, root, notified });
     }
 
+    #[inline(always)]
     pub(crate) fn put_on_map(
         &mut self,
         pid: Pid,
@@ -168,6 +170,7 @@ impl Coordinator {
     }
 
     /// Takes the lease off a core that is free, and its vcore off the map.
+    #[inline(always)]
     pub(crate) fn vacate(&mut self, core: CoreId, out: &mut Outbox) {
         self.keep_shootdown(core);
         let Some(held) = self.cores[core.index()].seat.held.take() else { return };

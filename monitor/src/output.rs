@@ -444,11 +444,13 @@ impl Outbox {
         &self.outputs
     }
 
+    #[inline(always)]
     pub(crate) fn push(&mut self, output: Output) {
         debug_assert!(self.outputs.len() < Self::CAPACITY, "a step has too many outputs");
         self.outputs.push(output);
     }
 
+    #[inline(always)]
     pub(crate) fn send(&mut self, core: CoreId, message: ToCore) {
         self.sends += 1;
         self.push(Output::Send { core, message });
