@@ -1,7 +1,9 @@
 //! What the coordinator is told about the machine and about time when it is made.
 
+use serde::{Deserialize, Serialize};
+
 /// Deadlines and rates, all in ticks of the clock that `now` counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Config {
     /// How long a core may take from its start-up (INIT) to `Join`.
     pub start_timeout: u64,
@@ -39,7 +41,7 @@ pub struct Config {
 }
 
 /// How the cores that have an address space are told to flush translations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Strategy {
     /// Each one by the coordinator.
     Unicast,
@@ -51,7 +53,7 @@ pub enum Strategy {
 }
 
 /// Who may control whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Policy {
     /// A process controls itself and its descendants.
     Descendants,

@@ -5,9 +5,10 @@ use proto::call::{Call, Outcome};
 use proto::event::Event;
 use proto::id::{CoreId, Pid};
 use proto::message::ToMonitor;
+use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Input<'a> {
     /// A core's CPU driver says something. The core is known from the ring that it came in, so it
     /// cannot be forged.
@@ -75,7 +76,7 @@ pub enum Input<'a> {
 }
 
 /// A request of the console about processes. It may control them all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Control {
     /// Let a process run that was created.
     Run {
@@ -113,7 +114,7 @@ pub enum Control {
 }
 
 /// A request of the console about one core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Command {
     /// How long does a round trip take? Answered by `Pong` or `PingUnanswered`.
     Ping {

@@ -4,7 +4,7 @@
 //! after and a list of [`Output`]s. It reads no clock, touches no ring and no hardware, and its state
 //! is plain data. So the same code runs on core 0 of the kernel, under a virtual clock on the host and
 //! under an explorer that tries every order of delivery, and what a running kernel was told can be
-//! told again on the host to the same effect.
+//! told again on the host to the same effect ([`record`]).
 //!
 //! Key types: [`Coordinator`], [`Config`], [`Input`], [`Output`], [`Event`], [`Outbox`]. The messages
 //! to and from the CPU drivers are those of the crate `proto`.
@@ -41,6 +41,7 @@ mod output;
 mod pipes;
 mod process;
 mod programs;
+pub mod record;
 mod requests;
 mod seat;
 mod single;

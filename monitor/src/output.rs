@@ -11,9 +11,10 @@ use proto::event;
 use proto::id::{ApicId, CoreId, Pid, VcoreId};
 use proto::memory::Rights;
 use proto::message::{PageRange, ToCore};
+use serde::Serialize;
 
 /// One thing to do. The outputs of a step are applied in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Output {
     /// Put a message into a core's ring (core 0: its local queue).
     Send {
@@ -233,7 +234,7 @@ pub enum Output {
 }
 
 /// Bytes that lie in the coordinator ([`crate::Coordinator::bytes`]) until its next step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Bytes {
     pub(crate) pipe: PipeId,
     pub(crate) start: u16,
@@ -243,7 +244,7 @@ pub struct Bytes {
 
 /// What the console is told. Every [`Command`] gets exactly one of those that its variant names, or
 /// `Refused`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Event {
     /// A core is up for the first time.
     Joined {
@@ -357,7 +358,7 @@ pub enum Event {
 }
 
 /// An exception of a vcore that was not handled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Fault {
     /// The exception's vector (Intel SDM vol. 3, 6.3.1).
     pub vector: u8,
@@ -370,7 +371,7 @@ pub struct Fault {
 }
 
 /// Why a core is out of service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum LossCause {
     /// It did not join within the deadline of its start.
     NeverJoined,
@@ -386,7 +387,7 @@ pub enum LossCause {
 }
 
 /// Why a command is not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Refusal {
     /// The machine has no core of that number.
     NoSuchCore,

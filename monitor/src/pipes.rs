@@ -9,12 +9,13 @@ use crate::waits::{Queue, WaitRef};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use serde::Serialize;
 
 /// Pipes that a process may have made and that are still open, at most.
 pub const MAX_PIPES: u8 = 16;
 
 /// Names a pipe that is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct PipeId(pub u16);
 
 impl PipeId {

@@ -10,9 +10,12 @@ use crate::waits::Waits;
 use alloc::boxed::Box;
 use proto::call::Outcome;
 use proto::id::{Generation, Pid, VcoreId};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Names one process for ever: pids are used again, generations are not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct ProcessId {
     /// Its number.
     pub pid: Pid,
@@ -44,6 +47,18 @@ impl Name {
     #[must_use]
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("")
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.as_str().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&str>::deserialize(deserializer).map(Self::new)
     }
 }
 

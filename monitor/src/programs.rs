@@ -6,6 +6,7 @@ use crate::output::{Outbox, Output};
 use crate::waits::{Wait, Waiting};
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
+use serde::Serialize;
 
 /// The longest name of a program in the boot archive, in bytes.
 pub const MAX_PATH: u16 = 255;
@@ -14,7 +15,7 @@ pub const MAX_ARGUMENTS: u32 = 64 * 1024;
 
 /// A program to be loaded: where its name lies in the caller's memory, and where its arguments, each with
 /// its length in bytes. Allegations until they are copied in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Program {
     /// Address of the name.
     pub path: u64,

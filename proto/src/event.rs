@@ -1,7 +1,11 @@
 //! Events: what a process finds in the mailbox of a vcore.
 
+use serde::{Deserialize, Serialize};
+
 /// One event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Event {
     /// What happened: one of [`kind`], or a number that the sender chose.
     pub kind: u16,

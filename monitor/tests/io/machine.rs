@@ -1,5 +1,6 @@
 //! A coordinator with a model image around it: memory of processes, what calls came to, what was printed.
 
+use monitor::record::{Player, Recorder};
 use monitor::{
     Config, Control, Coordinator, Event as Told, Input, Name, Outbox, Output, ProcessId, Program,
 };
@@ -27,6 +28,7 @@ pub(crate) const NOWHERE: u64 = 0xdead_0000;
 pub(crate) struct Machine {
     pub(crate) coordinator: Coordinator,
     out: Outbox,
+    recorder: Recorder<Vec<u8>>,
     pub(crate) now: u64,
     pub(crate) armed: Option<u64>,
     next_call: u64,
@@ -54,6 +56,7 @@ impl Machine {
         let mut new = Self {
             coordinator: Coordinator::new(config, 0, &[true]),
             out: Outbox::new(),
+            recorder: Recorder::new(Vec::new(), config, 0, &[true]),
             now: 1,
             armed: None,
             next_call: 8,
@@ -80,7 +83,9 @@ impl Machine {
     }
 
     fn step_once(&mut self, input: Input<'_>) {
+        self.recorder.before(self.now, &input);
         self.coordinator.step(self.now, &input, &mut self.out);
+        self.recorder.after(&self.coordinator, self.out.outputs());
         let outputs: Vec<Output> = self.out.drain().collect();
         for output in outputs {
             self.apply(output, input);
@@ -121,6 +126,16 @@ impl Machine {
             Output::Arm { deadline } => self.armed = deadline,
             _ => {}
         }
+    }
+
+    /// Tells another coordinator all that this one was told, and asserts that it comes to the same.
+    pub(crate) fn replay(self) {
+        let recording = self.recorder.into_sink();
+        let mut player = Player::new(&recording);
+        while let Some(step) = player.read().expect("it is a recording") {
+            assert_eq!(step.digest, Some(player.tell(&step)), "{step:?}: {:?}", player.outputs());
+        }
+        assert_eq!(player.coordinator(), Some(&self.coordinator));
     }
 
     /// Copies in what was asked for first.

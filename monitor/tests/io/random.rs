@@ -53,6 +53,7 @@ proptest! {
             }
             machine.pass(u64::from(in_time) * 7);
         }
+        machine.replay();
     }
 
     /// Writers write one after the other what nobody else writes, readers read, some are aborted: what was
@@ -91,5 +92,6 @@ proptest! {
         }
         let written = machine.moved(process, &writes);
         prop_assert_eq!(machine.moved(other, &reads), written);
+        machine.replay();
     }
 }
