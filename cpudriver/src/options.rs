@@ -15,17 +15,21 @@ pub struct Options<'a> {
     pub clock: Clock,
     /// A core that must not answer its start-up.
     pub silent_core: Option<CoreId>,
+    /// Record what the coordinator is told.
+    pub record: bool,
 }
 
 impl<'a> Options<'a> {
     /// Reads a command line. Where a key stands twice, the last word that makes sense wins.
     #[must_use]
     pub fn read(cmdline: &'a str) -> Self {
-        let mut options = Self { cmdline, clock: Clock::default(), silent_core: None };
+        let mut options =
+            Self { cmdline, clock: Clock::default(), silent_core: None, record: false };
         for (key, value) in boot::words(cmdline) {
             match Word::read(key, value) {
                 Some(Word::Clock(clock)) => options.clock = clock,
                 Some(Word::SilentCore(core)) => options.silent_core = Some(core),
+                Some(Word::Record) => options.record = true,
                 Some(Word::Text) | None => {}
             }
         }
@@ -55,6 +59,7 @@ impl<'a> Options<'a> {
 enum Word {
     Clock(Clock),
     SilentCore(CoreId),
+    Record,
     /// A key that takes any value.
     Text,
 }
@@ -68,6 +73,7 @@ impl Word {
                 let core = value.parse().ok().map(CoreId);
                 core.filter(|&core| core != CoreId::MANAGEMENT).map(Self::SilentCore)
             }
+            (key::RECORD, "on") => Some(Self::Record),
             (key::SCRIPT | key::ACCEL, _) => Some(Self::Text),
             _ => None,
         }
@@ -87,6 +93,7 @@ impl fmt::Display for Complaint<'_> {
         match *key {
             key::CLOCK => write!(f, "{key}={value} ignored: it is `count` or `time`"),
             key::SILENT_CORE => write!(f, "{key}={value} ignored: it is a core other than 0"),
+            key::RECORD => write!(f, "{key}={value} ignored: it is `on`"),
             _ => write!(f, "unknown word `{key}` on the command line ignored"),
         }
     }
@@ -165,14 +172,16 @@ mod tests {
     fn an_empty_command_line_gives_the_defaults() {
         let options = Options::read("");
         assert_eq!((options.clock, options.silent_core), (Clock::Time, None));
+        assert!(!options.record);
         assert_eq!((options.script(), options.accelerator()), (None, None));
     }
 
     #[test]
     fn every_word_is_read() {
-        let line = "clock=count accel=tcg/microvm silent-core=2 script=cores%3B%20exit";
+        let line = "clock=count accel=tcg/microvm silent-core=2 record=on script=cores%3B%20exit";
         let options = Options::read(line);
         assert_eq!((options.clock, options.silent_core), (Clock::Count, Some(CoreId(2))));
+        assert!(options.record);
         assert_eq!(options.accelerator().unwrap().to_string(), "tcg/microvm");
         assert_eq!(options.script().unwrap().decode_into(&mut [0; 20]), Ok("cores; exit"));
         assert_eq!(complaints(line), [""; 0]);
@@ -180,7 +189,7 @@ mod tests {
 
     #[test]
     fn what_makes_no_sense_is_told_and_ignored() {
-        let line = "clock=count clock=later silent-core=0 silent-core=x quiet virtio_mmio.device=4";
+        let line = "clock=count clock=later silent-core=0 silent-core=x record=off quiet virtio_mmio.device=4";
         let options = Options::read(line);
         assert_eq!((options.clock, options.silent_core), (Clock::Count, None));
         assert_eq!(
@@ -189,6 +198,7 @@ mod tests {
                 "clock=later ignored: it is `count` or `time`",
                 "silent-core=0 ignored: it is a core other than 0",
                 "silent-core=x ignored: it is a core other than 0",
+                "record=off ignored: it is `on`",
                 "unknown word `quiet` on the command line ignored",
                 "unknown word `virtio_mmio.device` on the command line ignored",
             ]

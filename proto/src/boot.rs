@@ -14,7 +14,14 @@ pub mod key {
     pub const ACCEL: &str = "accel";
     /// A core (number, not APIC id) that must not answer its start-up, to test the deadline.
     pub const SILENT_CORE: &str = "silent-core";
+    /// `on`: what the coordinator is told goes to the device at [`super::RECORD_PORT`].
+    pub const RECORD: &str = "record";
 }
+
+/// The port of the device (QEMU's `isa-debugcon`) that takes a recording, byte by byte.
+pub const RECORD_PORT: u16 = 0xe9;
+/// What the device answers to whoever reads from its port.
+pub const RECORD_DEVICE: u8 = 0xe9;
 
 /// What the kernel's clock counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -7,6 +7,7 @@
 //! - the others through [`shared`] (doorsteps, doorbells), [`handoff`] and, on core 0, [`smp`];
 //! - time and sleep through [`time`], [`cpu`] and [`interrupts`];
 //! - processes through [`space`];
+//! - whoever records through [`record`] (core 0);
 //! - people through [`uart`] (core 0) and [`report`]; the end of it all through [`machine`].
 //!
 //! Interrupts are off in the kernel, except at the halt of [`cpu::wait_for_interrupt`]. Boot aside, no
@@ -30,6 +31,7 @@ pub mod marker;
 mod once;
 mod paging;
 pub mod percpu;
+pub mod record;
 pub mod report;
 pub mod shared;
 pub mod smp;

@@ -55,6 +55,9 @@ pub fn main(mut info: arch::BootInfo) -> ! {
     if info.left_out > 0 {
         say!("{} more cores are left out: no room, or no interrupt leads to them", info.left_out);
     }
+    if Options::read(info.cmdline).record && !arch::record::is_there() {
+        say!("nothing is recorded: the machine has no device that takes it");
+    }
     percpu::install(Cpu::new(CoreId::MANAGEMENT, cores, None));
     let mut hub = heap::with_coordinator_arena(|| Hub::new(&alloc::vec![true; cores], &mut info));
     percpu::enter(|cpu| run(&info, &mut hub, cpu))

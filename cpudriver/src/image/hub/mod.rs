@@ -12,6 +12,7 @@ mod family;
 mod links;
 mod parts;
 mod programs;
+mod recording;
 mod stars;
 mod traces;
 
@@ -30,9 +31,11 @@ use super::platform::Kernel;
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{BootInfo, cpu, heap, report, smp, time, uart};
 use crate::node::Station;
+use crate::options::Options;
 use crate::post::Handler;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use monitor::record::Recorder;
 use monitor::{Config, Coordinator, Event, Input, Outbox, Output, Owed};
 use proto::id::CoreId;
 use proto::message::{Lane, ToCore, ToMonitor};
@@ -60,6 +63,8 @@ const END_OF_INPUT: u8 = 4;
 pub(crate) struct Hub {
     coordinator: Coordinator,
     outputs: Outbox,
+    /// Takes down all that the coordinator is told.
+    recorder: Option<Recorder<recording::Device>>,
     stars: Stars,
     answers: Answers,
     /// Orders for core 0's own node.
@@ -155,9 +160,11 @@ impl Hub {
         let programs = Programs::new(info);
         let frames = programs.as_ref().map_or(0, |programs| programs.frames().0);
         let config = Config { frames, max_frames: frames / 2, ..config(usable.len()) };
+        let (now, options) = (cpu::now(), Options::read(info.cmdline));
         Self {
-            coordinator: Coordinator::new(config, cpu::now(), usable),
+            coordinator: Coordinator::new(config, now, usable),
             outputs: Outbox::new(),
+            recorder: recording::begin(options, config, now, usable),
             stars: Stars::new(usable.len()),
             answers: Answers::new(),
             local: VecDeque::with_capacity(8),
@@ -199,7 +206,14 @@ impl Hub {
     /// Tells the coordinator something.
     pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
         let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
-        heap::with_coordinator_arena(|| coordinator.step(cpu::now(), &input, outputs));
+        let now = cpu::now();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.before(now, &input);
+        }
+        heap::with_coordinator_arena(|| coordinator.step(now, &input, outputs));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.after(coordinator, outputs.outputs());
+        }
         let copied = match input {
             Input::Copied { bytes, .. } => bytes,
             _ => &[],
