@@ -1,6 +1,6 @@
 //! The command line: `atoll [OPTIONS]` boots, subcommands do the rest.
 
-use crate::{bench, image, nolock, run, say, sim, terminal, tools};
+use crate::{bench, image, nolock, run, say, sim, terminal, tools, trace};
 use clap::Parser;
 use proto::exit::HOST_ERROR;
 use std::panic;
@@ -37,6 +37,8 @@ enum Command {
     /// Runs the protocol on the host: random seeds, every order of small cases, mutants
     #[command(disable_help_flag = true)]
     Sim(sim::Args),
+    /// Records what the coordinator of a run is told, or tells it again on the host
+    Trace(Box<trace::Args>),
 }
 
 const EXIT_STATUS: &str = "\
@@ -69,6 +71,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<u8> {
         Some(Command::Bench(args)) => bench::run(args),
         Some(Command::CheckLocks(args)) => nolock::run(args),
         Some(Command::Sim(args)) => sim::run(args),
+        Some(Command::Trace(args)) => trace::run(args),
     }
 }
 
@@ -113,6 +116,10 @@ mod tests {
             "--accel hvf",
             "--frobnicate",
             "frobnicate",
+            "trace",
+            "trace --record",
+            "trace --record a --replay b",
+            "trace --replay a --cores 2",
         ] {
             let words = std::iter::once("atoll").chain(wrong.split(' '));
             assert!(Cli::try_parse_from(words).is_err(), "{wrong}");

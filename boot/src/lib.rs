@@ -30,6 +30,7 @@ pub mod sim;
 pub mod symbols;
 mod terminal;
 pub mod tools;
+pub mod trace;
 pub mod verdict;
 
 /// Prints a line of the tool itself, marked as such, on standard error.

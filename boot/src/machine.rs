@@ -10,7 +10,7 @@ pub use value::{Board, Debugger, Memory, Topology};
 
 use crate::accel::Accel;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use proto::boot::{Clock, key};
+use proto::boot::{Clock, RECORD_PORT, key};
 use proto::exit::DEBUG_EXIT_PORT;
 use std::ffi::OsString;
 use std::fmt;
@@ -47,6 +47,8 @@ pub struct Machine {
     pub script: Option<String>,
     /// A core that must not answer its start-up.
     pub silent_core: Option<u16>,
+    /// Where to write what the coordinator is told; QEMU adds to the file.
+    pub record: Option<PathBuf>,
     /// More words for the kernel's command line.
     pub words: Vec<(String, String)>,
     /// More arguments for QEMU, for example a plugin.
@@ -70,6 +72,7 @@ impl Machine {
             debugger: None,
             script: None,
             silent_core: None,
+            record: None,
             words: Vec::new(),
             extra: Vec::new(),
         }
@@ -132,6 +135,12 @@ impl Machine {
         option(args, "-device", format!("isa-debug-exit,iobase={DEBUG_EXIT_PORT:#x},iosize=4"));
         option(args, "-chardev", "stdio,id=console,signal=off");
         option(args, "-serial", "chardev:console");
+        if let Some(file) = &self.record {
+            let path = file.to_string_lossy().replace(',', ",,");
+            option(args, "-chardev", format!("file,id=record,append=on,path={path}"));
+            let device = format!("isa-debugcon,iobase={RECORD_PORT:#x},chardev=record");
+            option(args, "-device", device);
+        }
     }
 
     fn debugging(&self, args: &mut Vec<OsString>) {
@@ -147,6 +156,7 @@ impl Machine {
         let accel = format!("{}/{}", self.accel.name(), self.board.name());
         let mut words = vec![(key::CLOCK, clock.into()), (key::ACCEL, accel)];
         words.extend(self.silent_core.map(|core| (key::SILENT_CORE, core.to_string())));
+        words.extend(self.record.as_ref().map(|_| (key::RECORD, "on".into())));
         words.extend(self.words.iter().map(|(key, value)| (key.as_str(), value.clone())));
         words.extend(self.script.clone().map(|script| (key::SCRIPT, script)));
         let encoded = |value: &str| utf8_percent_encode(value, PLAIN).to_string();

@@ -58,7 +58,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
 ///
 /// When a tool is missing, the image does not build, QEMU does not start, or options contradict.
 pub fn run(args: &Args) -> anyhow::Result<u8> {
-    let mut machine = args.machine()?;
+    run_machine(args, args.machine()?)
+}
+
+/// [`run`] with a machine that these options describe, and that may have more.
+pub(crate) fn run_machine(args: &Args, mut machine: Machine) -> anyhow::Result<u8> {
     if args.dry_run {
         println!("{}", machine.command());
         return Ok(0);

@@ -3,6 +3,7 @@
 use crate::image;
 use anyhow::Context as _;
 use std::env;
+use std::ffi::OsStr;
 use std::process::Command;
 
 /// What the simulator is told, see `atoll sim --help`.
@@ -19,10 +20,20 @@ pub struct Args {
 ///
 /// When the sources are not here or cargo doesn't start.
 pub fn run(args: &Args) -> anyhow::Result<u8> {
+    start("sim", &args.args)
+}
+
+/// Builds and runs a binary of the crate `tests`, and returns its exit status. It runs in the folder of the
+/// sources.
+///
+/// # Errors
+///
+/// When the sources are not here or cargo doesn't start.
+pub(crate) fn start(binary: &str, args: &[impl AsRef<OsStr>]) -> anyhow::Result<u8> {
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(image::workspace()?)
-        .args(["run", "--quiet", "--profile", "sim", "--package", "tests", "--bin", "sim", "--"])
-        .args(&args.args)
+        .args(["run", "--quiet", "--profile", "sim", "--package", "tests", "--bin", binary, "--"])
+        .args(args)
         .status()
         .context("cargo does not start")?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(proto::exit::HOST_ERROR))

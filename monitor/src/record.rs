@@ -122,6 +122,7 @@ impl<S: Sink> Recorder<S> {
     }
 
     /// To be called before a step, with its moment and input.
+    #[cold] // Hardly any run is recorded.
     pub fn before(&mut self, now: u64, input: &Input) {
         let after = now.wrapping_sub(self.last);
         self.last = now;
@@ -129,6 +130,7 @@ impl<S: Sink> Recorder<S> {
     }
 
     /// To be called after the step, with what came of it.
+    #[cold]
     pub fn after(&mut self, coordinator: &Coordinator, outputs: &[Output]) {
         let digest = digest(coordinator, outputs);
         encode(&Entry::Over { digest }, &mut self.sink);

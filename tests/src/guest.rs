@@ -7,6 +7,8 @@
 //! The image is built once per test process. Every run has a timeout, and every test thread runs one
 //! guest at a time, so `--test-threads` bounds how many there are.
 
+use crate::replay;
+use boot::machine::Machine;
 use boot::session::{Outcome, Session};
 use boot::verdict::Verdict;
 use boot::{image, machine, programs, run, tools};
@@ -27,6 +29,7 @@ pub struct Guest {
     timeout: Duration,
     replies: Vec<(String, String)>,
     qemu: Vec<String>,
+    record: bool,
 }
 
 /// The options of `atoll`, parsed by themselves.
@@ -46,8 +49,8 @@ impl Default for Guest {
 impl Guest {
     /// Four cores on microvm under TCG: what passes here passes on any host.
     pub fn new() -> Self {
-        let guest =
-            Self { args: Vec::new(), timeout: TIMEOUT, replies: Vec::new(), qemu: Vec::new() };
+        let (args, replies, qemu) = (Vec::new(), Vec::new(), Vec::new());
+        let guest = Self { args, timeout: TIMEOUT, replies, qemu, record: false };
         guest.option("--accel", "tcg")
     }
 
@@ -107,6 +110,11 @@ impl Guest {
         self.option("--script", commands)
     }
 
+    /// Records what the coordinator is told, for [`Run::replays`].
+    pub fn record(self) -> Self {
+        Self { record: true, ..self }
+    }
+
     /// Types `text` when the guest has printed `after`; see [`Session::reply`].
     pub fn reply(mut self, after: &str, text: impl Into<String>) -> Self {
         self.replies.push((after.into(), text.into()));
@@ -128,6 +136,9 @@ impl Guest {
     #[must_use]
     pub fn command(&self) -> String {
         let mut line = String::from("cargo run --");
+        if self.record {
+            line.push_str(" trace --record FILE");
+        }
         for arg in self.words() {
             // Writing to a string cannot fail.
             let _ = write!(line, " {}", machine::quoted(&arg));
@@ -156,18 +167,22 @@ impl Guest {
     /// none of which is the guest's.
     pub fn run(self) -> Run {
         let command = self.command();
-        let outcome = self.outcome().unwrap_or_else(|error| panic!("{error:#}\n{command}"));
-        let run = Run { command, outcome };
+        let recording =
+            self.record.then(|| tempfile::NamedTempFile::new().expect("a temporary file"));
+        let outcome = self.outcome(recording.as_ref().map(tempfile::NamedTempFile::path));
+        let outcome = outcome.unwrap_or_else(|error| panic!("{error:#}\n{command}"));
+        let run = Run { command, outcome, recording };
         run.check(!matches!(run.outcome.verdict, Verdict::Qemu(_)), "QEMU runs");
         run
     }
 
-    fn outcome(&self) -> anyhow::Result<Outcome> {
+    fn outcome(&self, record: Option<&Path>) -> anyhow::Result<Outcome> {
         let (image, programs) = built();
         let built = ["--image".into(), image.display().to_string()];
         let programs = ["--initrd".into(), programs.display().to_string()];
         let words = built.into_iter().chain(programs).chain(self.words());
         let machine = Options::try_parse_from(words)?.run.machine()?;
+        let machine = Machine { record: record.map(PathBuf::from), ..machine };
         let session = Session::new(&machine).timeout(Some(self.timeout));
         let replies = self.replies.iter();
         replies.fold(session, |session, (after, text)| session.reply(after, text)).run()
@@ -203,6 +218,7 @@ pub struct Run {
     /// All there is to know.
     pub outcome: Outcome,
     command: String,
+    recording: Option<tempfile::NamedTempFile>,
 }
 
 impl Run {
@@ -221,6 +237,25 @@ impl Run {
             lines.join("\n"),
             self.command
         );
+    }
+
+    /// Asserts that a coordinator on the host, told what this run's was told, wants the same done.
+    ///
+    /// # Panics
+    ///
+    /// When it does not, or nothing was recorded.
+    #[track_caller]
+    pub fn replays(&self) -> &Self {
+        let file = self.recording.as_ref().map(tempfile::NamedTempFile::path);
+        let recording = file.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+        match replay::replay(&recording) {
+            Ok(replay) => {
+                let is_same = replay.inputs > 0 && replay.mismatches == 0;
+                self.check(is_same, &format!("replays\n{replay}"));
+            }
+            Err(bad) => self.check(false, &format!("is a recording: {bad}")),
+        }
+        self
     }
 
     /// Asserts that the guest left with this code.

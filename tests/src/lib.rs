@@ -6,5 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod guest;
+pub mod replay;
 pub mod rings;
 pub mod sim;

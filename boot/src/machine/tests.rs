@@ -54,6 +54,16 @@ fn scripts_and_words_arrive_as_the_kernel_decodes_them() {
 }
 
 #[test]
+fn a_recording_goes_to_a_device_of_its_own() {
+    let record = Some("/tmp/a,b".into());
+    let command = Machine { record, ..machine() }.command();
+    let has = |arg: &str| command.args.iter().any(|it| it == arg);
+    assert!(has("file,id=record,append=on,path=/tmp/a,,b"));
+    assert!(has("isa-debugcon,iobase=0xe9,chardev=record"));
+    assert!(value(&command, "-append").unwrap().ends_with(" record=on"));
+}
+
+#[test]
 fn a_debugger_is_waited_for() {
     let debugger = Some(Debugger::Socket("/tmp/a,b".into()));
     let command = Machine { debugger, ..machine() }.command();
