@@ -60,7 +60,7 @@ fn hunt(root: &Path, copy: &Path, patch: &Path) -> Result<Option<String>, String
     let built = Command::new("cargo")
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("CARGO")
-        .args(["build", "--quiet", "--profile", "sim", "--package", "tests", "--bin", "sim"])
+        .args(["build", "--quiet", "--profile", "mutant", "--package", "tests", "--bin", "sim"])
         .arg("--target-dir")
         .arg(&target)
         .current_dir(copy)
@@ -68,7 +68,7 @@ fn hunt(root: &Path, copy: &Path, patch: &Path) -> Result<Option<String>, String
     succeeded(built, "the mutant does not build")?;
     for hunt in HUNTS {
         let ran =
-            Command::new(target.join("sim/sim")).args(*hunt).env("RUST_BACKTRACE", "0").output();
+            Command::new(target.join("mutant/sim")).args(*hunt).env("RUST_BACKTRACE", "0").output();
         let ran = ran.map_err(|error| error.to_string())?;
         if !ran.status.success() {
             let said = String::from_utf8_lossy(&ran.stderr);
