@@ -6,6 +6,7 @@
 //! - *preempted*: saved when all others went too; restarted first.
 //! - *inactive*: may be started at any time, last left first.
 
+use crate::room;
 use alloc::boxed::Box;
 use proto::id::{CoreId, VcoreId};
 
@@ -63,8 +64,8 @@ pub(crate) struct Gang {
 }
 
 impl Gang {
-    /// Makes a gang of `count` inactive vcores, 0 to be started first, which has been notified so often.
-    pub(crate) fn new(count: u16, notified: u32) -> Self {
+    /// Makes a gang of `count` inactive vcores, 0 to be started first, if there is memory for it.
+    pub(crate) fn new(count: u16) -> Option<Self> {
         let vcore = |_| Vcore {
             place: Place::Inactive,
             prev: NONE,
@@ -73,16 +74,17 @@ impl Gang {
             notified: 0,
             ticks: 0,
         };
+        let mut vcores = room::list(usize::from(count))?;
+        vcores.extend((0..count).map(vcore));
         let mut gang = Self {
-            vcores: (0..count).map(vcore).collect(),
+            vcores: vcores.into_boxed_slice(),
             lists: [Ends { head: NONE, tail: NONE, count: 0 }; PLACES],
             wanted: 1,
             urgent: None,
             last_core: CoreId::MANAGEMENT,
         };
         (0..count).for_each(|at| gang.link_back(Place::Inactive, at));
-        gang.vcores[0].notified = notified;
-        gang
+        Some(gang)
     }
 
     /// How many vcores the process may ever have.
@@ -201,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_vcore_that_left_last_is_started_first() {
-        let mut gang = Gang::new(3, 0);
+        let mut gang = Gang::new(3).unwrap();
         for vcore in [0, 1, 2].map(VcoreId) {
             gang.move_to_tail(vcore, Place::Online);
         }
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_preempted_vcore_goes_before_inactive_ones_and_an_urgent_one_before_all() {
-        let mut gang = Gang::new(3, 0);
+        let mut gang = Gang::new(3).unwrap();
         gang.move_to_tail(VcoreId(2), Place::Preempted);
         assert_eq!(gang.next_to_start(), Some(VcoreId(2)));
         gang.urgent = Some(VcoreId(1));

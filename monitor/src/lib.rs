@@ -43,6 +43,7 @@ mod process;
 mod programs;
 pub mod record;
 mod requests;
+mod room;
 mod seat;
 mod single;
 mod space;

@@ -6,7 +6,6 @@ use crate::gang::{Gang, Place};
 use crate::lifecycle::{State, Trigger};
 use crate::output::{Outbox, Output};
 use crate::seat::{Held, Leaving};
-use alloc::boxed::Box;
 use proto::call::{KEEP, NICE, Outcome};
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Lease, Pid, VcoreId};
@@ -37,22 +36,29 @@ impl Coordinator {
         }
     }
 
-    /// Reserves the frames of the pages that a many-core process has more.
+    /// Allocates the vcores, and reserves the frames of the pages, that a many-core process has more.
     fn reserve_vcores(&mut self, pid: Pid) -> Result<(), Outcome> {
         let frames = pages_of_many(self.max_vcores());
-        self.frames = self.frames.checked_sub(frames).ok_or(Outcome::NO_MEMORY)?;
-        self.table.at_mut(pid).space.image += frames;
+        let left = self.frames.checked_sub(frames).ok_or(Outcome::NO_MEMORY)?;
+        let gang = Gang::new(self.max_vcores()).ok_or(Outcome::NO_MEMORY)?;
+        self.frames = left;
+        let process = self.table.at_mut(pid);
+        process.space.image += frames;
+        process.next_gang = Some(gang);
         Ok(())
     }
 
     /// The context of a single-core process is saved as its first thread's: it is a many-core process
-    /// now. Allocates its vcores.
+    /// now.
     pub(crate) fn become_many(&mut self, pid: Pid, out: &mut Outbox) {
-        let max = self.max_vcores();
         self.follow(pid, Trigger::BecomeMany);
         let process = self.table.at_mut(pid);
-        process.gang = Some(Box::new(Gang::new(max, process.notified)));
-        out.push(Output::AddVcores { process: process.id, vcores: max });
+        let Some(mut gang) = process.next_gang.take() else { return };
+        if let Some(first) = gang.get_mut(VcoreId(0)) {
+            first.notified = process.notified;
+        }
+        out.push(Output::AddVcores { process: process.id, vcores: gang.max() });
+        process.gang = Some(gang);
         self.consider(pid, out);
     }
 

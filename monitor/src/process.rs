@@ -7,7 +7,6 @@ use crate::lifecycle::{Lifecycle, State};
 use crate::space::Space;
 use crate::table::{Chain, Link, List};
 use crate::waits::Waits;
-use alloc::boxed::Box;
 use proto::call::Outcome;
 use proto::id::{Generation, Pid, VcoreId};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -113,7 +112,9 @@ pub(crate) struct Process {
     pub(crate) notified: u32,
     /// An event came while it was already letting go of its last core to wait.
     pub(crate) woken: bool,
-    pub(crate) gang: Option<Box<Gang>>,
+    pub(crate) gang: Option<Gang>,
+    /// Its vcores, while it is becoming a many-core process.
+    pub(crate) next_gang: Option<Gang>,
     /// Clock ticks on the management core.
     pub(crate) ticks: u64,
     /// Cores that may have its address space loaded.
@@ -132,8 +133,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn new(id: ProcessId, name: Name, root: u64) -> Self {
-        Self {
+    /// One that has just been made, if there is memory for it.
+    pub(crate) fn new(id: ProcessId, name: Name, root: u64) -> Option<Self> {
+        Some(Self {
             id,
             life: Lifecycle::new(),
             name,
@@ -149,17 +151,18 @@ impl Process {
             notified: 0,
             woken: false,
             gang: None,
+            next_gang: None,
             ticks: 0,
             pinned: CoreSet::EMPTY,
             lost: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
             waits: Waits::NONE,
             io: Io::NONE,
-            space: Space::new(),
+            space: Space::new()?,
             queue: Queue::None,
             working: false,
             links: [Link::default(); Chain::COUNT],
-        }
+        })
     }
 
     pub(crate) fn state(&self) -> State {

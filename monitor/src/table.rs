@@ -1,7 +1,7 @@
 //! The table of processes: by pid, in constant time, and the lists that run through it.
 
 use crate::process::{Name, Process, ProcessId};
-use alloc::boxed::Box;
+use crate::room::{self, One};
 use alloc::vec::Vec;
 use proto::id::{Generation, Pid};
 
@@ -50,7 +50,7 @@ impl List {
 enum Slot {
     /// Free; the next free one, in the order in which they came free.
     Free(Pid),
-    Used(Box<Process>),
+    Used(One<Process>),
 }
 
 /// All processes. Slot 0 is never used.
@@ -82,14 +82,14 @@ impl Table {
         self.count
     }
 
-    /// Makes a process under the pid that has been free for longest.
+    /// Makes a process under the pid that has been free for longest, if there is one and memory for it.
     pub(crate) fn insert(&mut self, name: Name, root: u64) -> Option<ProcessId> {
         let pid = self.free.first()?;
         let generation = self.last_generation.checked_add(1)?;
         let slot = self.slots.get_mut(usize::from(pid.0))?;
         let Slot::Free(next) = *slot else { return None };
         let id = ProcessId { pid, generation: Generation(generation) };
-        *slot = Slot::Used(Box::new(Process::new(id, name, root)));
+        *slot = Slot::Used(room::one(Process::new(id, name, root)?)?);
         self.free.head = next;
         if next == NOBODY {
             self.free.tail = NOBODY;
@@ -114,14 +114,14 @@ impl Table {
     /// The process of that pid, whichever it is.
     pub(crate) fn by_pid(&self, pid: Pid) -> Option<&Process> {
         match self.slots.get(usize::from(pid.0))? {
-            Slot::Used(process) => Some(process),
+            Slot::Used(process) => Some(&process[0]),
             Slot::Free(_) => None,
         }
     }
 
     pub(crate) fn by_pid_mut(&mut self, pid: Pid) -> Option<&mut Process> {
         match self.slots.get_mut(usize::from(pid.0))? {
-            Slot::Used(process) => Some(process),
+            Slot::Used(process) => Some(&mut process[0]),
             Slot::Free(_) => None,
         }
     }
@@ -143,7 +143,7 @@ impl Table {
     /// All processes by pid.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Process> {
         self.slots.iter().filter_map(|slot| match slot {
-            Slot::Used(process) => Some(&**process),
+            Slot::Used(process) => Some(&process[0]),
             Slot::Free(_) => None,
         })
     }
@@ -153,7 +153,7 @@ impl Table {
         let end = usize::from(end.0).min(self.slots.len());
         let slots = self.slots.get(usize::from(first.0)..end).unwrap_or(&[]);
         slots.iter().filter_map(|slot| match slot {
-            Slot::Used(process) => Some(&**process),
+            Slot::Used(process) => Some(&process[0]),
             Slot::Free(_) => None,
         })
     }

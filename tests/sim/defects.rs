@@ -39,6 +39,9 @@ fn defect_a_disowned_child_has_no_parent() {
     let parent_of =
         |scene: &Scene| scene.setup.world.coordinator.process(child).map(|it| it.parent);
     assert_eq!(parent_of(&scene), Some(Some(parent)));
+    // One that was never let run would end with it.
+    scene.does(ZERO, Op::Run(child));
+    scene.settle();
     scene.kill(parent);
     scene.settle();
     assert_eq!(parent_of(&scene), Some(None));

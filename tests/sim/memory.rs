@@ -222,7 +222,8 @@ fn a_process_reserves_no_more_frames_than_it_may() {
 #[test]
 fn when_memory_is_exhausted_callers_are_told_and_nothing_else_happens() {
     let frames_of_programs = 20;
-    let config = Config { frames: frames_of_programs + 30, ..CONFIG };
+    let of_vcores = 3;
+    let config = Config { frames: frames_of_programs + of_vcores + 30, ..CONFIG };
     let (mut scene, many) = gang_with(config, 1);
     scene.does(ONE, map(PAGE, 20, RW, POPULATE));
     scene.settle();
@@ -324,6 +325,8 @@ fn a_child_that_is_given_shared_memory_has_the_same_frames_until_the_last_lets_g
     scene.does(ZERO, Op::Unmap(PAGE, 2));
     scene.settle();
     assert_eq!(memory(&scene, child).len(), 2);
+    scene.does(ZERO, Op::Run(child.pid));
+    scene.settle();
     scene.kill(parent);
     scene.settle();
     assert_eq!(scene.setup.world.frames.len(), frames(&scene, child));

@@ -23,6 +23,7 @@ mod work;
 pub use regions::{Kind, MAX_REGIONS};
 pub(crate) use round::Shootdown;
 
+use crate::room;
 use alloc::vec::Vec;
 use proto::memory::Rights;
 use proto::message::PageRange;
@@ -50,9 +51,10 @@ pub(crate) struct Space {
 }
 
 impl Space {
-    pub(crate) fn new() -> Self {
-        let jobs = Vec::with_capacity(MAX_JOBS);
-        Self { regions: Regions::new(), jobs, round: None, image: 0, mapped: 0 }
+    /// An empty one, if there is memory for it.
+    pub(crate) fn new() -> Option<Self> {
+        let (regions, jobs) = (Regions::new()?, room::list(MAX_JOBS)?);
+        Some(Self { regions, jobs, round: None, image: 0, mapped: 0 })
     }
 
     /// Calls that are not answered.

@@ -3,6 +3,7 @@
 //! A region that is being unmapped stays in the list until no core has a translation into it, so that
 //! nothing else is put there meanwhile.
 
+use crate::room;
 use alloc::vec::Vec;
 use proto::memory::{MAP_AREA, Rights};
 use proto::message::PageRange;
@@ -108,8 +109,9 @@ pub(crate) struct Regions {
 }
 
 impl Regions {
-    pub(crate) fn new() -> Self {
-        Self { list: Vec::with_capacity(MAX_REGIONS + 1) }
+    /// None yet, if there is memory for all that may come.
+    pub(crate) fn new() -> Option<Self> {
+        Some(Self { list: room::list(MAX_REGIONS + 1)? })
     }
 
     pub(crate) fn all(&self) -> &[Region] {

@@ -31,7 +31,7 @@ fn places(regions: &Regions) -> Vec<(u64, u32)> {
 
 #[test]
 fn regions_that_are_alike_are_joined_and_others_are_not() {
-    let mut regions = Regions::new();
+    let mut regions = Regions::new().unwrap();
     for region in [memory(0, 2, Rights::READ), memory(4, 2, Rights::READ)] {
         regions.insert(region);
     }
@@ -45,7 +45,7 @@ fn regions_that_are_alike_are_joined_and_others_are_not() {
 
 #[test]
 fn a_change_cuts_regions_and_joins_what_is_alike_again() {
-    let mut regions = Regions::new();
+    let mut regions = Regions::new().unwrap();
     regions.insert(memory(0, 10, Rights::READ));
     assert_eq!(regions.count_if_cut(range(3, 4)), 3);
     let set = |rights| move |region| Some(Region { rights, ..region });
@@ -60,7 +60,7 @@ fn a_change_cuts_regions_and_joins_what_is_alike_again() {
 
 #[test]
 fn the_lowest_place_that_is_large_enough_is_taken() {
-    let mut regions = Regions::new();
+    let mut regions = Regions::new().unwrap();
     assert_eq!(regions.free_place(MAP_AREA.pages), Some(FIRST));
     regions.insert(memory(2, 2, Rights::READ));
     regions.insert(memory(7, 2, Rights::READ));
@@ -118,7 +118,7 @@ proptest! {
     ) {
         // Around the ends of tables of two levels.
         let base = (1 << 18) - 40;
-        let mut regions = Regions::new();
+        let mut regions = Regions::new().unwrap();
         let mut pages = BTreeMap::new();
         let mut reserved = 0;
         for (deed, first, count, rights) in deeds {
