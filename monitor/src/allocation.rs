@@ -4,8 +4,8 @@
 //! comes free goes to the process that has a right to it, if that one waits, else to the head of the
 //! queue. Cores to which somebody has a right are lent out like others, and taken back when their owner
 //! asks. While somebody waits, every [`crate::Config::share`] one core changes hands, longest held
-//! first, from a process with more cores than the head of the queue has: so nobody waits longer than
-//! its place in the queue times that.
+//! first, from a process with more cores than the one that is served has: so nobody without a core waits
+//! longer than its place among those without one times that.
 
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
@@ -187,24 +187,34 @@ impl Coordinator {
         self.consider(pid, out);
     }
 
-    /// A quantum is over: one core changes hands if somebody waits.
+    /// A quantum is over: one core changes hands if somebody waits who has fewer than its holder. Who has
+    /// as many goes behind the others, so that it keeps nobody waiting who has none.
     pub(crate) fn on_share(&mut self, out: &mut Outbox) {
-        let Some(waiting) = self.wanting.first() else {
+        let Some(first) = self.wanting.first() else {
             self.sharing = false;
             return;
         };
         self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
         let Some(core) = self.rotation.first() else { return };
         let holder = self.cores[core.index()].seat.held.map(|held| held.lease.pid);
-        let online =
-            |pid: Pid| self.table.at(pid).gang.as_ref().map_or(0, |gang| gang.count(Place::Online));
-        if holder.is_some_and(|holder| online(holder) > online(waiting)) {
-            self.let_go(core, Leaving::Preempt, out);
-        } else {
-            self.rotation.push(&mut self.cores, core);
+        let has = holder.map_or(0, |holder| self.online_vcores(holder));
+        let mut waiting = first;
+        while self.spend() {
+            if has > self.online_vcores(waiting) {
+                return self.let_go(core, Leaving::Preempt, out);
+            }
             self.unqueue(waiting);
             self.queue_for_cores(waiting);
+            match self.wanting.first() {
+                Some(next) if next != first => waiting = next,
+                _ => break,
+            }
         }
+        self.rotation.push(&mut self.cores, core);
+    }
+
+    fn online_vcores(&self, pid: Pid) -> u16 {
+        self.table.at(pid).gang.as_ref().map_or(0, |gang| gang.count(Place::Online))
     }
 
     /// Changes how many cores a process wants; returns how many that are at most.

@@ -3,6 +3,7 @@
 mod coverage;
 mod crossings;
 mod defects;
+mod fairness;
 mod ledger;
 mod memory;
 mod orders;
