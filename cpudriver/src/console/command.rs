@@ -55,6 +55,8 @@ pub enum Command<'a> {
         /// Go on with the console meanwhile.
         background: bool,
     },
+    /// Run a many-core program while cores are taken from it.
+    Storm(Storm<'a>),
     /// Show the processes.
     Processes,
     /// Show all that is known of a process.
@@ -220,6 +222,19 @@ impl Measured {
             Self::PreemptWarn => "preempt-warn",
         }
     }
+}
+
+/// The arguments of `storm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Storm<'a> {
+    /// The program's name.
+    pub name: &'a str,
+    /// Its arguments, separated by blanks.
+    pub arguments: &'a str,
+    /// Chooses moments and cores.
+    pub seed: u64,
+    /// Clock ticks between two preemptions, on average.
+    pub every: u64,
 }
 
 /// The arguments of `bench`; what isn't given is for the experiment to choose.

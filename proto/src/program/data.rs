@@ -21,6 +21,10 @@ pub const PREEMPTED: usize = 4;
 pub const STEALING: usize = 5;
 /// u8, program: somebody will look at this mailbox although the vcore does not run.
 pub const LOOKED_AT: usize = 6;
+/// u8, program: the vcore is in a critical section of the scheduler. Nobody but tools reads it.
+pub const CRITICAL: usize = 8;
+/// u8, program: there is something on the vcore that goes on: a thread. Nobody but tools reads it.
+pub const OCCUPIED: usize = 9;
 /// u8, kernel: [`EXTENDED`] holds the state of x87, SSE and AVX.
 pub const EXTENDED_SAVED: usize = 7;
 /// u64, program: where the vcore is entered.

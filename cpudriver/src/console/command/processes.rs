@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::error::Problem;
-use super::{Command, UsageError};
+use super::{Command, Storm, UsageError};
 use core::ops::RangeInclusive;
 use proto::id::Pid;
 
@@ -24,6 +24,22 @@ pub(super) fn parse_run<'a>(args: &mut Args<'a>) -> Parsed<'a> {
         Some(name) => Ok(Command::Run { name, arguments, background: true }),
         None => Ok(Command::Run { name, arguments, background }),
     }
+}
+
+pub(super) fn parse_storm<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+    let (mut seed, mut every) = (1, 20_000);
+    let name = loop {
+        match args.any_word().ok_or_else(|| args.error(Problem::Missing("NAME")))? {
+            "--seed" => seed = args.number("N", 0..=u64::MAX)?,
+            "--every" => every = args.number("TICKS", 1..=1_000_000_000_000)?,
+            option if option.starts_with("--") => {
+                return Err(args.error(Problem::UnknownOption(option)));
+            }
+            name => break name,
+        }
+    };
+    let arguments = args.rest();
+    Ok(Command::Storm(Storm { name, arguments, seed, every }))
 }
 
 pub(super) fn parse_kill<'a>(args: &mut Args<'a>) -> Parsed<'a> {

@@ -63,6 +63,19 @@ input. An exit code that is not 0 counts as a failure of the command.",
         parse: processes::parse_run,
     },
     Spec {
+        name: "storm",
+        arguments: "[--seed N] [--every TICKS] NAME [ARGUMENT...]",
+        summary: "runs a program while cores are taken from it at random",
+        details: "\
+For many-core programs. Prints how many vcores were stopped, and of them: in
+vcore context, with the scheduler's lock held, and while something that was
+stopped before had not been recovered. TICKS of the clock lie between two
+preemptions on average, 20000 if not given. The seed, 1 if not given, chooses
+moments and cores.",
+        prints: Prints::Nothing,
+        parse: processes::parse_storm,
+    },
+    Spec {
         name: "programs",
         arguments: "",
         summary: "lists the programs that can be run",

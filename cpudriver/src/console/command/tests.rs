@@ -214,6 +214,7 @@ fn example(spec: &Spec) -> String {
         ("ARGUMENT...", "one two"),
         ("PID", "12"),
         ("EVENT", "13"),
+        ("TICKS", "500"),
         ("VALUE", "9"),
         ("LIST", "1-2"),
         ("ROUNDS", "5"),

@@ -14,6 +14,7 @@ mod parts;
 mod programs;
 mod recording;
 mod stars;
+mod storm;
 mod traces;
 
 use answers::Answers;
@@ -23,6 +24,7 @@ pub(crate) use parts::Played;
 use programs::Programs;
 pub(crate) use programs::RunError;
 pub(crate) use stars::Stars;
+use storm::Watch;
 
 use traces::Trace;
 
@@ -87,6 +89,8 @@ pub(crate) struct Hub {
     programs: Option<Programs>,
     /// The processes of the console.
     family: Family,
+    /// The process that is watched while cores are taken from it.
+    watched: Option<Watch>,
     /// When each core was last sent a notify, and a shootdown.
     sent: Vec<[u64; 2]>,
     /// The calls that are traced, if any are.
@@ -179,6 +183,7 @@ impl Hub {
             patience: None,
             programs,
             family: Family::new(),
+            watched: None,
             sent: alloc::vec![[0; 2]; usable.len()],
             trace: None,
             foreground: false,
@@ -338,6 +343,9 @@ impl Hub {
     }
 
     fn hear(&mut self, core: CoreId, message: ToMonitor, node: &mut Node) {
+        if let ToMonitor::Preempted { lease } = message {
+            self.look_at_preempted(lease);
+        }
         if let ToMonitor::Traced { .. } = message {
             self.saw(core, &message);
         } else if !self.answers.keep(core, &message) {

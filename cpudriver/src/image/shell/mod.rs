@@ -11,6 +11,7 @@ mod memory;
 mod notices;
 mod orders;
 mod processes;
+mod storm;
 mod strace;
 
 use super::bench;
@@ -175,6 +176,7 @@ impl<'a> Shell<'a> {
             Command::Ping { core, count } => self.ping(core, count, format),
             Command::Bench(bench) => self.bench(&bench, format),
             Command::Run { name, arguments, background } => self.run(name, arguments, background),
+            Command::Storm(storm) => self.storm(&storm),
             Command::Processes => self.list_processes(format),
             Command::Process { pid, verbose } => self.show_process(pid, verbose, format),
             Command::Strace { traced, follow } => self.strace(traced, follow, format),

@@ -25,14 +25,20 @@ impl Shell<'_> {
         let ended = self.wait_for(Some(process));
         self.hub.set_foreground(false);
         let Some(code) = ended else {
-            self.control(Control::Kill { pid: process.pid, code: KILLED })?;
-            self.hub.begin_command();
-            self.wait_for(Some(process));
-            say!("{name}: ended by Ctrl-C");
+            self.end_by_console(process, name)?;
             return Err(Failed);
         };
         self.show_notices();
         verdict(name, code)
+    }
+
+    /// Ends a process because of Ctrl-C.
+    pub(super) fn end_by_console(&mut self, process: ProcessId, name: &str) -> Done {
+        self.control(Control::Kill { pid: process.pid, code: KILLED })?;
+        self.hub.begin_command();
+        self.wait_for(Some(process));
+        say!("{name}: ended by Ctrl-C");
+        Ok(())
     }
 
     /// Makes a process of a program; it does not run yet.

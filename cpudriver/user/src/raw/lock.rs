@@ -28,8 +28,15 @@ impl<T> Lock<T> {
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let were_on = thread::disable_notifications();
         self.acquire();
+        let critical = thread::critical();
+        if let Some(critical) = critical {
+            critical.store(1, Ordering::Relaxed);
+        }
         // SAFETY: `is_held` was false and is true until this is over, so nobody else has a reference.
         let result = work(unsafe { &mut *self.value.get() });
+        if let Some(critical) = critical {
+            critical.store(0, Ordering::Relaxed);
+        }
         self.is_held.store(false, Ordering::Release);
         if were_on {
             thread::enable_notifications();

@@ -10,7 +10,7 @@ use super::page::{self, Page};
 use super::switch::{Area, Local, local};
 use core::cell::UnsafeCell;
 use core::hint::spin_loop;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use proto::program::context::WORDS;
 use proto::program::{data, info, layout, number};
 
@@ -230,6 +230,7 @@ impl Vcore {
         self.local.area.store(core::ptr::from_ref(&thread.area).addr() as u64, Ordering::Relaxed);
         self.local.saved.store(0, Ordering::Relaxed);
         self.current.store(core::ptr::from_ref(thread).cast_mut(), Ordering::Release);
+        self.page().u8(data::OCCUPIED).store(1, Ordering::Relaxed);
     }
 
     /// Takes the thread that ran here, if there was one and nobody else has it.
@@ -298,6 +299,7 @@ impl Vcore {
             }
             thread.keep_registers(other.page());
             other.copy_extended(&thread.area);
+            other.page().u8(data::OCCUPIED).store(0, Ordering::Relaxed);
             Some(thread)
         });
         other.page().u8(data::STEALING).store(0, Ordering::Relaxed);
@@ -357,6 +359,7 @@ pub(super) extern "C" fn vcore_main(number: u64) -> ! {
     let me = vcore(number as u16);
     let thread = me.retake_current();
     me.use_scratch();
+    me.page().u8(data::OCCUPIED).store(0, Ordering::Relaxed);
     if let Some(thread) = thread {
         thread.keep_registers(me.page());
         if thread.stays() {
@@ -468,6 +471,14 @@ pub(crate) fn disable_notifications() -> bool {
     core::sync::atomic::compiler_fence(Ordering::SeqCst);
     local.stays.store(0, Ordering::Relaxed);
     was_on
+}
+
+/// The byte that tells tools of a critical section on this vcore.
+pub(crate) fn critical() -> Option<&'static AtomicU8> {
+    if count() == 0 {
+        return None;
+    }
+    Some(page::vcore(local().number.load(Ordering::Relaxed)).u8(data::CRITICAL))
 }
 
 /// Are notifications off, as in vcore context and in critical sections? Of a thread that could be moved the answer

@@ -1,0 +1,50 @@
+//! Watching a process while cores are taken from it: where its vcores were stopped.
+
+use super::Hub;
+use crate::arch::space::{VcorePage, vcore_page};
+use monitor::ProcessId;
+use proto::id::{Lease, VcoreId};
+use proto::program::data;
+
+/// Where the vcores of a process were stopped so far.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Watch {
+    process: ProcessId,
+    /// Preemptions.
+    pub(crate) preempts: u64,
+    /// Of them, in vcore context.
+    pub(crate) in_context: u64,
+    /// In a critical section of the scheduler.
+    pub(crate) critical: u64,
+    /// While something that ran on another vcore of the process had been stopped and not been recovered.
+    pub(crate) nested: u64,
+}
+
+impl Hub {
+    /// Watches a process from now on.
+    pub(crate) const fn watch(&mut self, process: ProcessId) {
+        self.watched = Some(Watch { process, preempts: 0, in_context: 0, critical: 0, nested: 0 });
+    }
+
+    /// What was seen of the process that is watched, which is not watched any more.
+    pub(crate) const fn seen(&mut self) -> Option<Watch> {
+        self.watched.take()
+    }
+
+    /// A core says that it has saved a vcore; nothing has been done about it yet.
+    pub(super) fn look_at_preempted(&mut self, lease: Lease) {
+        let Some(mut watch) = self.watched.filter(|it| it.process.pid == lease.pid) else { return };
+        let Some(root) = self.coordinator.root(watch.process) else { return };
+        let is = |page: VcorePage, at| page.load_u8(at) != 0;
+        let Some(page) = vcore_page(root, lease.vcore) else { return };
+        let others =
+            (0..self.coordinator.max_vcores()).map(VcoreId).filter(|it| *it != lease.vcore);
+        let mut others = others.filter_map(|other| vcore_page(root, other));
+        watch.preempts += 1;
+        watch.in_context += u64::from(is(page, data::IN_VCORE_CONTEXT));
+        watch.critical += u64::from(is(page, data::CRITICAL));
+        let unrecovered = |it: VcorePage| is(it, data::PREEMPTED) && is(it, data::OCCUPIED);
+        watch.nested += u64::from(others.any(unrecovered));
+        self.watched = Some(watch);
+    }
+}
