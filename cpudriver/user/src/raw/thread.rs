@@ -115,6 +115,8 @@ pub(crate) struct Vcore {
     current: AtomicPtr<Thread>,
     /// Who takes the current thread away, plus 1.
     stealing: AtomicU32,
+    /// Other vcores were preempted, and this one has not seen to them.
+    pub(crate) owes_recovery: AtomicBool,
     scratch: Area,
     /// The call that makes it look for messages.
     bell: Block,
@@ -188,6 +190,7 @@ impl Vcore {
             number,
             current: AtomicPtr::new(core::ptr::null_mut()),
             stealing: AtomicU32::new(0),
+            owes_recovery: AtomicBool::new(false),
             scratch: Area::new(),
             bell: Block::quiet(
                 number::NOTIFY_SELF,
@@ -363,6 +366,7 @@ pub(super) extern "C" fn vcore_main(number: u64) -> ! {
     if let Some(thread) = thread {
         thread.keep_registers(me.page());
         if thread.stays() {
+            crate::threads::look(me);
             me.run(thread);
         }
     }

@@ -24,14 +24,21 @@ pub(super) fn handle(
     let mut thread = interrupted;
     let mut first = true;
     while core::mem::take(&mut first) || pending.load(Ordering::Relaxed) != 0 {
-        pending.store(0, Ordering::Relaxed);
-        page::fence();
-        let todo = STATE.with(|state| read_mailbox(me.number(), state));
-        if todo.recover {
+        take_in(me);
+        if me.owes_recovery.swap(false, Ordering::Relaxed) {
             thread = recover_with(me, thread);
         }
     }
     thread
+}
+
+/// Reads what has come to this vcore, and wakes threads; leaves a note if other vcores have to be recovered.
+pub(super) fn take_in(me: &'static Vcore) {
+    me.page().u8(data::PENDING).store(0, Ordering::Relaxed);
+    page::fence();
+    if STATE.with(|state| read_mailbox(me.number(), state)).recover {
+        me.owes_recovery.store(true, Ordering::Relaxed);
+    }
 }
 
 fn read_mailbox(vcore: u16, state: &mut State) -> Todo {

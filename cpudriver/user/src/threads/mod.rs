@@ -119,11 +119,17 @@ pub(crate) fn entered(me: &'static Vcore, interrupted: Option<&'static Thread>) 
     }
 }
 
+/// A vcore has been entered with a thread that must go on there at once: only takes in what has come, or it would be
+/// entered again for that.
+pub(crate) fn look(me: &'static Vcore) {
+    events::take_in(me);
+}
+
 /// Finds something for this vcore to do.
 pub(crate) fn schedule(me: &'static Vcore) -> ! {
     let mut looks = 0_u32;
     loop {
-        if is_pending(me) {
+        if is_pending(me) || me.owes_recovery.load(Ordering::Relaxed) {
             events::handle(me, None);
         }
         if let Some(thread) = STATE.with(State::pop) {
