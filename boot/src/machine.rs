@@ -125,6 +125,8 @@ impl Machine {
             (Accel::Tcg, Clock::Count) => {
                 option(args, "-accel", "tcg");
                 option(args, "-icount", "shift=0,sleep=off");
+                // The guest reads the date when it boots; it must not depend on when that is.
+                option(args, "-rtc", "base=2026-01-01T00:00:00,clock=vm");
             }
         }
     }
