@@ -6,6 +6,7 @@ use crate::arch::{apic, cpu, percpu};
 use crate::node::jobs::{self, MAX_SAMPLES};
 use crate::node::{Next, Node, Star, Station};
 use crate::post::Inbox;
+use crate::program::seen::Seen;
 use alloc::vec::Vec;
 use proto::id::CoreId;
 
@@ -20,6 +21,8 @@ pub struct Cpu {
     pub samples: Vec<u32>,
     /// The vcore has halted: it goes on when something has come for the core.
     pub is_halted: bool,
+    /// The call by which it did, if it is traced.
+    pub halted: Option<Seen>,
 }
 
 impl Cpu {
@@ -30,6 +33,7 @@ impl Cpu {
             inbox: Inbox::new(cores),
             samples: Vec::with_capacity(MAX_SAMPLES),
             is_halted: false,
+            halted: None,
         }
     }
 
@@ -56,8 +60,17 @@ impl Cpu {
 
     /// Lets the vcore run, or halt if that is what it wants.
     fn go_to_user_mode(&mut self, busy: bool) {
-        if core::mem::take(&mut self.is_halted) && !busy {
-            return self.sleep();
+        if core::mem::take(&mut self.is_halted) {
+            if !busy {
+                self.sleep();
+            }
+            if let Some(entry) = self.halted.take() {
+                self.node.saw(entry.returned(cpu::now(), 0));
+                self.node.flush();
+            }
+            if !busy {
+                return;
+            }
         }
         if let Some(message) = self.run_vcore() {
             self.send_request(&message);

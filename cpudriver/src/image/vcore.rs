@@ -215,13 +215,10 @@ impl Cpu {
         let next = self.call();
         let after = user::context().registers;
         // Registers that were replaced are not those that the call returns to.
-        let is_over = match &next {
-            ControlFlow::Continue(()) => after.rip == before,
-            ControlFlow::Break(told) => told.is_none() && self.is_halted,
-        };
-        if is_over {
+        if next.is_continue() && after.rip == before {
             self.node.saw(entry.returned(cpu::now(), after.rax.cast_signed()));
         }
+        self.halted = self.is_halted.then_some(entry);
         self.node.flush();
         next
     }

@@ -19,8 +19,13 @@ const OPEN: usize = 256;
 pub enum Edge {
     /// It was made, with these arguments.
     Entry([u64; ARGUMENT_COUNT]),
-    /// It was over, and had this outcome.
-    Exit(i64),
+    /// It was over.
+    Exit {
+        /// Its outcome.
+        result: i64,
+        /// The second result, of a call that has one.
+        value: u64,
+    },
 }
 
 /// What is shown of one end of a call.
@@ -68,7 +73,7 @@ impl Tracer {
             }
             Some(Seen::Returned { when, caller, result }) => {
                 self.close(|it| (it.pid, it.at) == (caller.pid, caller.at));
-                self.add(Line { when, core, caller, edge: Edge::Exit(result) });
+                self.add(Line { when, core, caller, edge: Edge::Exit { result, value: 0 } });
             }
             Some(Seen::Dropped(count)) => self.dropped += count,
             None => {}
@@ -106,17 +111,17 @@ impl Tracer {
         has_room
     }
 
-    fn exit(&mut self, when: u64, caller: Option<Caller>, result: i64) {
+    fn exit(&mut self, when: u64, caller: Option<Caller>, (result, value): (i64, u64)) {
         if let Some(caller) = caller {
             let core = CoreId::MANAGEMENT;
-            self.add(Line { when, core, caller, edge: Edge::Exit(result) });
+            self.add(Line { when, core, caller, edge: Edge::Exit { result, value } });
         }
     }
 
-    /// A call whose structure lies at `at` is completed.
-    pub fn completed(&mut self, when: u64, pid: Pid, at: u64, result: i64) {
+    /// A call whose structure lies at `at` is completed with an outcome and a value.
+    pub fn completed(&mut self, when: u64, pid: Pid, at: u64, results: (i64, u64)) {
         let caller = self.close(|it| (it.pid, it.at) == (pid, at) && !stands_still(it.number));
-        self.exit(when, caller, result);
+        self.exit(when, caller, results);
     }
 
     /// The call for which a vcore stands still is answered; `None`: it does not return.
@@ -124,7 +129,7 @@ impl Tracer {
         let is = |it: &Caller| stands_still(it.number) && (it.pid, it.vcore) == (pid, vcore);
         let caller = self.close(is);
         if let Some(result) = result {
-            self.exit(when, caller, result);
+            self.exit(when, caller, (result, 0));
         }
     }
 
@@ -182,7 +187,7 @@ mod tests {
                     assert_eq!(arguments, [1, 2, 3, 4, 5]);
                     None
                 }
-                Edge::Exit(result) => Some(result),
+                Edge::Exit { result, .. } => Some(result),
             };
             (line.when, line.caller.number, result)
         };
@@ -194,10 +199,10 @@ mod tests {
         let mut tracer = Tracer::new(2);
         enters(&mut tracer, 1, caller(number::WRITE, 0x40));
         enters(&mut tracer, 2, caller(number::SLEEP, 0x80));
-        tracer.completed(3, Pid(3), 0xc0, 0);
-        tracer.completed(4, Pid(9), 0x40, 0);
-        tracer.completed(5, Pid(3), 0x40, 14);
-        tracer.completed(6, Pid(3), 0x40, 14);
+        tracer.completed(3, Pid(3), 0xc0, (0, 0));
+        tracer.completed(4, Pid(9), 0x40, (0, 0));
+        tracer.completed(5, Pid(3), 0x40, (14, 0));
+        tracer.completed(6, Pid(3), 0x40, (14, 0));
         let seen = lines(&mut tracer);
         let (write, sleep) = (number::WRITE, number::SLEEP);
         assert_eq!(seen, [(1, write, None), (2, sleep, None), (5, write, Some(14))]);
@@ -210,7 +215,7 @@ mod tests {
         let refused = caller(number::WRITE, 0x40);
         enters(&mut tracer, 1, refused);
         says(&mut tracer, ONE, Seen::Returned { when: 2, caller: refused, result: -9 });
-        tracer.completed(3, Pid(3), 0x40, 0);
+        tracer.completed(3, Pid(3), 0x40, (0, 0));
         let write = number::WRITE;
         assert_eq!(lines(&mut tracer), [(1, write, None), (2, write, Some(-9))]);
     }

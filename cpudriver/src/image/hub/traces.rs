@@ -134,10 +134,11 @@ impl Hub {
                     self.trace_process(process);
                 }
             }
-            Output::Complete { process, call, outcome, .. } => {
+            Output::Complete { process, call, outcome, value } => {
                 let failed = self.programs.as_ref().is_some_and(|it| it.has_failed(call));
                 let outcome = if failed { Outcome::FAULT } else { outcome };
-                trace.tracer.completed(now, process.pid, call, outcome.0.into());
+                let results = (outcome.0.into(), value);
+                trace.tracer.completed(now, process.pid, call, results);
             }
             Output::Send { message, .. } => {
                 if let Some((lease, outcome)) = answer(&message) {

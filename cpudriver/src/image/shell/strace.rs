@@ -103,26 +103,32 @@ fn show(line: &Line, begun: u64, format: Format) {
             Edge::Entry(arguments) => {
                 print(format_args!("{seconds} > {name}({}){where_}\n", List(number, arguments)));
             }
-            Edge::Exit(result) => {
-                print(format_args!("{seconds} < {name} = {}{where_}\n", Result(*result)));
+            Edge::Exit { result, value } => {
+                print(format_args!("{seconds} < {name} = {}{where_}\n", Result(*result, *value)));
             }
         };
     }
     let arguments = match &line.edge {
         Edge::Entry(arguments) => named(number, arguments).collect(),
-        Edge::Exit(_) => Vec::new(),
+        Edge::Exit { .. } => Vec::new(),
     };
-    let (edge, arguments, result, error) = match line.edge {
+    let (edge, arguments, results, error) = match line.edge {
         Edge::Entry(_) => ("entry", Value::List(&arguments), None, None),
-        Edge::Exit(result) => ("exit", Value::None, Some(result), error_of(result)),
+        Edge::Exit { result, value } => {
+            ("exit", Value::None, Some((result, value)), error_of(result))
+        }
     };
-    let result = result.map(Value::I64).unwrap_or(Value::None);
+    let (result, value) = match results {
+        Some((result, value)) => (Value::I64(result), Value::U64(value)),
+        None => (Value::None, Value::None),
+    };
     let fields = [
         ("seconds", seconds),
         ("edge", edge.into()),
         ("call", Value::Args(format_args!("{name}"))),
         ("arguments", arguments),
         ("result", result),
+        ("value", value),
         ("error", error.into()),
         ("pid", u64::from(pid.0).into()),
         ("core", u64::from(line.core.0).into()),
@@ -174,12 +180,15 @@ fn error_of(result: i64) -> Option<&'static str> {
     i32::try_from(result).ok().and_then(|number| error_name(Outcome(number)))
 }
 
-/// What a call returned, with the name of the error if it is one.
-struct Result(i64);
+/// What a call returned, with the name of the error if it is one, and the second result if there is one.
+struct Result(i64, u64);
 
 impl fmt::Display for Result {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)?;
-        error_of(self.0).map_or(Ok(()), |name| write!(f, " {name}"))
+        if let Some(name) = error_of(self.0) {
+            write!(f, " {name}")?;
+        }
+        if self.1 != 0 { write!(f, " value={:#x}", self.1) } else { Ok(()) }
     }
 }
