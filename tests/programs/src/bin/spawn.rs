@@ -1,6 +1,6 @@
 //! A tree of processes: each makes WIDTH children until the tree is DEPTH deep, waits for them, and returns how
 //! many processes there were below it and itself. Before that, what cannot work is tried: a program that isn't there, a
-//! process that isn't there.
+//! process that isn't there, and the calls by which Unix makes processes.
 //!
 //!     run spawn 2 3
 #![no_std]
@@ -8,7 +8,7 @@
 
 use programs::Words;
 use user::process::{self, Command, Pid};
-use user::{Error, args, println};
+use user::{Error, args, calls, println};
 
 user::main!(main);
 
@@ -45,6 +45,8 @@ fn try_what_cannot_work() {
     println!("no such program: {}", wrong.expect_err("there is none").name());
     let nobody = Pid(u16::MAX);
     println!("no such process: {}", process::run(nobody).expect_err("there is none").name());
+    println!("fork: {}", calls::fork().call().map_or_else(Error::name, |_| "?"));
+    println!("exec: {}", calls::exec().call().map_or_else(Error::name, |()| "?"));
 }
 
 /// Makes the children, and waits for them, in the order in which they were made; adds up their exit codes.
