@@ -17,6 +17,7 @@ pub mod event;
 pub mod exit;
 pub mod fixed;
 pub mod id;
+pub mod marker;
 pub mod memory;
 pub mod message;
 pub mod program;

@@ -20,17 +20,18 @@ use crate::options::MachineArgs;
 use crate::{image, say};
 
 /// The experiments, and what they measure.
-pub const EXPERIMENTS: [(&str, &str); 6] = [
+pub const EXPERIMENTS: [(&str, &str); 7] = [
     ("message-cost", "push, encode, decode and pop of each message kind, by layout and batch"),
     ("ring-latency", "round trips between all pairs of cores, and coordinator and core"),
     ("ring-throughput", "messages and bytes in streams, by slots, batch and pattern"),
     ("poll-cost", "one look at an empty inbox, by number of senders"),
     ("coordinator", "a step of the coordinator, by operation, processes and cores, on one core"),
+    ("process", "what a single-core process asks for, by operation, in user mode on core 0"),
     ("bring-up", "time by phase and number of cores from reset to all cores online"),
 ];
 
 /// Those that core 0 runs alone, whatever other cores there are, so that one machine is enough.
-const ON_ONE_MACHINE: [&str; 1] = ["coordinator"];
+const ON_ONE_MACHINE: [&str; 2] = ["coordinator", "process"];
 
 /// Those that two threads of the host can run.
 const ON_HOST: [&str; 2] = ["ring-latency", "ring-throughput"];

@@ -10,17 +10,7 @@
 //! regions, and only one region is open at a time.
 
 use core::arch::asm;
-
-/// Upper three bytes of the displacement; the id is the lowest.
-const MAGIC: u32 = 0x4154_4c00;
-const BEGIN: u32 = MAGIC;
-const END: u32 = MAGIC + 1;
-const LAP: u32 = MAGIC + 2;
-const PHASE: u32 = MAGIC + 0x10;
-
-/// Instructions between the two clock reads that are not the region's: `shl`, `or` and the marker after
-/// the first one, the marker before the second, and one of the two reads.
-const CLOCK_OVERHEAD: u64 = 5;
+use proto::marker::{BEGIN, CLOCK_OVERHEAD, END, LAP, PHASE};
 
 /// Counts the regions that have begun since the machine started.
 #[derive(Debug, Default)]

@@ -53,6 +53,7 @@ pub use handle::Handle;
 pub use print::print_to;
 pub use process::{Pid, exit};
 pub use proto;
+pub use raw::measure;
 pub use raw::request::{Call, Request};
 pub use raw::start::args;
 pub use start::{Exit, start};

@@ -28,6 +28,7 @@ pub static EXPERIMENTS: &[Experiment] = &[
         name: "coordinator",
         summary: "a step of the coordinator, by operation, processes and cores",
     },
+    Experiment { name: "process", summary: "what a single-core process asks for, by operation" },
     Experiment { name: "bring-up", summary: "starting the cores, by phase" },
 ];
 

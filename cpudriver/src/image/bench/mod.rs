@@ -10,6 +10,7 @@ mod coordinator;
 mod latency;
 mod message_cost;
 mod poll;
+mod process;
 mod row;
 mod throughput;
 
@@ -61,6 +62,8 @@ pub(super) enum Trouble {
     Skipped(&'static str),
     /// It went wrong.
     Link(LinkError),
+    /// Its program did not do what it should.
+    Program,
 }
 
 impl From<LinkError> for Trouble {
@@ -98,6 +101,7 @@ impl Shell<'_> {
             "ring-throughput" => self.ring_throughput(plan),
             "poll-cost" => self.poll_cost(plan),
             "coordinator" => self.coordinator_steps(plan),
+            "process" => self.process(plan),
             "bring-up" => self.bring_up(plan),
             _ => Err(Trouble::Skipped("this kernel does not have it")),
         };
@@ -108,7 +112,11 @@ impl Shell<'_> {
                 Ok(())
             }
             Err(Trouble::Link(error)) => {
-                row::failed(name, error, plan.format);
+                row::failed(name, &error, plan.format);
+                Err(Failed)
+            }
+            Err(Trouble::Program) => {
+                row::failed(name, &"its program failed", plan.format);
                 Err(Failed)
             }
         }

@@ -3,8 +3,8 @@
 use super::Plan;
 use crate::arch::{time, uart};
 use crate::console::output::Format;
-use crate::image::hub::LinkError;
 use crate::results::{self, Measured, Sampled, Ticks};
+use core::fmt::Display;
 
 impl Measured<'_> {
     /// Prints the row.
@@ -34,6 +34,6 @@ pub(super) fn skipped(experiment: &str, why: &str, format: Format) {
 }
 
 /// Tells that an experiment went wrong.
-pub(super) fn failed(experiment: &str, error: LinkError, format: Format) {
-    let _ = results::failed(&mut uart::Writer, format, experiment, &error);
+pub(super) fn failed(experiment: &str, why: &dyn Display, format: Format) {
+    let _ = results::failed(&mut uart::Writer, format, experiment, why);
 }

@@ -27,6 +27,9 @@ const CHORES: usize = 64;
 /// Bytes of programs' output that are held back while a line is typed; more makes it go out all the same.
 const HELD_BYTES: usize = 8192;
 
+/// Bytes for which there is room from the start when output is kept.
+const CAPTURED_BYTES: usize = 8192;
+
 /// What has to be done when the outputs of a step have been applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Chore {
@@ -45,6 +48,8 @@ pub(crate) struct Programs {
     failed: Option<u64>,
     /// What programs print.
     pub(super) printed: Printed,
+    /// What they print is kept here instead, but for complaints.
+    captured: Option<Vec<u8>>,
 }
 
 impl core::fmt::Debug for Programs {
@@ -94,7 +99,7 @@ impl Programs {
         });
         let archive = Archive::parse(info.archive).unwrap_or(Archive::EMPTY);
         let chores = VecDeque::with_capacity(CHORES);
-        Some(Self { spaces, archive, chores, failed: None, printed: Printed::default() })
+        Some(Self { spaces, archive, chores, failed: None, printed: Printed::default(), captured: None })
     }
 
     /// The programs that can be run.
@@ -140,8 +145,12 @@ impl Programs {
             Output::CopyIn { process, ticket, address, length } => {
                 self.chores.push_back(Chore::Copy { process, ticket, address, length });
             }
-            Output::Print { error: _, length, .. } => {
-                self.printed.print(copied.get(..length as usize).unwrap_or(copied));
+            Output::Print { error, length, .. } => {
+                let bytes = copied.get(..length as usize).unwrap_or(copied);
+                match &mut self.captured {
+                    Some(captured) if !error => captured.extend_from_slice(bytes),
+                    _ => self.printed.print(bytes),
+                }
             }
             output => self.apply_to(it, output),
         }
@@ -343,6 +352,14 @@ impl Hub {
     /// The memory of processes and the programs, if there is memory for any.
     pub(crate) const fn programs(&self) -> Option<&Programs> {
         self.programs.as_ref()
+    }
+
+    /// Keeps what programs print from now on, complaints excepted; gives what was kept so far, and prints again
+    /// if not.
+    pub(crate) fn capture_output(&mut self, capture: bool) -> Vec<u8> {
+        let room = capture.then(|| Vec::with_capacity(CAPTURED_BYTES));
+        let programs = self.programs.as_mut();
+        programs.and_then(|it| core::mem::replace(&mut it.captured, room)).unwrap_or_default()
     }
 
     /// Makes a process of a program for the console; the coordinator's answer comes as an event.

@@ -14,7 +14,7 @@ use proto::id::Pid;
 pub(super) const KILLED: Outcome = Outcome(1);
 
 impl Shell<'_> {
-    pub(super) fn run(&mut self, name: &str, arguments: &str, background: bool) -> Done {
+    pub(in crate::image) fn run(&mut self, name: &str, arguments: &str, background: bool) -> Done {
         let process = self.spawn(name, arguments)?;
         self.control(Control::Run { pid: process.pid })?;
         if background {

@@ -3,7 +3,7 @@
 //! [`call`] has the structure of a call and the instruction that makes it, [`request`] what
 //! makes it safe, [`page`] the pages that the kernel keeps in the
 //! memory of a process, `start` the entry, `bytes` what compilers expect to be there, `heap` the allocator, [`local`] what a
-//! single-core process has once.
+//! single-core process has once, [`measure`] the marks of what is measured.
 
 #[cfg(atoll)]
 mod bytes;
@@ -13,6 +13,7 @@ pub(crate) mod guarded;
 mod heap;
 pub mod local;
 pub mod lock;
+pub mod measure;
 pub mod memory;
 pub mod page;
 pub mod request;

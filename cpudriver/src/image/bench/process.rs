@@ -1,0 +1,94 @@
+//! `process`: what a single-core process asks for, from its own side in user mode.
+//!
+//! A program of the boot archive measures: it executes the markers, and prints what the clock says. See there what
+//! each operation is.
+
+use super::row::progress;
+use super::{Measured, Plan, Result, Samples, Trouble};
+use crate::image::shell::Shell;
+use crate::stats::Summary;
+use alloc::format;
+use alloc::vec::Vec;
+
+/// The program.
+const PROGRAM: &str = "bench_process";
+/// Rounds that are measured, unless told otherwise.
+const ROUNDS: u32 = 32;
+/// Rounds before.
+const WARMUP: u32 = 4;
+/// The most rounds of the program.
+const MOST: u32 = 256;
+
+/// The operation that faults.
+const FAULTING: &str = "page-fault";
+
+/// What the program calls an operation, and how often a round does it.
+const OPERATIONS: [(&str, u64); 10] = [
+    ("null-syscall", 1),
+    ("switch", 2),
+    ("event-wake", 1),
+    ("pipe-round-trip", 1),
+    ("sleep-0", 1),
+    ("console-write", 1),
+    (FAULTING, 1),
+    ("create", 1),
+    ("exit-wait", 1),
+    ("spawn-exit-wait", 1),
+];
+
+impl Shell<'_> {
+    pub(super) fn process(&mut self, plan: Plan<'_>) -> Result {
+        let programs = self.hub.programs().map(|programs| programs.archive());
+        if programs.is_none_or(|archive| archive.find(PROGRAM).is_none()) {
+            return Err(Trouble::Skipped("it needs the program bench_process in the archive"));
+        }
+        // A halt would let the clock jump.
+        self.hub.stay_awake(true);
+        let outcome = OPERATIONS.iter().enumerate().try_for_each(|(done, &(name, times))| {
+            progress(done, OPERATIONS.len(), plan.format);
+            self.operation(name, times, plan)
+        });
+        self.hub.stay_awake(false);
+        outcome
+    }
+
+    fn operation(&mut self, name: &str, operations: u64, plan: Plan<'_>) -> Result {
+        let warmup = plan.warmup(WARMUP).min(MOST - 1);
+        let rounds = plan.rounds(ROUNDS).min(MOST - warmup);
+        let region = self.bench.regions.begun() + 1 + warmup;
+        let printed = self.captured(&format!("{name} {}", warmup + rounds))?;
+        let clocks = numbers(&printed);
+        self.bench.regions.leave_to_another(clocks.len() as u32);
+        let mut clocks: Vec<u64> = clocks.into_iter().skip(warmup as usize).collect();
+        if clocks.len() != rounds as usize {
+            return Err(Trouble::Program);
+        }
+        // An instruction that faults counts once for the clock, but for the plugin each time that it is begun.
+        let clock = (name != FAULTING).then(|| clocks.iter().sum());
+        let summary = Summary::of(&mut clocks).ok_or(Trouble::Program)?;
+        Measured {
+            experiment: "process",
+            params: &[("operation", name.into())],
+            operations,
+            samples: Samples { region, regions: rounds, clock, summary },
+            amounts: None,
+            roles: &[],
+        }
+        .print(plan);
+        Ok(())
+    }
+
+    /// What the program prints.
+    fn captured(&mut self, arguments: &str) -> core::result::Result<Vec<u8>, Trouble> {
+        self.hub.capture_output(true);
+        let ran = self.run(PROGRAM, arguments, false);
+        let printed = self.hub.capture_output(false);
+        ran.map(|()| printed).map_err(|_| Trouble::Program)
+    }
+}
+
+/// A number a line.
+fn numbers(printed: &[u8]) -> Vec<u64> {
+    let text = core::str::from_utf8(printed).unwrap_or_default();
+    text.lines().map_while(|line| line.parse().ok()).collect()
+}
