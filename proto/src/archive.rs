@@ -89,7 +89,16 @@ impl<'a> Archive<'a> {
     /// The program of that name.
     #[must_use]
     pub fn find(self, name: &str) -> Option<Program<'a>> {
-        self.programs().find(|program| program.name == name)
+        // The entries have been checked; only the right one is read.
+        let name = name.as_bytes();
+        let is_it = |at: &usize| {
+            let start = HEADER_BYTES + at * ENTRY_BYTES;
+            let field = self.bytes.get(start..start + NAME_BYTES);
+            let (own, padding) = field.and_then(|it| it.split_at_checked(name.len()))?;
+            (own == name && padding.first().is_none_or(|byte| *byte == 0)).then_some(())
+        };
+        let at = (0..self.count).find(|at| is_it(at).is_some())?;
+        entry(self.bytes, at).ok()
     }
 }
 
