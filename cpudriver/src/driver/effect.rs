@@ -75,6 +75,18 @@ pub enum Effect {
     Send(ToMonitor),
 }
 
+/// Where the driver puts what it wants done.
+pub trait Sink {
+    /// Takes the next thing to do.
+    fn add(&mut self, effect: Effect);
+
+    /// Takes a message to the coordinator.
+    #[inline]
+    fn send(&mut self, message: ToMonitor) {
+        self.add(Effect::Send(message));
+    }
+}
+
 const MOST: usize = 4;
 
 /// The effects of one message or trap, in order.
@@ -88,22 +100,15 @@ impl Effects {
     pub(super) const fn none() -> Self {
         Self { list: [None; MOST] }
     }
+}
 
-    pub(super) fn add(&mut self, effect: Effect) {
+impl Sink for Effects {
+    fn add(&mut self, effect: Effect) {
         let free = self.list.iter_mut().find(|it| it.is_none());
         debug_assert!(free.is_some(), "no message has more effects");
         if let Some(free) = free {
             *free = Some(effect);
         }
-    }
-
-    pub(super) fn and(mut self, effect: Effect) -> Self {
-        self.add(effect);
-        self
-    }
-
-    pub(super) fn and_send(self, message: ToMonitor) -> Self {
-        self.and(Effect::Send(message))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The core is free, or it has one lease and runs that vcore, which may stand still because it has asked
 //! for something. [`Driver::message`] takes what the coordinator says, [`Driver::trap`] what the running
-//! vcore asks for; both answer with [`Effects`], which the image carries out in order. Nothing here
+//! vcore asks for; both answer with [`Effect`]s, which the image carries out in order. Nothing here
 //! touches a register, a page table or a process's memory, and nothing panics: a message about a lease
 //! that the core does not have is answered as stale.
 
@@ -10,7 +10,7 @@ mod effect;
 #[cfg(test)]
 mod tests;
 
-pub use effect::{Effect, Effects, Fate};
+pub use effect::{Effect, Effects, Fate, Sink};
 
 use proto::call::{Call, KEEP, Outcome};
 use proto::core_set::CoreSet;
@@ -147,59 +147,80 @@ impl Driver {
 
     /// Takes a message about leases or translations; others are not for this part and have no effect.
     pub fn message(&mut self, message: ToCore) -> Effects {
-        match message {
-            ToCore::StartCore { lease, root, notified } => self.start(lease, root, notified),
-            ToCore::Preempt { lease, outcome } => self.preempt(lease, outcome),
-            ToCore::Death { lease } => self.die(lease),
-            ToCore::Notify { lease, count } => self.notify(lease, count),
-            ToCore::SetContext { lease, notified } => self.set_context(lease, notified),
-            ToCore::Done { lease, outcome } => self.done(lease, outcome),
+        let mut effects = Effects::none();
+        self.on_message(&message, &mut effects);
+        effects
+    }
+
+    /// As [`Driver::message`], with the effects put into `out`.
+    #[inline]
+    pub fn on_message(&mut self, message: &ToCore, out: &mut impl Sink) {
+        match *message {
+            ToCore::StartCore { lease, root, notified } => self.start(lease, root, notified, out),
+            ToCore::Preempt { lease, outcome } => self.preempt(lease, outcome, out),
+            ToCore::Death { lease } => self.die(lease, out),
+            ToCore::Notify { lease, count } => self.notify(lease, count, out),
+            ToCore::SetContext { lease, notified } => self.set_context(lease, notified, out),
+            ToCore::Done { lease, outcome } => self.done(lease, outcome, out),
             ToCore::TlbShootdown { pid, generation, range, ticket } => {
-                self.flush(Flush { pid, generation, range, ticket, below: CoreSet::EMPTY })
+                let below = CoreSet::EMPTY;
+                self.flush(Flush { pid, generation, range, ticket, below }, out);
             }
             ToCore::TlbMulticast { pid, generation, range, ticket, below } => {
-                self.flush(Flush { pid, generation, range, ticket, below })
+                self.flush(Flush { pid, generation, range, ticket, below }, out);
             }
-            _ => Effects::none(),
+            _ => {}
         }
     }
 
     /// Takes a message of another core about translations; others are not for this part.
     pub fn peer(&mut self, message: Peer) -> Effects {
-        match message {
-            Peer::TlbShootdown { pid, generation, range, ticket, below } => {
-                self.flush(Flush { pid, generation, range, ticket, below })
-            }
-            _ => Effects::none(),
+        let mut effects = Effects::none();
+        self.on_peer(&message, &mut effects);
+        effects
+    }
+
+    /// As [`Driver::peer`], with the effects put into `out`.
+    pub fn on_peer(&mut self, message: &Peer, out: &mut impl Sink) {
+        if let Peer::TlbShootdown { pid, generation, range, ticket, below } = *message {
+            self.flush(Flush { pid, generation, range, ticket, below }, out);
         }
     }
 
     /// Flushes, hands the shootdown on, and only then acknowledges it. Never stale: a core that has
     /// another space loaded, or none, has nothing to flush, but others may lie below it.
-    fn flush(&mut self, Flush { pid, generation, range, ticket, below }: Flush) -> Effects {
+    fn flush(&mut self, flush: Flush, out: &mut impl Sink) {
+        let Flush { pid, generation, range, ticket, below } = flush;
         let loaded = |held: Held| (held.lease.pid, held.lease.generation);
-        let mut effects = Effects::none();
         if self.held.map(loaded) == Some((pid, generation)) {
-            effects.add(Effect::Flush { range });
+            out.add(Effect::Flush { range });
         }
         for (to, below) in below.subtrees().into_iter().flatten() {
             let message = Peer::TlbShootdown { pid, generation, range, ticket, below };
-            effects.add(Effect::Forward { to, message });
+            out.add(Effect::Forward { to, message });
         }
-        effects.and_send(ToMonitor::ShootdownDone { ticket })
+        out.send(ToMonitor::ShootdownDone { ticket });
     }
 
     /// Takes a request of the running vcore, which stands still until it is answered. A core that runs
     /// nothing, or whose vcore stands still already, has no vcore to ask, and nothing happens.
     pub fn trap(&mut self, trap: Trap) -> Effects {
+        let mut effects = Effects::none();
+        self.on_trap(trap, &mut effects);
+        effects
+    }
+
+    /// As [`Driver::trap`], with the effects put into `out`.
+    #[inline]
+    pub fn on_trap(&mut self, trap: Trap, out: &mut impl Sink) {
         let Some(held) = self.held.as_mut().filter(|held| held.request.is_none()) else {
-            return Effects::none();
+            return;
         };
         let lease = held.lease;
         let (request, message) = match trap {
             // It need not go to the coordinator to be refused.
             Trap::Yield { pending: true, .. } => {
-                return Effects::none().and(Effect::Resume { outcome: Outcome::AGAIN });
+                return out.add(Effect::Resume { outcome: Outcome::AGAIN });
             }
             Trap::Yield { wanted, flags, .. } => {
                 (Request::Yield, ToMonitor::Yield { lease, seen: held.seen, wanted, flags })
@@ -215,18 +236,17 @@ impl Driver {
             Trap::Exit { code } => (Request::Exit, ToMonitor::Exit { lease, code }),
         };
         held.request = Some(request);
-        Effects::none().and_send(message)
+        out.send(message);
     }
 
-    fn start(&mut self, lease: Lease, root: u64, notified: u32) -> Effects {
+    fn start(&mut self, lease: Lease, root: u64, notified: u32, out: &mut impl Sink) {
         if self.held.is_some() || lease.epoch <= self.epoch {
-            return self.stale_message(tag::START_CORE, lease);
+            return self.stale_message(tag::START_CORE, lease, out);
         }
         self.take(lease, notified);
-        Effects::none()
-            .and(Effect::Load { root })
-            .and(Effect::Start { lease })
-            .and_send(ToMonitor::Started { lease })
+        out.add(Effect::Load { root });
+        out.add(Effect::Start { lease });
+        out.send(ToMonitor::Started { lease });
     }
 
     fn take(&mut self, lease: Lease, seen: u32) {
@@ -234,9 +254,9 @@ impl Driver {
         self.held = Some(Held { lease, request: None, seen, notified: false });
     }
 
-    fn preempt(&mut self, lease: Lease, outcome: Outcome) -> Effects {
+    fn preempt(&mut self, lease: Lease, outcome: Outcome, out: &mut impl Sink) {
         let Some(held) = self.held.take_if(|held| held.lease == lease) else {
-            return self.stale_message(tag::PREEMPT, lease);
+            return self.stale_message(tag::PREEMPT, lease, out);
         };
         let fate = match held.request {
             None => Fate::Goes,
@@ -244,37 +264,34 @@ impl Driver {
             Some(Request::ChangeToM) if outcome == Outcome::OK => Fate::FirstThread,
             Some(_) => Fate::Returns(outcome),
         };
-        Effects::none()
-            .and(Effect::Save { vcore: lease.vcore, fate })
-            .and(Effect::Unload)
-            .and_send(ToMonitor::Preempted { lease })
+        out.add(Effect::Save { vcore: lease.vcore, fate });
+        out.add(Effect::Unload);
+        out.send(ToMonitor::Preempted { lease });
     }
 
-    fn die(&mut self, lease: Lease) -> Effects {
+    fn die(&mut self, lease: Lease, out: &mut impl Sink) {
         if self.held.take_if(|held| held.lease == lease).is_none() {
-            return self.stale_message(tag::DEATH, lease);
+            return self.stale_message(tag::DEATH, lease, out);
         }
-        Effects::none()
-            .and(Effect::Drop { vcore: lease.vcore })
-            .and(Effect::Unload)
-            .and_send(ToMonitor::Released { lease })
+        out.add(Effect::Drop { vcore: lease.vcore });
+        out.add(Effect::Unload);
+        out.send(ToMonitor::Released { lease });
     }
 
-    fn notify(&mut self, lease: Lease, count: u32) -> Effects {
+    fn notify(&mut self, lease: Lease, count: u32, out: &mut impl Sink) {
         let Some(held) = self.held.as_mut().filter(|held| held.lease == lease) else {
-            return self.stale_message(tag::NOTIFY, lease);
+            return self.stale_message(tag::NOTIFY, lease, out);
         };
         held.seen = count;
-        let mut effects = Effects::none();
         if held.request.is_none() {
-            effects.add(Effect::EnterVcoreContext { vcore: lease.vcore });
+            out.add(Effect::EnterVcoreContext { vcore: lease.vcore });
         } else {
             held.notified = true;
         }
-        effects.and_send(ToMonitor::Notified { lease, count })
+        out.send(ToMonitor::Notified { lease, count });
     }
 
-    fn set_context(&mut self, lease: Lease, notified: u32) -> Effects {
+    fn set_context(&mut self, lease: Lease, notified: u32, out: &mut impl Sink) {
         let asked = self.held.and_then(|held| match held.request {
             Some(Request::ChangeVcore { to, keep }) => {
                 let epoch = Epoch(held.lease.epoch.0.wrapping_add(1));
@@ -283,40 +300,37 @@ impl Driver {
             _ => None,
         });
         let Some((from, keep)) = asked else {
-            return self.stale_message(tag::SET_CONTEXT, lease);
+            return self.stale_message(tag::SET_CONTEXT, lease, out);
         };
         self.take(lease, notified);
-        let leave = if keep {
+        out.add(if keep {
             Effect::Save { vcore: from.vcore, fate: Fate::Returns(Outcome::OK) }
         } else {
             Effect::Drop { vcore: from.vcore }
-        };
-        Effects::none()
-            .and(leave)
-            .and(Effect::Start { lease })
-            .and_send(ToMonitor::Started { lease })
+        });
+        out.add(Effect::Start { lease });
+        out.send(ToMonitor::Started { lease });
     }
 
-    fn done(&mut self, lease: Lease, outcome: Outcome) -> Effects {
+    fn done(&mut self, lease: Lease, outcome: Outcome, out: &mut impl Sink) {
         let held = self.held.as_mut().filter(|held| held.lease == lease);
         let Some((held, request)) = held.and_then(|held| {
             let request = held.request.take()?;
             Some((held, request))
         }) else {
-            return self.stale_message(tag::DONE, lease);
+            return self.stale_message(tag::DONE, lease, out);
         };
-        let mut effects = Effects::none().and(match request {
+        out.add(match request {
             Request::Fault => Effect::Repeat,
             _ => Effect::Resume { outcome },
         });
         if core::mem::take(&mut held.notified) {
-            effects.add(Effect::EnterVcoreContext { vcore: lease.vcore });
+            out.add(Effect::EnterVcoreContext { vcore: lease.vcore });
         }
-        effects
     }
 
-    fn stale_message(&mut self, kind: u8, lease: Lease) -> Effects {
+    fn stale_message(&mut self, kind: u8, lease: Lease, out: &mut impl Sink) {
         self.stale = self.stale.wrapping_add(1);
-        Effects::none().and_send(ToMonitor::Stale { kind, lease })
+        out.send(ToMonitor::Stale { kind, lease });
     }
 }

@@ -111,6 +111,7 @@ impl Platform for Kernel {
         vcore::look_at_trace();
     }
 
+    #[inline(always)]
     fn perform(&self, effect: Effect) {
         vcore::perform(effect);
     }

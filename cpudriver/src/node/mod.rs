@@ -17,13 +17,13 @@ mod tests;
 pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
 
-use crate::driver::{Driver, Effect, Effects, Trap};
+use crate::driver::{Driver, Effect, Sink, Trap};
 use crate::post::{Hardware, Outbox, Receiver, Sender};
 use crate::program::seen::Seen;
 use crate::trace::{Event, Kind, Trace, What};
 use alloc::boxed::Box;
 use proto::id::{ApicId, CoreId};
-use proto::message::{Lane, ToCore, ToMonitor};
+use proto::message::{Lane, Peer, ToCore, ToMonitor};
 use proto::slot::NoMessage;
 use seen::SeenCalls;
 
@@ -119,6 +119,33 @@ pub struct Node<P> {
     called_off: bool,
 }
 
+/// Does what the driver wants done, in order, but for messages: those to others follow when all is done.
+struct Doer<P> {
+    platform: P,
+    forwards: [Option<(CoreId, Peer)>; 2],
+    told: Option<ToMonitor>,
+}
+
+impl<P: Platform> Doer<P> {
+    fn new(platform: P) -> Self {
+        Self { platform, forwards: [None; 2], told: None }
+    }
+}
+
+impl<P: Platform> Sink for Doer<P> {
+    #[inline(always)]
+    fn add(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(message) => self.told = Some(message),
+            Effect::Forward { to, message } => {
+                let free = self.forwards.iter_mut().find(|it| it.is_none());
+                *free.expect("a shootdown has two cores below it at most") = Some((to, message));
+            }
+            effect => self.platform.perform(effect),
+        }
+    }
+}
+
 impl<P: Platform> Node<P> {
     /// Makes the node of one of `cores` cores; `star` is missing on core 0 alone. Allocates all that it
     /// will ever need.
@@ -199,7 +226,7 @@ impl<P: Platform> Node<P> {
             Ok(order) => {
                 let kind = Kind::from(&order);
                 self.note(What::Received { kind, lane, from: sender });
-                if let Some(answer) = self.obey(order) {
+                if let Some(answer) = self.obey(&order) {
                     self.answer(answer);
                 }
             }
@@ -210,8 +237,8 @@ impl<P: Platform> Node<P> {
     }
 
     /// Does what the coordinator asks, as far as it can be done at once, and gives the answer.
-    pub fn obey(&mut self, order: ToCore) -> Option<ToMonitor> {
-        match order {
+    pub fn obey(&mut self, order: &ToCore) -> Option<ToMonitor> {
+        match *order {
             ToCore::Ping { nonce } => Some(ToMonitor::Pong { nonce }),
             ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report(&self.trace) }),
             ToCore::Stop => {
@@ -221,7 +248,7 @@ impl<P: Platform> Node<P> {
             }
             ToCore::Link { peer } => self.link(peer),
             ToCore::Unlink { peer } => self.unlink(peer),
-            ToCore::Experiment { .. } => self.take_part(&order),
+            ToCore::Experiment { .. } => self.take_part(order),
             ToCore::Count => {
                 self.platform.look_at_trace();
                 self.seen.tell_dropped(self.star.as_deref_mut(), &mut self.outbox);
@@ -239,8 +266,9 @@ impl<P: Platform> Node<P> {
             | ToCore::Done { .. }
             | ToCore::TlbShootdown { .. }
             | ToCore::TlbMulticast { .. } => {
-                let effects = self.driver.message(order);
-                self.carry_out(effects)
+                let mut doer = Doer::new(self.platform);
+                self.driver.on_message(order, &mut doer);
+                self.finish(&doer)
             }
         }
     }
@@ -253,8 +281,9 @@ impl<P: Platform> Node<P> {
     /// Takes a request of the vcore that runs here, which it stands still for, and gives what the coordinator
     /// must be told.
     pub fn trap(&mut self, trap: Trap) -> Option<ToMonitor> {
-        let effects = self.driver.trap(trap);
-        self.carry_out(effects)
+        let mut doer = Doer::new(self.platform);
+        self.driver.on_trap(trap, &mut doer);
+        self.finish(&doer)
     }
 
     /// Sends a request of the vcore that runs here; false if there is no room for it.
@@ -283,17 +312,20 @@ impl<P: Platform> Node<P> {
         self.seen.take_dropped()
     }
 
-    /// Carries effects out in order; gives the message to the coordinator that is among them.
-    fn carry_out(&mut self, effects: Effects) -> Option<ToMonitor> {
-        let mut told = None;
-        for effect in effects {
-            match effect {
-                Effect::Send(message) => told = Some(message),
-                Effect::Forward { to, message } => self.forward(to, message),
-                effect => self.platform.perform(effect),
-            }
+    /// Hands on what has to be; gives the message to the coordinator.
+    #[inline(always)]
+    fn finish(&mut self, doer: &Doer<P>) -> Option<ToMonitor> {
+        if doer.forwards[0].is_some() {
+            self.forward_all(&doer.forwards);
         }
-        told
+        doer.told
+    }
+
+    #[inline(never)]
+    fn forward_all(&mut self, forwards: &[Option<(CoreId, Peer)>]) {
+        for (to, message) in forwards.iter().flatten() {
+            self.forward(*to, *message);
+        }
     }
 
     fn link(&mut self, peer: CoreId) -> Option<ToMonitor> {

@@ -1,6 +1,6 @@
 //! Links to other cores, made when somebody asks for them, and what comes in through them.
 
-use super::{Node, Platform};
+use super::{Doer, Node, Platform};
 use crate::post::{Receiver, Sender, link};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -188,8 +188,9 @@ impl<P: Platform> Node<P> {
                 true
             }
             Peer::TlbShootdown { .. } => {
-                let effects = self.driver.peer(message);
-                if let Some(answer) = self.carry_out(effects) {
+                let mut doer = Doer::new(self.platform);
+                self.driver.on_peer(&message, &mut doer);
+                if let Some(answer) = self.finish(&doer) {
                     self.answer(answer);
                 }
                 true

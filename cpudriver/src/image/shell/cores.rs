@@ -148,7 +148,7 @@ impl Shell<'_> {
         let view = self.hub.coordinator().core(core)?;
         let asleep = shared::this_core().activity_of(core) == Activity::Asleep;
         let counters = match view.state {
-            CoreState::Online if core == CoreId::MANAGEMENT => self.cpu.node.obey(ToCore::Count),
+            CoreState::Online if core == CoreId::MANAGEMENT => self.cpu.node.obey(&ToCore::Count),
             CoreState::Online => self.hub.order(self.cpu, core, ToCore::Count).ok(),
             _ => None,
         };
