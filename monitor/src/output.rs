@@ -445,6 +445,11 @@ impl Outbox {
         &self.outputs
     }
 
+    /// Forgets the outputs, which have been applied.
+    pub fn clear(&mut self) {
+        self.outputs.clear();
+    }
+
     #[inline(always)]
     pub(crate) fn push(&mut self, output: Output) {
         debug_assert!(self.outputs.len() < Self::CAPACITY, "a step has too many outputs");

@@ -47,12 +47,16 @@ use proto::slot::NoMessage;
 const EVENTS: usize = 64;
 /// Notices that wait to be printed, at most: two of each core.
 const NOTICES: usize = 512;
+/// Orders for core 0's own node for which there is room from the start.
+const LOCAL: usize = 8;
 /// Keys that were typed while a command ran, at most.
 const TYPED_AHEAD: usize = 256;
 /// How often core 0 looks whether an NMI has brought a report.
 const LOOKS_PER_SECOND: u64 = 1000;
 /// Passes after which core 0 looks for keys although it has heard of none, a power of two.
 const PASSES_PER_LOOK: u32 = 1 << 14;
+/// Requests of programs that are answered between two passes at most.
+const TURNS: u32 = 64;
 /// Keys that are handed to a program at a time.
 const KEYS: usize = 64;
 /// Ctrl-C.
@@ -69,8 +73,9 @@ pub(crate) struct Hub {
     recorder: Option<Recorder<recording::Device>>,
     stars: Stars,
     answers: Answers,
-    /// Orders for core 0's own node.
-    local: VecDeque<ToCore>,
+    /// Orders for core 0's own node, oldest first, and as much room for those that come while these are obeyed.
+    local: Vec<ToCore>,
+    spare: Vec<ToCore>,
     events: VecDeque<Event>,
     notices: VecDeque<Event>,
     typed: VecDeque<u8>,
@@ -101,6 +106,8 @@ pub(crate) struct Hub {
     again: bool,
     /// For when the timer of this core is set while a program runs.
     armed: Option<u64>,
+    /// An event has come that a command may wait for.
+    has_noted: bool,
     /// A core that was sent an NMI, and how many reports it had completed before.
     interrupted_core: Option<(CoreId, u32)>,
 }
@@ -171,7 +178,8 @@ impl Hub {
             recorder: recording::begin(options, config, now, usable),
             stars: Stars::new(usable.len()),
             answers: Answers::new(),
-            local: VecDeque::with_capacity(8),
+            local: Vec::with_capacity(LOCAL),
+            spare: Vec::with_capacity(LOCAL),
             events: VecDeque::with_capacity(EVENTS),
             notices: VecDeque::with_capacity(NOTICES),
             typed: VecDeque::with_capacity(TYPED_AHEAD),
@@ -189,6 +197,7 @@ impl Hub {
             foreground: false,
             again: false,
             armed: None,
+            has_noted: false,
             interrupted_core: None,
         }
     }
@@ -229,12 +238,13 @@ impl Hub {
     /// Does what the last step asked for, in order.
     fn apply(&mut self, copied: &[u8], node: &mut Node) {
         let mut outputs = core::mem::take(&mut self.outputs);
-        for output in outputs.drain() {
+        // They are large, so they are looked at where they are.
+        for output in outputs.outputs() {
             if self.trace.is_some() {
-                self.trace_output(&output);
+                self.trace_output(output);
             }
-            match output {
-                Output::Send { core, message } => self.deliver(core, message, node),
+            match *output {
+                Output::Send { core, ref message } => self.deliver(core, message, node),
                 Output::Restart { core } => self.restart(core),
                 Output::Nmi { core } => {
                     self.interrupted_core = Some((core, report::count(core)));
@@ -251,6 +261,7 @@ impl Hub {
                 }
             }
         }
+        outputs.clear();
         self.outputs = outputs;
     }
 
@@ -259,19 +270,20 @@ impl Hub {
     pub(crate) fn offer(&mut self, core: CoreId, order: ToCore, node: &mut Node) -> bool {
         let has_room = core == CoreId::MANAGEMENT || self.stars.has_room(core, order.lane());
         if has_room {
-            self.deliver(core, order, node);
+            self.deliver(core, &order, node);
         }
         has_room
     }
 
     /// Sends an order; core 0's own waits in the local queue.
-    pub(crate) fn deliver(&mut self, core: CoreId, message: ToCore, node: &mut Node) {
+    #[inline]
+    pub(crate) fn deliver(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
         if core == CoreId::MANAGEMENT {
-            self.local.push_back(message);
+            self.local.push(*message);
         } else {
-            self.stars.send(core, &message, node.outbox());
+            self.send(core, message, node);
         }
-        let now = match message {
+        let now = match *message {
             ToCore::Notify { .. } | ToCore::TlbShootdown { .. } | ToCore::TlbMulticast { .. } => {
                 cpu::now()
             }
@@ -292,6 +304,11 @@ impl Hub {
         }
     }
 
+    #[inline(never)]
+    fn send(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
+        self.stars.send(core, message, node.outbox());
+    }
+
     fn restart(&mut self, core: CoreId) {
         smp::stop(core);
         self.stars.empty(core);
@@ -299,6 +316,7 @@ impl Hub {
     }
 
     fn note(&mut self, event: Event, node: &mut Node) {
+        self.has_noted = true;
         match event {
             Event::Joined { core, .. } => {
                 // When the machine has booted the shell counts those that have joined.
@@ -335,21 +353,21 @@ impl Hub {
     /// Handles one message of a core to the coordinator; false if there was none.
     fn take(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
         match self.stars.take(sender, lane) {
-            Ok(message) => self.hear(sender, message, node),
+            Ok(message) => self.hear(sender, &message, node),
             Err(NoMessage::Malformed) => {}
             Err(NoMessage::Empty) => return false,
         }
         true
     }
 
-    fn hear(&mut self, core: CoreId, message: ToMonitor, node: &mut Node) {
-        if let ToMonitor::Preempted { lease } = message {
+    fn hear(&mut self, core: CoreId, message: &ToMonitor, node: &mut Node) {
+        if let ToMonitor::Preempted { lease } = *message {
             self.look_at_preempted(lease);
         }
         if let ToMonitor::Traced { .. } = message {
-            self.saw(core, &message);
-        } else if !self.answers.keep(core, &message) {
-            self.tell(Input::Message { core, message }, node);
+            self.saw(core, message);
+        } else if !self.answers.keep(core, message) {
+            self.tell(Input::Message { core, message: *message }, node);
         }
     }
 
@@ -358,12 +376,7 @@ impl Hub {
         let Cpu { node, inbox, .. } = cpu;
         let platform = *node.platform();
         let mut any = inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
-        while let Some(order) = self.local.pop_front() {
-            if let Some(answer) = node.obey(order) {
-                self.hear(CoreId::MANAGEMENT, answer, node);
-            }
-            any = true;
-        }
+        any |= self.obey(node);
         any |= self.do_chore(node);
         any |= self.look_for_report(node);
         if self.deadline.is_some_and(|deadline| deadline <= cpu::now()) {
@@ -378,6 +391,23 @@ impl Hub {
         }
         any |= self.read_keys(node);
         self.hand_keys_on(node);
+        any
+    }
+
+    /// Has the own node carry out what it was ordered; whether there was anything.
+    fn obey(&mut self, node: &mut Node) -> bool {
+        let any = !self.local.is_empty();
+        while !self.local.is_empty() {
+            // What is ordered meanwhile comes behind these.
+            let mut orders = core::mem::replace(&mut self.local, core::mem::take(&mut self.spare));
+            for order in &orders {
+                if let Some(answer) = node.obey(order) {
+                    self.hear(CoreId::MANAGEMENT, &answer, node);
+                }
+            }
+            orders.clear();
+            self.spare = orders;
+        }
         any
     }
 
@@ -471,7 +501,7 @@ impl Hub {
                 return None;
             }
             match (busy, self.awake) {
-                _ if cpu.has_vcore() => self.run_program(cpu, until),
+                _ if cpu.has_vcore() => self.run_programs(cpu, until),
                 (true, _) => {}
                 (false, true) => cpu::pause(),
                 (false, false) => self.sleep(cpu, until),
@@ -479,23 +509,42 @@ impl Hub {
         }
     }
 
-    /// Runs the single-core process whose turn it is, until it asks for something or something comes.
-    fn run_program(&mut self, cpu: &mut Cpu, until: Option<u64>) {
-        let wake = self.next_wake(until);
-        if wake != self.armed {
-            self.armed = wake;
-            wake.map_or_else(time::disarm, time::arm);
+    /// Runs single-core processes, in turn, as long as they only ask the coordinator for something: what else there
+    /// is to look for comes with an interrupt or a raised flag, which end a stay in user mode.
+    fn run_programs(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        self.has_noted = false;
+        for _ in 0..TURNS {
+            self.arm(until);
+            let told = cpu.run_vcore();
+            if interrupts::take(Source::Timer) {
+                self.armed = None;
+            }
+            while let Some(seen) = cpu.node.take_seen() {
+                self.saw(CoreId::MANAGEMENT, &seen);
+            }
+            let Some(message) = told else { return };
+            self.hear(CoreId::MANAGEMENT, &message, &mut cpu.node);
+            self.obey(&mut cpu.node);
+            cpu.node.flush();
+            if self.has_noted || self.has_chores() || !cpu.has_vcore() {
+                return;
+            }
         }
-        let told = cpu.run_vcore();
-        if interrupts::take(Source::Timer) {
-            self.armed = None;
+    }
+
+    /// Sets the timer of this core, unless it comes early enough: too early costs less than to set it each time.
+    fn arm(&mut self, until: Option<u64>) {
+        let Some(wake) = self.next_wake(until) else { return };
+        if self.armed.is_none_or(|armed| wake < armed) {
+            self.armed = Some(wake);
+            time::arm(wake);
         }
-        while let Some(seen) = cpu.node.take_seen() {
-            self.saw(CoreId::MANAGEMENT, &seen);
-        }
-        if let Some(message) = told {
-            self.hear(CoreId::MANAGEMENT, message, &mut cpu.node);
-        }
+    }
+
+    /// Whether a pass has to do what nobody raises a flag for.
+    fn has_chores(&self) -> bool {
+        let waits = self.programs.as_ref().is_some_and(Programs::has_chores);
+        waits || self.again || self.foreground && !self.typed.is_empty()
     }
 
     /// When this core must look at the time again.

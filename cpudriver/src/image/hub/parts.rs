@@ -92,7 +92,7 @@ impl Hub {
         jobs.iter().try_for_each(|&(core, _)| self.must_be_online(core))?;
         self.answers.clear();
         for &(core, job) in jobs {
-            self.deliver(core, job.order(), &mut cpu.node);
+            self.deliver(core, &job.order(), &mut cpu.node);
         }
         cpu.node.flush();
         Ok(())

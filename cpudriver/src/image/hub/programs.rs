@@ -99,7 +99,14 @@ impl Programs {
         });
         let archive = Archive::parse(info.archive).unwrap_or(Archive::EMPTY);
         let chores = VecDeque::with_capacity(CHORES);
-        Some(Self { spaces, archive, chores, failed: None, printed: Printed::default(), captured: None })
+        Some(Self {
+            spaces,
+            archive,
+            chores,
+            failed: None,
+            printed: Printed::default(),
+            captured: None,
+        })
     }
 
     /// The programs that can be run.
@@ -120,6 +127,11 @@ impl Programs {
     /// Whether the result of this call could not be copied out.
     pub(super) fn has_failed(&self, call: u64) -> bool {
         self.failed == Some(call)
+    }
+
+    /// Whether anything waits for a step to be over.
+    pub(super) fn has_chores(&self) -> bool {
+        !self.chores.is_empty()
     }
 
     /// Makes the space of a program that has never run.
