@@ -6,7 +6,7 @@
 
 use super::cpu::Features;
 use super::once::BootOnce;
-use crate::program::extended::{Area, Parts};
+use crate::program::extended::{Area, HEADER_AT, Parts};
 use raw_cpuid::CpuId;
 use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 
@@ -63,19 +63,22 @@ pub(super) fn init() {
     restore(&Area::initial());
 }
 
-/// Saves the state that is in the registers.
-pub(super) fn save(area: &mut Area) {
-    let place = core::ptr::from_mut(area);
+/// Saves the state that is in the registers to memory with room for [`Parts::bytes`], aligned to 64.
+pub(super) fn save(place: *mut u8) {
     match parts().xcr0() {
         Some(xcr0) => {
-            // SAFETY: the area has room for all parts that can be turned on, and is aligned to 64.
+            for word in HEADER_AT / 8..HEADER_AT / 8 + 8 {
+                // SAFETY: the caller's memory. XSAVE writes only a part of the header, and the rest must be zero.
+                unsafe { place.cast::<u64>().wrapping_add(word).write_volatile(0) };
+            }
+            // SAFETY: as above: it has room for all parts that are turned on, and is aligned to 64.
             unsafe {
                 core::arch::asm!("xsave64 [{}]", in(reg) place, in("eax") xcr0 as u32,
                     in("edx") (xcr0 >> 32) as u32, options(nostack, preserves_flags));
             }
         }
         None => {
-            // SAFETY: the area has 512 bytes and more, and is aligned to 64.
+            // SAFETY: the memory has 512 bytes and more, and is aligned to 64.
             unsafe {
                 core::arch::asm!("fxsave64 [{}]", in(reg) place, options(nostack, preserves_flags));
             };
@@ -85,10 +88,19 @@ pub(super) fn save(area: &mut Area) {
 
 /// Loads a state. What a program may have written must have been made safe ([`Area::sanitise`]).
 pub(super) fn restore(area: &Area) {
-    let place = core::ptr::from_ref(area);
+    // SAFETY: nobody but XSAVE and `sanitise` makes what is in an area, which has room for all parts.
+    unsafe { restore_from(core::ptr::from_ref(area).cast()) };
+}
+
+/// Loads a state.
+///
+/// # Safety
+///
+/// At `place`, aligned to 64, lies a state that the CPU accepts.
+pub(super) unsafe fn restore_from(place: *const u8) {
     match parts().xcr0() {
         Some(xcr0) => {
-            // SAFETY: the area holds a header that the CPU accepts: nobody but XSAVE and `sanitise` makes one.
+            // SAFETY: the caller vouches for the state.
             unsafe {
                 core::arch::asm!("xrstor64 [{}]", in(reg) place, in("eax") xcr0 as u32,
                     in("edx") (xcr0 >> 32) as u32, options(nostack, preserves_flags, readonly));

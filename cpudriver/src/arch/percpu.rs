@@ -33,9 +33,8 @@ pub(super) struct PerCore {
     pub(super) pending: [AtomicBool; 3],
     /// The core is on its way to being parked after a panic.
     pub(super) is_failing: AtomicBool,
-    /// The stack pointer of the kernel while the core is in user mode, and for a moment that of the program.
+    /// The stack pointer of the kernel while the core is in user mode.
     pub(super) kernel_rsp: Cell<u64>,
-    pub(super) user_rsp: Cell<u64>,
     /// What the core runs in user mode.
     pub(super) user: UnsafeCell<User>,
     pub(super) tables: UnsafeCell<Descriptors>,
@@ -49,7 +48,6 @@ const _: () = assert!(offset_of!(PerCore, me) == 0);
 
 /// Offsets that `user.s` uses.
 pub(super) const KERNEL_RSP: usize = offset_of!(PerCore, kernel_rsp);
-pub(super) const USER_RSP: usize = offset_of!(PerCore, user_rsp);
 pub(super) const USER_END: usize = offset_of!(PerCore, user) + User::REGISTERS_END;
 
 // The CPU aligns the stack that it switches to.
@@ -75,7 +73,6 @@ impl PerCore {
             pending: [const { AtomicBool::new(false) }; 3],
             is_failing: AtomicBool::new(false),
             kernel_rsp: Cell::new(0),
-            user_rsp: Cell::new(0),
             user: UnsafeCell::new(User::new()),
             tables: UnsafeCell::new(Descriptors::new()),
             arena: Arena::new(),

@@ -8,10 +8,11 @@ use super::cpu::{self, Features};
 use super::extended;
 use super::layout::{self, DIRECT};
 use super::once::BootOnce;
-use super::percpu::{self, KERNEL_RSP, USER_END, USER_RSP};
+use super::percpu::{self, KERNEL_RSP, USER_END};
+use super::space::VcorePage;
 use super::trap;
 use crate::arch::interrupts;
-use crate::program::context::{Context, Registers};
+use crate::program::context::{Context, Registers, user_address};
 use crate::program::extended::{Area, Parts};
 use core::mem::offset_of;
 use proto::call::Outcome;
@@ -31,14 +32,14 @@ core::arch::global_asm!(
     include_str!("user.s"),
     me = const 0,
     kernel_rsp = const KERNEL_RSP,
-    user_rsp = const USER_RSP,
-    registers_end = const USER_END,
+    registers = const USER_END - size_of::<Registers>(),
     system_call = const SYSTEM_CALL,
     options(att_syntax)
 );
 
 unsafe extern "C" {
-    fn atoll_run_user(registers: *mut Registers, by_sysret: u64) -> u64;
+    fn atoll_run_user();
+    fn atoll_read_word(from: u64, zero: u64, none: u64, has_smap: u64) -> WordRead;
     fn atoll_copy_block(from: u64, to: *mut [u64; 8], done: u64, has_smap: u64) -> u64;
     fn atoll_copy_words(from: u64, to: *mut u64, words: usize, has_smap: u64) -> u64;
     fn atoll_write_word(to: u64, value: u64, zero: u64, has_smap: u64) -> u64;
@@ -46,6 +47,13 @@ unsafe extern "C" {
     safe static atoll_copy_start: u8;
     safe static atoll_copy_end: u8;
     safe static atoll_copy_failed: u8;
+}
+
+/// What `atoll_read_word` returns.
+#[repr(C)]
+struct WordRead {
+    failed: u64,
+    word: u64,
 }
 
 /// What a core runs in user mode. All zero bytes are a valid value.
@@ -151,14 +159,19 @@ fn this_user() -> *mut User {
 }
 
 /// Runs the program whose registers are set, in the space that is loaded, until it traps.
+#[inline]
 pub fn run() -> Exit {
     let user = this_user();
     // SAFETY: this core alone uses it; nobody holds a reference into it while the program runs.
-    let registers = unsafe { &raw mut (*user).registers };
-    // SAFETY: as above.
     let by_sysret = unsafe { (*user).by_sysret };
-    // SAFETY: the registers are safe to go to user mode with: every way to set them makes them so.
-    let vector = unsafe { atoll_run_user(registers, by_sysret.into()) };
+    let vector: u64;
+    // SAFETY: the registers are safe to go to user mode with: every way to set them makes them so. What the
+    // function loses is said here; RBX and RBP it keeps.
+    unsafe {
+        core::arch::asm!("call {run}", run = sym atoll_run_user, in("rdi") u64::from(by_sysret),
+            lateout("rax") vector, lateout("r12") _, lateout("r13") _, lateout("r14") _,
+            lateout("r15") _, clobber_abi("C"));
+    }
     // SAFETY: as above.
     unsafe { (*user).by_sysret = vector == SYSTEM_CALL };
     if vector == SYSTEM_CALL {
@@ -169,7 +182,7 @@ pub fn run() -> Exit {
         return Exit::Interrupt;
     }
     // SAFETY: as above.
-    let code = unsafe { (*registers).error } as u32;
+    let code = unsafe { (*user).registers.error } as u32;
     let is_page_fault = vector == trap::PAGE_FAULT as u64;
     let address = if is_page_fault { cpu::fault_address() } else { 0 };
     Exit::Fault { vector: vector as u8, code, address }
@@ -222,6 +235,34 @@ pub fn set_context(context: &Context) {
     KernelGsBase::write(VirtAddr::new_truncate(context.gs_base));
 }
 
+fn words(registers: &mut Registers) -> &mut [u64; size_of::<Registers>() / 8] {
+    // SAFETY: the structure consists of nothing but so many u64, in this order.
+    unsafe { &mut *core::ptr::from_mut(registers).cast() }
+}
+
+/// Keeps the registers of the program, which does not run, in a page that only the kernel can reach, as a
+/// [context](proto::program::context).
+pub fn save_own(page: VcorePage, at: usize) {
+    // SAFETY: this core alone uses it, and the program does not run.
+    let user = unsafe { &mut *this_user() };
+    page.write_words(at, words(&mut user.registers));
+    page.store_u64(at + size_of::<Registers>(), FsBase::read().as_u64());
+    // While the kernel runs, `swapgs` keeps the program's base of GS there.
+    page.store_u64(at + size_of::<Registers>() + 8, KernelGsBase::read().as_u64());
+}
+
+/// Sets the registers of the program that runs next from where [`save_own`] kept them; they are made safe.
+pub fn load_own(page: VcorePage, at: usize) {
+    // SAFETY: this core alone uses it, and no program runs.
+    let user = unsafe { &mut *this_user() };
+    page.read_words(at, words(&mut user.registers));
+    user.registers.sanitise();
+    user.by_sysret = false;
+    let base = |at| VirtAddr::new_truncate(user_address(page.load_u64(at)));
+    FsBase::write(base(at + size_of::<Registers>()));
+    KernelGsBase::write(base(at + size_of::<Registers>() + 8));
+}
+
 /// Which parts of the extended state are turned on.
 #[must_use]
 pub fn extended_parts() -> Parts {
@@ -234,20 +275,32 @@ pub fn has_fs_gs_base() -> bool {
     machine().has_fs_gs_base
 }
 
-/// Saves the extended state and hands its words, as many as there are, to `keep`.
-pub fn save_extended(keep: impl FnOnce(&[u64])) {
-    // SAFETY: this core alone uses it, and nobody else refers to the area.
-    let area = unsafe { &mut (*this_user()).area };
-    extended::save(area);
-    keep(&area.words()[..extended::parts().bytes() as usize / 8]);
+/// Saves the extended state to the page of a vcore, which nobody else writes there.
+pub fn save_extended(page: VcorePage) {
+    extended::save(page.extended());
 }
 
-/// Loads an extended state, the words of which `fill` overwrites: as many as there are. It is made safe.
-pub fn load_extended(fill: impl FnOnce(&mut [u64])) {
+/// Loads the extended state from a page that only the kernel can reach, and to which it has been saved.
+pub fn load_own_extended(page: VcorePage) {
+    // SAFETY: what was saved there nobody has changed.
+    unsafe { extended::restore_from(page.extended()) };
+}
+
+/// Loads the extended state from a page that the program can write: from a copy that is made safe.
+pub fn load_extended(page: VcorePage) {
     // SAFETY: this core alone uses it, and nobody else refers to the area.
     let area = unsafe { &mut (*this_user()).area };
-    fill(&mut area.words_mut()[..extended::parts().bytes() as usize / 8]);
+    let words = extended::parts().bytes() as usize / 8;
+    page.read_words(proto::program::data::EXTENDED, &mut area.words_mut()[..words]);
     area.sanitise(extended::parts());
+    extended::restore(area);
+}
+
+/// Saves the extended state and loads it again, for who wants to know what that costs.
+pub fn save_and_load_extended() {
+    // SAFETY: this core alone uses it, and nobody else refers to the area.
+    let area = unsafe { &mut (*this_user()).area };
+    extended::save(core::ptr::from_mut(area).cast());
     extended::restore(area);
 }
 
@@ -338,6 +391,22 @@ pub fn flush(range: PageRange) {
 /// A call's structure could not be read or written: there is nothing at its address, or not for the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallFault;
+
+/// The first word of the structure of the program's call. `at` is a multiple of its alignment.
+///
+/// # Errors
+///
+/// When the program could not read it.
+#[inline]
+pub fn first_word(at: u64) -> Result<u64, CallFault> {
+    if at >= places::USER_END {
+        return Err(CallFault);
+    }
+    let smap = u64::from(machine().has_smap);
+    // SAFETY: the word lies in the half of programs. A page fault at it ends the read.
+    let WordRead { failed, word } = unsafe { atoll_read_word(at, 0, 0, smap) };
+    if failed == 0 { Ok(word) } else { Err(CallFault) }
+}
 
 /// Copies the structure of the program's call in, once. `at` is a multiple of its alignment.
 ///

@@ -6,20 +6,20 @@
 
 .section .text
 
-# atoll_run_user(registers: *mut Registers, by_sysret: u64) -> vector
+# atoll_run_user(by_sysret: u64) -> vector
+#
+# Loses R12 to R15 as well, which its caller declares.
 .balign 16
 .globl atoll_run_user
 .type atoll_run_user, @function
 atoll_run_user:
     pushq %rbx
     pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
     movq %rsp, %gs:{kernel_rsp}
-    movq %rdi, %rsp
-    testl %esi, %esi
+    testl %edi, %edi
+    jnz 1f
+    movq %gs:{me}, %rsp
+    leaq {registers}(%rsp), %rsp
     popq %r15
     popq %r14
     popq %r13
@@ -35,34 +35,58 @@ atoll_run_user:
     popq %rcx
     popq %rbx
     popq %rax
-    jnz 1f
     addq $16, %rsp              # vector and error code
     swapgs
     iretq
-1:  movq 16(%rsp), %rcx         # where SYSRET goes
-    movq 32(%rsp), %r11         # its flags
-    movq 40(%rsp), %rsp
+1:  movq %gs:{registers}+0, %r15
+    movq %gs:{registers}+8, %r14
+    movq %gs:{registers}+16, %r13
+    movq %gs:{registers}+24, %r12
+    movq %gs:{registers}+40, %r10
+    movq %gs:{registers}+48, %r9
+    movq %gs:{registers}+56, %r8
+    movq %gs:{registers}+64, %rbp
+    movq %gs:{registers}+72, %rdi
+    movq %gs:{registers}+80, %rsi
+    movq %gs:{registers}+88, %rdx
+    movq %gs:{registers}+104, %rbx
+    movq %gs:{registers}+112, %rax
+    movq %gs:{registers}+136, %rcx      # where SYSRET goes
+    movq %gs:{registers}+152, %r11      # its flags
+    movq %gs:{registers}+160, %rsp
     swapgs
     sysretq
 .size atoll_run_user, . - atoll_run_user
 
-# The target of SYSCALL: interrupts are off (FMASK), the stack is still the program's.
+# The target of SYSCALL: interrupts are off and the direction flag is clear (FMASK), the stack is still the
+# program's. RCX and R11 are lost to the program. Vector, error code and segments stay what they were: safe to go to
+# user mode with, like all that is ever put there.
 .balign 16
 .globl atoll_system_call
 .type atoll_system_call, @function
 atoll_system_call:
     swapgs
-    movq %rsp, %gs:{user_rsp}
-    movq %gs:{me}, %rsp
-    leaq {registers_end}(%rsp), %rsp
-    pushq $0x1b                 # SS, as context::USER_DATA
-    pushq %gs:{user_rsp}
-    pushq %r11
-    pushq $0x23                 # CS, as context::USER_CODE
-    pushq %rcx
-    pushq $0
-    pushq ${system_call}
-    jmp from_user
+    movq %rsp, %gs:{registers}+160
+    movq %r11, %gs:{registers}+152
+    movq %rcx, %gs:{registers}+136
+    movq %rax, %gs:{registers}+112
+    movq %rbx, %gs:{registers}+104
+    movq %rdx, %gs:{registers}+88
+    movq %rsi, %gs:{registers}+80
+    movq %rdi, %gs:{registers}+72
+    movq %rbp, %gs:{registers}+64
+    movq %r8, %gs:{registers}+56
+    movq %r9, %gs:{registers}+48
+    movq %r10, %gs:{registers}+40
+    movq %r12, %gs:{registers}+24
+    movq %r13, %gs:{registers}+16
+    movq %r14, %gs:{registers}+8
+    movq %r15, %gs:{registers}+0
+    movl ${system_call}, %eax
+    movq %gs:{kernel_rsp}, %rsp
+    popq %rbp
+    popq %rbx
+    ret
 .size atoll_system_call, . - atoll_system_call
 
 # Exceptions and interrupts in user mode, from `trap.s`: GS is the program's, the frame, error code and
@@ -72,7 +96,6 @@ atoll_system_call:
 .type atoll_trap_from_user, @function
 atoll_trap_from_user:
     swapgs
-from_user:
     pushq %rax
     pushq %rbx
     pushq %rcx
@@ -91,10 +114,6 @@ from_user:
     movq 120(%rsp), %rax        # the vector
     movq %gs:{kernel_rsp}, %rsp
     cld
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
     popq %rbp
     popq %rbx
     ret
@@ -138,6 +157,15 @@ atoll_copy_block:
     movq %rax, 56(%rsi)
     jmp copy_done
 .size atoll_copy_block, . - atoll_copy_block
+
+# atoll_read_word(from: user address, 0, 0, has_smap) -> (failed, word)
+.globl atoll_read_word
+.type atoll_read_word, @function
+atoll_read_word:
+    OPEN
+    movq (%rdi), %rdx
+    jmp copy_done
+.size atoll_read_word, . - atoll_read_word
 
 # atoll_copy_words(from: user address, to: *mut u64, words, has_smap)
 .globl atoll_copy_words

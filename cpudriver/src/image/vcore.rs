@@ -10,14 +10,14 @@ use crate::arch::user::{self, CallFault, Exit};
 use crate::arch::{cpu, percpu, time};
 use crate::driver::{Effect, Fate, Trap};
 use crate::post::Activity;
-use crate::program::call::Request;
+use crate::program::call::{Local, Request};
 use crate::program::context::Context;
 use crate::program::seen::Seen;
 use crate::program::space::TRACED;
-use crate::program::vcore::{Page, Vcore, resolve};
+use crate::program::vcore::{Page, Vcore};
 use core::ops::ControlFlow;
 use proto::call::Outcome;
-use proto::id::{CoreId, VcoreId};
+use proto::id::{CoreId, Lease, VcoreId};
 use proto::message::ToMonitor;
 use proto::program::{STARTED, block, data, wishes};
 
@@ -26,6 +26,7 @@ const PAGE_FAULT: u8 = 14;
 const USER_WRITE: u32 = 0b110;
 
 /// Does what the driver wants done to the vcore of this core.
+#[inline(always)]
 pub(super) fn perform(effect: Effect) {
     match effect {
         Effect::Load { root } => {
@@ -70,40 +71,36 @@ fn start(vcore: VcoreId) {
     let Some(mut page) = page_of(vcore) else { return };
     if !is_single_core() {
         let context = page.start();
-        load_extended(&mut page);
+        load_extended(&mut page, user::load_extended);
         return user::set_context(&context);
     }
     let Some(mut saved) = saved() else { return };
-    let context = saved.page().context(data::VCORE);
-    load_extended(&mut saved);
-    user::set_context(&context);
+    load_extended(&mut saved, user::load_own_extended);
+    user::load_own(*saved.page(), data::VCORE);
     if page.is_pending() {
         enter(vcore);
     }
 }
 
 fn save(vcore: VcoreId, fate: Fate) {
-    let mut context = user::context();
     if is_single_core() && fate != Fate::FirstThread {
-        resolve(&mut context.registers, fate);
         let Some(mut saved) = saved() else { return };
-        saved.page().set_context(data::VCORE, &context);
-        save_extended(&mut saved);
+        if let Fate::Returns(outcome) = fate {
+            user::answer_outcome(outcome);
+        }
+        user::save_own(*saved.page(), data::VCORE);
+        user::save_extended(*saved.page());
         return saved.page().set_byte(data::EXTENDED_SAVED, 1);
     }
     let Some(mut page) = page_of(vcore) else { return };
-    page.save(context, fate);
-    save_extended(&mut page);
+    page.save(user::context(), fate);
+    user::save_extended(*page.page());
     page.is_stopped();
 }
 
-fn save_extended(page: &mut Vcore<VcorePage>) {
-    user::save_extended(|words| page.page().write_words(data::EXTENDED, words));
-}
-
-fn load_extended(page: &mut Vcore<VcorePage>) {
+fn load_extended(page: &mut Vcore<VcorePage>, load: impl FnOnce(VcorePage)) {
     if page.extended_is_saved() {
-        user::load_extended(|words| page.page().read_words(data::EXTENDED, words));
+        load(*page.page());
     } else {
         user::reset_extended();
     }
@@ -166,6 +163,22 @@ impl Cpu {
             user::answer_outcome(Outcome::INVALID);
             return GO_ON;
         }
+        let Some(lease) = self.node.driver().lease() else { return ControlFlow::Break(None) };
+        let first = user::first_word(at);
+        if let Some(local) = first.ok().and_then(|word| Local::of(word as u32)) {
+            user::answer(match local {
+                Local::Null => 0,
+                Local::Core => percpu::id().0.into(),
+                Local::Vcore => lease.vcore.0.into(),
+                Local::Pid => lease.pid.0.into(),
+            });
+            return GO_ON;
+        }
+        self.call_of(at, lease)
+    }
+
+    /// A system call that takes arguments, or whose outcome does not fit a register.
+    fn call_of(&mut self, at: u64, lease: Lease) -> Next {
         let words = match user::copy_block(at) {
             Ok(words) => words,
             Err(CallFault) => {
@@ -173,12 +186,7 @@ impl Cpu {
                 return self.fault(PAGE_FAULT, USER_WRITE, at);
             }
         };
-        let Some(lease) = self.node.driver().lease() else { return ControlFlow::Break(None) };
         match Request::of(&words, at, lease) {
-            Request::Null => user::answer(0),
-            Request::Core => user::answer(percpu::id().0.into()),
-            Request::Vcore => user::answer(lease.vcore.0.into()),
-            Request::Pid => user::answer(lease.pid.0.into()),
             Request::Time => tell_time(at),
             Request::Refuse(outcome) => user::answer_outcome(outcome),
             Request::Enter => {

@@ -10,9 +10,9 @@ use proto::memory::Rights;
 use proto::message::{PageRange, ToMonitor};
 use proto::program::{block, number};
 
-/// What a call asks for.
+/// A call without arguments whose answer the CPU driver has at hand. Only its number is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Request {
+pub enum Local {
     /// Nothing.
     Null,
     /// The number of the core.
@@ -21,6 +21,26 @@ pub enum Request {
     Vcore,
     /// The own pid.
     Pid,
+}
+
+impl Local {
+    /// The call of that number, if it is one of these.
+    #[must_use]
+    #[inline]
+    pub const fn of(number: u32) -> Option<Self> {
+        Some(match number {
+            number::NULL => Self::Null,
+            number::CORE => Self::Core,
+            number::VCORE => Self::Vcore,
+            number::PID => Self::Pid,
+            _ => return None,
+        })
+    }
+}
+
+/// What any other call asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Request {
     /// The time of day.
     Time,
     /// To enter vcore context.
@@ -131,10 +151,6 @@ impl Block<'_> {
     /// The calls that the CPU driver answers, or for which the vcore stands still.
     fn at_once(&self, number: u32) -> Decoded {
         Some(Ok(match number {
-            number::NULL => Request::Null,
-            number::CORE => Request::Core,
-            number::VCORE => Request::Vcore,
-            number::PID => Request::Pid,
             number::TIME => Request::Time,
             number::ENTER => Request::Enter,
             number::RESUME => Request::Resume { at: self.word(0) },

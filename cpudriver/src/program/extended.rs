@@ -14,7 +14,8 @@ const MXCSR_KNOWN: u32 = 0xffff;
 const X87_RESET: u16 = 0x037f;
 
 const MXCSR_AT: usize = 24;
-const HEADER_AT: usize = 512;
+/// Where the header of XSAVE lies, which has 64 bytes.
+pub const HEADER_AT: usize = 512;
 
 /// Bytes of x87 and SSE with the header.
 const LEGACY_BYTES: u32 = 576;

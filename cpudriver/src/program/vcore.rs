@@ -130,7 +130,7 @@ impl<P: Page> Vcore<P> {
 }
 
 /// Lets registers that are saved go on as the fate says.
-pub fn resolve(registers: &mut Registers, fate: Fate) {
+fn resolve(registers: &mut Registers, fate: Fate) {
     match fate {
         Fate::Goes | Fate::Repeats => {}
         Fate::Returns(outcome) => registers.answer(outcome),
