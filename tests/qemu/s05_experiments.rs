@@ -35,7 +35,8 @@ fn lab() -> Machines {
     let plugin =
         plugin::build(Path::new(env!("CARGO_TARGET_TMPDIR")), &version).expect("the plugin builds");
     let image = image::build().expect("the image builds");
-    let machine = Machine { clock: Clock::Count, ..Machine::new(qemu, image) };
+    let programs = Some(tests::guest::programs().to_owned());
+    let machine = Machine { clock: Clock::Count, programs, ..Machine::new(qemu, image) };
     Machines::new(machine, Duration::from_secs(120), Some(plugin)).expect("a temporary folder")
 }
 
@@ -108,6 +109,16 @@ fn coordinator_is_the_same_in_every_run_and_allocates_for_what_begins_alone() {
         assert!(allocated.iter().all(|row| row.stats.max == 0.0), "{allocated:?}");
     }
     assert!(of("allocated", Class::Lifetime).iter().any(|row| row.stats.min > 0.0));
+}
+
+#[test]
+fn process_is_the_same_in_every_run() {
+    let rows = repeated("process", 1);
+    let totals = rows.iter().filter(|row| row.metric == "instructions" && row.stats.min > 0.0);
+    let operations: Vec<_> = totals.filter_map(|row| row.params["operation"].as_str()).collect();
+    for operation in ["state-save", "null-syscall", "switch", "page-fault", "spawn-exit-wait"] {
+        assert!(operations.contains(&operation), "{operation} is not among {operations:?}");
+    }
 }
 
 #[test]

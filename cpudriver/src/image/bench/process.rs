@@ -5,6 +5,7 @@
 
 use super::row::progress;
 use super::{Measured, Plan, Result, Samples, Trouble};
+use crate::arch::user;
 use crate::image::shell::Shell;
 use crate::stats::Summary;
 use alloc::format;
@@ -42,6 +43,7 @@ impl Shell<'_> {
         if programs.is_none_or(|archive| archive.find(PROGRAM).is_none()) {
             return Err(Trouble::Skipped("it needs the program bench_process in the archive"));
         }
+        self.state_save(plan);
         // A halt would let the clock jump.
         self.hub.stay_awake(true);
         let outcome = OPERATIONS.iter().enumerate().try_for_each(|(done, &(name, times))| {
@@ -63,19 +65,23 @@ impl Shell<'_> {
         if clocks.len() != rounds as usize {
             return Err(Trouble::Program);
         }
-        // An instruction that faults counts once for the clock, but for the plugin each time that it is begun.
-        let clock = (name != FAULTING).then(|| clocks.iter().sum());
-        let summary = Summary::of(&mut clocks).ok_or(Trouble::Program)?;
-        Measured {
-            experiment: "process",
-            params: &[("operation", name.into())],
-            operations,
-            samples: Samples { region, regions: rounds, clock, summary },
-            amounts: None,
-            roles: &[],
-        }
-        .print(plan);
+        print(name, operations, region, &mut clocks, plan);
         Ok(())
+    }
+
+    /// What of a switch is the extended state, which is saved and loaded each time: nearly all programs use vector
+    /// registers, if only to copy memory, and a fault at the first use would cost more than this.
+    fn state_save(&mut self, plan: Plan<'_>) {
+        let rounds = plan.rounds(ROUNDS).min(MOST);
+        let region = self.bench.regions.begun() + 1;
+        let mut clocks: Vec<u64> = (0..rounds)
+            .map(|_| {
+                let open = self.bench.regions.begin();
+                user::save_and_load_extended();
+                open.end().clock
+            })
+            .collect();
+        print("state-save", 1, region, &mut clocks, plan);
     }
 
     /// What the program prints.
@@ -85,6 +91,22 @@ impl Shell<'_> {
         let printed = self.hub.capture_output(false);
         ran.map(|()| printed).map_err(|_| Trouble::Program)
     }
+}
+
+fn print(operation: &str, operations: u64, region: u32, clocks: &mut [u64], plan: Plan<'_>) {
+    // An instruction that faults counts once for the clock, but for the plugin each time that it is begun.
+    let clock = (operation != FAULTING).then(|| clocks.iter().sum());
+    let regions = clocks.len() as u32;
+    let Some(summary) = Summary::of(clocks) else { return };
+    Measured {
+        experiment: "process",
+        params: &[("operation", operation.into())],
+        operations,
+        samples: Samples { region, regions, clock, summary },
+        amounts: None,
+        roles: &[],
+    }
+    .print(plan);
 }
 
 /// A number a line.
