@@ -17,7 +17,7 @@ use crate::program::space::TRACED;
 use crate::program::vcore::{Page, Vcore};
 use core::ops::ControlFlow;
 use proto::call::Outcome;
-use proto::id::{CoreId, Lease, VcoreId};
+use proto::id::{CoreId, VcoreId};
 use proto::message::ToMonitor;
 use proto::program::{STARTED, block, data, wishes};
 
@@ -143,6 +143,7 @@ impl Cpu {
             told = loop {
                 let next = match user::run() {
                     Exit::Call if user::is_traced() => self.traced_call(),
+                    Exit::Call if self.answers_at_once() => continue,
                     Exit::Call => self.call(),
                     Exit::Fault { vector, code, address } => self.fault(vector, code, address),
                     Exit::Interrupt => ControlFlow::Break(None),
@@ -156,7 +157,24 @@ impl Cpu {
         told
     }
 
-    /// A system call.
+    /// Answers a system call that needs nothing but its number; whether it is one.
+    #[inline(always)]
+    fn answers_at_once(&self) -> bool {
+        let at = user::call_address();
+        let lease = self.node.driver().lease().filter(|_| at.is_multiple_of(block::ALIGN));
+        let Some(lease) = lease else { return false };
+        let Ok(word) = user::first_word(at) else { return false };
+        let Some(local) = Local::of(word as u32) else { return false };
+        user::answer(match local {
+            Local::Null => 0,
+            Local::Core => percpu::id().0.into(),
+            Local::Vcore => lease.vcore.0.into(),
+            Local::Pid => lease.pid.0.into(),
+        });
+        true
+    }
+
+    /// Any other system call.
     fn call(&mut self) -> Next {
         let at = user::call_address();
         if !at.is_multiple_of(block::ALIGN) {
@@ -164,21 +182,6 @@ impl Cpu {
             return GO_ON;
         }
         let Some(lease) = self.node.driver().lease() else { return ControlFlow::Break(None) };
-        let first = user::first_word(at);
-        if let Some(local) = first.ok().and_then(|word| Local::of(word as u32)) {
-            user::answer(match local {
-                Local::Null => 0,
-                Local::Core => percpu::id().0.into(),
-                Local::Vcore => lease.vcore.0.into(),
-                Local::Pid => lease.pid.0.into(),
-            });
-            return GO_ON;
-        }
-        self.call_of(at, lease)
-    }
-
-    /// A system call that takes arguments, or whose outcome does not fit a register.
-    fn call_of(&mut self, at: u64, lease: Lease) -> Next {
         let words = match user::copy_block(at) {
             Ok(words) => words,
             Err(CallFault) => {
@@ -215,12 +218,12 @@ impl Cpu {
         let at = user::call_address();
         let words = at.is_multiple_of(block::ALIGN).then(|| user::copy_block(at).ok());
         let (Some(words), Some(lease)) = (words.flatten(), self.node.driver().lease()) else {
-            return self.call();
+            return if self.answers_at_once() { GO_ON } else { self.call() };
         };
         let entry = Seen::entry(&words, at, lease, cpu::now());
         self.node.saw(entry);
         let before = user::context().registers.rip;
-        let next = self.call();
+        let next = if self.answers_at_once() { GO_ON } else { self.call() };
         let after = user::context().registers;
         // Registers that were replaced are not those that the call returns to.
         if next.is_continue() && after.rip == before {

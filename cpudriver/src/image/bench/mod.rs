@@ -101,7 +101,7 @@ impl Shell<'_> {
             "ring-throughput" => self.ring_throughput(plan),
             "poll-cost" => self.poll_cost(plan),
             "coordinator" => self.coordinator_steps(plan),
-            "process" => self.process(plan),
+            "process" => self.process_costs(plan),
             "bring-up" => self.bring_up(plan),
             _ => Err(Trouble::Skipped("this kernel does not have it")),
         };

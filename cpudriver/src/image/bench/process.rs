@@ -38,7 +38,7 @@ const OPERATIONS: [(&str, u64); 10] = [
 ];
 
 impl Shell<'_> {
-    pub(super) fn process(&mut self, plan: Plan<'_>) -> Result {
+    pub(super) fn process_costs(&mut self, plan: Plan<'_>) -> Result {
         let programs = self.hub.programs().map(|programs| programs.archive());
         if programs.is_none_or(|archive| archive.find(PROGRAM).is_none()) {
             return Err(Trouble::Skipped("it needs the program bench_process in the archive"));
