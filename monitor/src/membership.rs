@@ -314,7 +314,8 @@ impl Coordinator {
     fn end_ping(&mut self, core: CoreId, out: &mut Outbox) {
         let it = &mut self.cores[core.index()];
         let waiting = core::mem::take(&mut it.ping_waiting);
-        if waiting || it.ping.take().is_some_and(|ping| ping.for_console) {
+        let ping = it.ping.take();
+        if waiting || ping.is_some_and(|ping| ping.for_console) {
             out.tell(Event::PingUnanswered { core });
         }
         self.cancel_timer(Timer::Ping(core));

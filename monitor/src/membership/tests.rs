@@ -314,6 +314,20 @@ fn a_core_that_was_given_up_taken_back_and_then_parks_is_stopped() {
 }
 
 #[test]
+fn a_core_that_two_pings_waited_for_is_taken_back_when_it_answers_late() {
+    let mut machine = Machine::online();
+    let beat = machine.coordinator.config.heartbeat_interval + 10;
+    machine.step(beat, Input::Tick);
+    let asked = machine.asks(beat, Command::Ping { core: ONE });
+    assert_eq!(asked, [], "it waits for the heartbeat's");
+    machine.step(beat + machine.coordinator.config.answer_timeout + 1, Input::Tick);
+    assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Silent));
+    let now = machine.coordinator.now;
+    machine.says(now, ONE, ToMonitor::Pong { nonce: 1 });
+    assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Online));
+}
+
+#[test]
 fn a_thousand_rounds_of_stop_and_start_leave_no_trace() {
     let mut machine = Machine::online();
     let mut at = 10;
