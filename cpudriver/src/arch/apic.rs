@@ -197,12 +197,20 @@ pub(super) mod timer {
 
     /// Divides the clock by one.
     const BY_ONE: u32 = 0b1011;
+    const PERIODIC: u32 = 1 << 17;
     const TSC_DEADLINE: u32 = 2 << 17;
 
     /// Starts counting down from `ticks`, with an interrupt at the end.
     pub(in super::super) fn start(ticks: u32) {
         write(Register::TimerDivide, BY_ONE);
         write(Register::TimerVector, u32::from(Source::Timer.vector()));
+        write(Register::TimerInitial, ticks);
+    }
+
+    /// Counts down from `ticks` again and again, with an interrupt at each end.
+    pub(in super::super) fn start_periodic(ticks: u32) {
+        write(Register::TimerDivide, BY_ONE);
+        write(Register::TimerVector, PERIODIC | u32::from(Source::Timer.vector()));
         write(Register::TimerInitial, ticks);
     }
 

@@ -58,6 +58,13 @@ pub fn arm(deadline: u64) {
     timer::start(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
 }
 
+/// Interrupts this core every so many ticks of the time stamp counter, until [`arm`] or [`disarm`] is called.
+pub fn beat(ticks: u64) {
+    let clocks = clocks();
+    let ticks = u128::from(ticks) * u128::from(clocks.apic_hz) / u128::from(clocks.tsc_hz);
+    timer::start_periodic(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
+}
+
 /// Takes back what [`arm`] asked for. An interrupt that is on its way still arrives.
 pub fn disarm() {
     if clocks().has_tsc_deadline {

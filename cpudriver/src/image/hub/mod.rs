@@ -104,6 +104,9 @@ pub(crate) struct Hub {
     foreground: bool,
     /// The coordinator has work that one step could not finish.
     again: bool,
+    /// Ticks after which core 0 wakes again and again while it sleeps, and whether the timer does so.
+    beat: Option<u64>,
+    beats: bool,
     /// For when the timer of this core is set while a program runs.
     armed: Option<u64>,
     /// An event has come that a command may wait for.
@@ -196,6 +199,8 @@ impl Hub {
             trace: None,
             foreground: false,
             again: false,
+            beat: None,
+            beats: false,
             armed: None,
             has_noted: false,
             interrupted_core: None,
@@ -555,12 +560,26 @@ impl Hub {
     }
 
     fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        if let Some(ticks) = self.beat {
+            if self.armed.take().is_some() || !self.beats {
+                time::beat(ticks);
+                self.beats = true;
+            }
+            return cpu.sleep();
+        }
+        self.beats = false;
         self.armed = None;
         match self.next_wake(until) {
             Some(deadline) => time::arm(deadline),
             None => time::disarm(),
         }
         cpu.sleep();
+    }
+
+    /// Has core 0 wake every so many ticks while it sleeps, or only when it must. Where one host thread runs all
+    /// cores in turn (`-icount`) no core runs longer than that before another one's turn comes.
+    pub(crate) const fn set_beat(&mut self, beat: Option<u64>) {
+        self.beat = beat;
     }
 
     /// The next event that a command asked for.

@@ -5,6 +5,7 @@ use crate::arch::cpu;
 use crate::console::command::Storm;
 use alloc::vec::Vec;
 use monitor::{Control, Input, ProcessId};
+use proto::boot::Clock;
 use proto::call;
 use proto::id::CoreId;
 
@@ -29,7 +30,9 @@ impl Shell<'_> {
         self.hub.watch(process);
         self.control(Control::Run { pid: process.pid })?;
         self.hub.set_foreground(true);
+        self.hub.set_beat((self.options.clock == Clock::Count).then_some(storm.every));
         let ended = self.blow(process, storm);
+        self.hub.set_beat(None);
         self.hub.set_foreground(false);
         let seen = self.hub.seen();
         let Some(code) = ended else {
