@@ -4,6 +4,7 @@ use crate::coordinator::Coordinator;
 use crate::output::{Outbox, Output};
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
+use proto::memory::Rights;
 use proto::program::number::PROCESS_BYTES;
 
 /// Processes that one call gets at most.
@@ -34,6 +35,8 @@ impl Coordinator {
         let is_more = usize::from(next.0) < self.table.len();
         let next = if is_more { next.0.into() } else { 0 };
         if count > 0 {
+            let bytes = (count * PROCESS_BYTES) as u32;
+            self.make_present(pid, (address, bytes), Rights::WRITE, out);
             let process = self.table.at(pid).id;
             let (call, count) = (call.at & !7, u16::try_from(count).unwrap_or(u16::MAX));
             out.push(Output::List { process, call, address, first, count });

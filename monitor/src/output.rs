@@ -180,7 +180,7 @@ pub enum Output {
         program: Program,
     },
     /// Copy bytes of a process's memory in. Answered by [`crate::Input::Copied`], even if the process has
-    /// died meanwhile.
+    /// died meanwhile. Pages that it has mapped and never used come in a `Populate` before this.
     CopyIn {
         /// Whose.
         process: ProcessId,
@@ -192,7 +192,8 @@ pub enum Output {
         length: u32,
     },
     /// Copy bytes to a process's memory. If it is not there or cannot be written, the call's outcome, which
-    /// follows in the same step, is EFAULT instead.
+    /// follows in the same step, is EFAULT instead. Pages that it has mapped and never used come in a
+    /// `Populate` before this.
     CopyOut {
         /// Whose.
         process: ProcessId,

@@ -12,6 +12,7 @@ use crate::process::ProcessId;
 use crate::waits::{WaitRef, Waiting, wait_mut};
 use proto::call::{CLOSE_ON_CREATE, Call, NO_HANG, Outcome};
 use proto::id::Pid;
+use proto::memory::Rights;
 
 /// Bytes that are copied in at a time, at most.
 pub const MAX_COPY: u32 = 1_024;
@@ -169,7 +170,10 @@ impl Coordinator {
         for (start, length) in pipe.ring.take(left as usize) {
             if length > 0 {
                 let bytes = Bytes { pipe: id, start, length };
-                out.push(Output::CopyOut { process, call, address: at + u64::from(done), bytes });
+                let address = at.saturating_add(u64::from(done));
+                let buffer = (address, u32::from(length));
+                self.make_present(reader.pid, buffer, Rights::WRITE, out);
+                out.push(Output::CopyOut { process, call, address, bytes });
                 done += u32::from(length);
             }
         }

@@ -7,6 +7,7 @@ use crate::waits::{WaitRef, Waiting};
 use core::fmt;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
+use proto::memory::Rights;
 
 /// The name of a user: 1 to 127 bytes of text without control characters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,6 +107,7 @@ impl Coordinator {
 
     /// Has bytes copied in for a call that waits for them.
     pub(crate) fn copy_in(&mut self, at: WaitRef, address: u64, length: u32, out: &mut Outbox) {
+        self.make_present(at.pid, (address, length), Rights::READ, out);
         self.last_ticket = self.last_ticket.wrapping_add(1).max(1);
         let ticket = self.last_ticket;
         let process = self.table.at_mut(at.pid);

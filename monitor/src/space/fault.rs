@@ -46,6 +46,24 @@ impl Coordinator {
         self.destroy(lease.pid, crate::death::FAULTED, out);
     }
 
+    /// Has the pages of some bytes put there that are to be copied: a buffer need not have been used before.
+    /// What the process may not use like this is left as it is.
+    pub(crate) fn make_present(
+        &self,
+        pid: Pid,
+        (address, length): (u64, u32),
+        needed: Rights,
+        out: &mut Outbox,
+    ) {
+        let last = address.saturating_add(u64::from(length.saturating_sub(1)));
+        for page in address >> 12..=last >> 12 {
+            if let Some(rights) = self.rights_at(pid, page).filter(|it| it.include(needed)) {
+                let (process, range) = (self.table.at(pid).id, PageRange { first: page, pages: 1 });
+                out.push(Output::Populate { process, range, rights });
+            }
+        }
+    }
+
     /// What a process may do with a page of its stack, or of what it has mapped.
     fn rights_at(&self, pid: Pid, page: u64) -> Option<Rights> {
         if STACK.contains(&page) {

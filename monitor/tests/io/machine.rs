@@ -39,6 +39,8 @@ pub(crate) struct Machine {
     pub(crate) printed: Vec<(Pid, bool, String)>,
     pub(crate) told: Vec<Told>,
     pub(crate) posted: Vec<(Pid, Event)>,
+    /// Pages that were given frames, or new rights.
+    pub(crate) populated: Vec<u64>,
     pub(crate) loads: Vec<(Call, Program)>,
     /// What the last list of processes held.
     pub(crate) listed: Vec<Pid>,
@@ -66,6 +68,7 @@ impl Machine {
             printed: Vec::new(),
             told: Vec::new(),
             posted: Vec::new(),
+            populated: Vec::new(),
             loads: Vec::new(),
             listed: Vec::new(),
             hold: false,
@@ -115,6 +118,11 @@ impl Machine {
                 let Input::Copied { bytes, .. } = input else { panic!("nothing was copied") };
                 let text = String::from_utf8_lossy(&bytes[..length as usize]).into_owned();
                 self.printed.push((process.pid, error, text));
+            }
+            Output::Populate { process, range, .. } => {
+                let first = range.first << 12;
+                self.write(process, first, &vec![0; range.pages as usize * 4096]);
+                self.populated.push(range.first);
             }
             Output::LoadProgram { call, program } => self.loads.push((call, program)),
             Output::List { first, count, .. } => {

@@ -5,6 +5,7 @@ mod handles;
 mod inspect;
 mod list;
 mod machine;
+mod memory;
 mod pipes;
 mod random;
 mod time;
