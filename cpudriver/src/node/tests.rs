@@ -7,6 +7,7 @@ use super::{Counts, Job, Next, Part, Star, connect};
 use crate::driver::{Effect, Fate, Trap};
 use crate::post::lanes::SLOTS;
 use crate::post::{Receiver, Sender, link};
+use crate::program::seen::{Assembler, Caller, Seen};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use net::{CORES, Net};
@@ -106,6 +107,45 @@ fn a_request_of_the_vcore_is_sent_and_answered() {
     net.node(1).flush();
     assert_eq!(net.answers(1), [ToMonitor::Exit { lease, code: 3 }]);
     assert_eq!(net.node(1).trap(Trap::Exit { code: 3 }), None, "it stands still");
+}
+
+#[test]
+fn what_is_seen_of_calls_leaves_room_for_answers_and_is_counted_when_there_is_none() {
+    let mut net = Net::new();
+    let caller = Caller { pid: Pid(1), vcore: VcoreId(0), number: 3, at: 0x40 };
+    let seen = Seen::Returned { when: 1, caller, result: 0 };
+    for _ in 0..SLOTS {
+        net.node(1).saw(seen);
+    }
+    // The answer fits all the same, and what was left out is told when there is room again.
+    let first = net.ask(1, ToCore::Count);
+    let (answer, parts) = first.split_last().unwrap();
+    assert!(matches!(answer, ToMonitor::Counters { .. }));
+    let mut assembler = Assembler::default();
+    let whole: Vec<_> = parts.iter().filter_map(|part| assembler.take(part)).collect();
+    assert!(!whole.is_empty() && whole.iter().all(|it| *it == seen));
+    let second = net.ask(1, ToCore::Count);
+    let left_out = (SLOTS - whole.len()) as u64;
+    assert_eq!(assembler.take(&second[0]), Some(Seen::Dropped(left_out)));
+    assert_eq!(net.ask(1, ToCore::Count).len(), 1, "it is told once");
+}
+
+#[test]
+fn the_management_core_keeps_what_it_sees_and_counts_what_does_not_fit() {
+    let mut net = Net::new();
+    let caller = Caller { pid: Pid(1), vcore: VcoreId(0), number: 3, at: 0x40 };
+    let seen = Seen::Entered { when: 1, caller, arguments: [7; 5] };
+    for _ in 0..1000 {
+        net.node(0).saw(seen);
+    }
+    let mut assembler = Assembler::default();
+    let mut kept = 0;
+    while let Some(part) = net.node(0).take_seen() {
+        kept += u64::from(assembler.take(&part) == Some(seen));
+    }
+    assert!(kept > 0);
+    assert_eq!(net.node(0).take_dropped(), 1000 - kept);
+    assert_eq!(net.node(0).take_dropped(), 0, "asking forgets it");
 }
 
 #[test]

@@ -20,6 +20,9 @@ const UNREAD: usize = 13;
 /// Seconds in which a core must have read what it was sent.
 const PATIENCE: u64 = 2;
 
+/// What is said of an invariant that was not come to.
+const NOT_KNOWN: &str = "not known";
+
 /// What is wrong, if anything.
 type Verdict = Result<(), String>;
 
@@ -38,7 +41,7 @@ impl Shell<'_> {
             let verdict = match &audit {
                 Err(broken) if broken.invariant() == Some(number) => Err(broken_text(broken)),
                 // The audit ends at the first rule that does not hold.
-                Err(_) => Err(String::from("not known")),
+                Err(_) => Err(String::from(NOT_KNOWN)),
                 Ok(()) if number == UNREAD => unread.clone(),
                 Ok(()) if number == ONE_LEASE => self.same_lease(),
                 Ok(()) => Ok(()),
@@ -116,7 +119,9 @@ impl Shell<'_> {
 
 fn broken_text(broken: &Broken) -> String {
     let Broken { rule, pid, core } = broken;
-    let mut text = String::from(*rule);
+    // A rule that is a part of an invariant begins with its name, which is shown already.
+    let named = broken.invariant().and_then(|_| rule.split_once(": "));
+    let mut text = String::from(named.map_or(*rule, |(_, rule)| rule));
     if let Some(pid) = pid {
         text += &format!(", process {pid}");
     }
@@ -135,6 +140,7 @@ fn show(name: &str, verdict: &Verdict, format: Format) {
     }
     match verdict {
         Ok(()) => print(format_args!("{name} ok\n")),
+        Err(why) if why == NOT_KNOWN => print(format_args!("{name} {why}\n")),
         Err(why) => print(format_args!("{name} BROKEN: {why}\n")),
     }
 }
