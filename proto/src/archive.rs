@@ -95,7 +95,8 @@ impl<'a> Archive<'a> {
             let start = HEADER_BYTES + at * ENTRY_BYTES;
             let field = self.bytes.get(start..start + NAME_BYTES);
             let (own, padding) = field.and_then(|it| it.split_at_checked(name.len()))?;
-            (own == name && padding.first().is_none_or(|byte| *byte == 0)).then_some(())
+            // Most names have another length, which is seen in a byte.
+            (padding.first().is_none_or(|byte| *byte == 0) && own == name).then_some(())
         };
         let at = (0..self.count).find(|at| is_it(at).is_some())?;
         entry(self.bytes, at).ok()
