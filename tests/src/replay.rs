@@ -91,3 +91,48 @@ fn differs(number: u64, step: &Step<'_>, digest: u64, player: &Player<'_>) -> St
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::replay;
+    use monitor::record::Recorder;
+    use monitor::{Command, Config, Coordinator, Input, Outbox};
+    use proto::id::CoreId;
+
+    /// A recording of two steps: the second refuses a command.
+    fn recording() -> Vec<u8> {
+        let (config, usable) = (Config::with_ticks_per_second(1_000), [true, true]);
+        let mut recorder = Recorder::new(Vec::new(), config, 0, &usable);
+        let (mut coordinator, mut out) = (Coordinator::new(config, 0, &usable), Outbox::new());
+        for input in [Input::Tick, Input::Console(Command::Ping { core: CoreId(9) })] {
+            recorder.before(7, &input);
+            coordinator.step(7, &input, &mut out);
+            recorder.after(&coordinator, out.outputs());
+            drop(out.drain());
+        }
+        recorder.into_sink()
+    }
+
+    #[test]
+    fn what_comes_to_the_same_is_counted() {
+        let replay = replay(&recording()).expect("it is a recording");
+        assert_eq!(replay.to_string(), "REPLAY inputs=2 mismatches=0");
+    }
+
+    #[test]
+    fn the_first_step_that_differs_is_shown_with_what_it_comes_to_here() {
+        let mut recording = recording();
+        *recording.last_mut().expect("it is not empty") ^= 1;
+        let text = replay(&recording).expect("it is a recording").to_string();
+        assert!(text.starts_with("input 1 comes to something else"), "{text}");
+        assert!(text.contains("Ping { core: CoreId(9) }") && text.contains("NoSuchCore"), "{text}");
+        assert!(text.ends_with("REPLAY inputs=2 mismatches=1"), "{text}");
+    }
+
+    #[test]
+    fn a_recording_that_ends_within_a_step_says_so() {
+        let recording = recording();
+        let replay = replay(&recording[..recording.len() - 8]).expect("it is a recording");
+        assert!(replay.unfinished && replay.inputs == 2 && replay.mismatches == 0, "{replay}");
+    }
+}
