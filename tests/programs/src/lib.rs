@@ -2,7 +2,11 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+extern crate alloc;
+
+use alloc::vec::Vec;
 use core::str::FromStr;
+use user::threads::{self, JoinHandle};
 use user::{args, eprintln, exit};
 
 /// Exit code of a program that was called wrongly.
@@ -84,4 +88,18 @@ impl Random {
     pub fn below(&mut self, end: u64) -> u64 {
         self.number() % end
     }
+}
+
+/// Runs `work` in so many threads, which know their numbers from 0 on; gives what each came to, in this order. The
+/// process has started threads.
+pub fn in_threads<T: Send + 'static>(
+    count: u64,
+    work: impl Fn(u64) -> T + Clone + Send + 'static,
+) -> Vec<T> {
+    let spawn = |number| {
+        let work = work.clone();
+        threads::spawn(move || work(number))
+    };
+    let all: Vec<_> = (0..count).map(spawn).collect();
+    all.into_iter().map(JoinHandle::join).collect()
 }
