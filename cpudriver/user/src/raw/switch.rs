@@ -28,6 +28,11 @@ impl Area {
         words[3] = AtomicU64::new(0x1f80);
         Self(words)
     }
+
+    /// One that is never freed.
+    pub(crate) fn leak() -> *mut Self {
+        alloc::boxed::Box::leak(alloc::boxed::Box::new(Self::new()))
+    }
 }
 
 /// What the base of FS leads to, for a thread and for a vcore. Atomic, because another vcore may look.

@@ -23,7 +23,8 @@ pub(crate) struct Thread {
     local: Local,
     /// Where it goes on if it was interrupted.
     registers: [AtomicU64; WORDS],
-    area: Area,
+    /// Where its extended state is kept when it is interrupted.
+    area: AtomicPtr<Area>,
     /// It was interrupted rather than having given way.
     is_interrupted: AtomicBool,
     resume: UnsafeCell<Block>,
@@ -48,7 +49,7 @@ impl Thread {
         let new: &'static Self = alloc::boxed::Box::leak(alloc::boxed::Box::new(Self {
             local: Local::new(),
             registers: [const { AtomicU64::new(0) }; WORDS],
-            area: Area::new(),
+            area: AtomicPtr::new(Area::leak()),
             is_interrupted: AtomicBool::new(false),
             resume: UnsafeCell::new(Block::new(number::RESUME, [0; 5])),
             work: UnsafeCell::new(None),
@@ -117,7 +118,9 @@ pub(crate) struct Vcore {
     stealing: AtomicU32,
     /// Other vcores were preempted, and this one has not seen to them.
     pub(crate) owes_recovery: AtomicBool,
-    scratch: Area,
+    /// Where it keeps an extended state that nobody needs. Changes hands with that of a thread that is taken away:
+    /// this vcore may be about to write to the thread's old one.
+    scratch: AtomicPtr<Area>,
     /// The call that makes it look for messages.
     bell: Block,
 }
@@ -191,7 +194,7 @@ impl Vcore {
             current: AtomicPtr::new(core::ptr::null_mut()),
             stealing: AtomicU32::new(0),
             owes_recovery: AtomicBool::new(false),
-            scratch: Area::new(),
+            scratch: AtomicPtr::new(Area::leak()),
             bell: Block::quiet(
                 number::NOTIFY_SELF,
                 [number.into(), crate::threads::LOOK.into(), 0, 0, 0],
@@ -224,13 +227,19 @@ impl Vcore {
     }
 
     fn use_scratch(&'static self) {
-        self.local.area.store(core::ptr::from_ref(&self.scratch).addr() as u64, Ordering::Relaxed);
+        self.use_area(&self.scratch);
+    }
+
+    /// Lets the entry save the extended state there.
+    fn use_area(&self, area: &AtomicPtr<Area>) {
+        let area = area.load(Ordering::Relaxed).expose_provenance();
+        self.local.area.store(area as u64, Ordering::Relaxed);
     }
 
     /// Makes a thread the one that runs here: what the entry saves is its state from now on.
     fn take(&'static self, thread: &'static Thread) {
         thread.local.join(&self.local);
-        self.local.area.store(core::ptr::from_ref(&thread.area).addr() as u64, Ordering::Relaxed);
+        self.use_area(&thread.area);
         self.local.saved.store(0, Ordering::Relaxed);
         self.current.store(core::ptr::from_ref(thread).cast_mut(), Ordering::Release);
         self.page().u8(data::OCCUPIED).store(1, Ordering::Relaxed);
@@ -248,9 +257,11 @@ impl Vcore {
         if thread.is_interrupted.swap(false, Ordering::Relaxed) {
             // SAFETY: the thread is this vcore's alone, and so is the structure.
             let block = unsafe { &*thread.resume.get() };
+            // SAFETY: areas are never freed.
+            let area = unsafe { &*thread.area.load(Ordering::Relaxed) };
             loop {
                 // SAFETY: its state and registers were saved when it was interrupted.
-                unsafe { super::switch::resume_all(&thread.area, block) };
+                unsafe { super::switch::resume_all(area, block) };
             }
         }
         // SAFETY: the thread gave way, or has never run, and is this vcore's alone.
@@ -301,7 +312,7 @@ impl Vcore {
                 return None;
             }
             thread.keep_registers(other.page());
-            other.copy_extended(&thread.area);
+            other.hand_over_extended(thread);
             other.page().u8(data::OCCUPIED).store(0, Ordering::Relaxed);
             Some(thread)
         });
@@ -314,10 +325,12 @@ impl Vcore {
         self.page().u8(data::IN_VCORE_CONTEXT).load(Ordering::Acquire) != 0
     }
 
-    /// Copies the extended state of this vcore, which was preempted with a thread, unless the vcore has been started
-    /// again and has saved it there itself.
-    fn copy_extended(&self, area: &Area) {
-        let mut copy = [0_u64; data::EXTENDED_BYTES / 8];
+    /// Gives a thread the extended state of this vcore, which was preempted with it, unless the vcore has been started
+    /// again and has saved it in the thread's area itself.
+    ///
+    /// The vcore saves there also if it is started after this, at any time. So the thread takes the vcore's own
+    /// area with it, and leaves it the other.
+    fn hand_over_extended(&self, thread: &Thread) {
         loop {
             if self.local.saved.load(Ordering::Acquire) != 0 {
                 return;
@@ -328,16 +341,18 @@ impl Vcore {
                 spin_loop();
                 continue;
             }
-            for (at, word) in copy.iter_mut().enumerate() {
-                *word = self.page().u64(data::EXTENDED + at * 8).load(Ordering::Relaxed);
+            let spare = self.scratch.load(Ordering::Relaxed);
+            // SAFETY: areas are never freed.
+            let area = unsafe { &*spare };
+            for (at, word) in area.0.iter().enumerate() {
+                let saved = self.page().u64(data::EXTENDED + at * 8).load(Ordering::Relaxed);
+                word.store(saved, Ordering::Relaxed);
             }
             page::fence();
             let same_stay = self.is_preempted() && self.since() == since;
             if same_stay && self.local.saved.load(Ordering::Acquire) == 0 {
-                for (word, copied) in area.0.iter().zip(copy) {
-                    word.store(copied, Ordering::Relaxed);
-                }
-                return;
+                let old = thread.area.swap(spare, Ordering::Relaxed);
+                return self.scratch.store(old, Ordering::Relaxed);
             }
         }
     }
