@@ -359,13 +359,20 @@ impl Vcore {
 }
 
 impl Vcore {
-    /// Takes the thread that ran here; waits for whoever is trying to take it away.
+    /// Takes the thread that ran here; waits for whoever is trying to take it away, and may give it back.
     fn retake_current(&'static self) -> Option<&'static Thread> {
         loop {
             let current = self.take_current();
-            if current.is_some() || self.stealing.load(Ordering::Acquire) == 0 {
-                // Who has finished meanwhile may have given it back.
-                return current.or_else(|| self.take_current());
+            if current.is_some() {
+                return current;
+            }
+            // Only while nobody else can take it does an empty place mean that there is none.
+            let me = u32::from(self.number) + 1;
+            let free = self.stealing.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed);
+            if free.is_ok() {
+                let current = self.take_current();
+                self.stealing.store(0, Ordering::Release);
+                return current;
             }
             crate::threads::relax(self);
         }
@@ -509,10 +516,12 @@ pub(crate) fn is_critical() -> bool {
 
 /// Turns them on again, and looks for what has come meanwhile.
 pub(crate) fn enable_notifications() {
-    let page = page::vcore(local().number.load(Ordering::Relaxed));
+    let number = local().number.load(Ordering::Relaxed);
+    let page = page::vcore(number);
     page.u8(data::IN_VCORE_CONTEXT).store(0, Ordering::Relaxed);
     page::fence();
-    if page.u8(data::PENDING).load(Ordering::Relaxed) != 0 {
+    let owes = || vcore(number as u16).owes_recovery.load(Ordering::Relaxed);
+    if page.u8(data::PENDING).load(Ordering::Relaxed) != 0 || owes() {
         let enter = Block::new(number::ENTER, [0; 5]);
         // SAFETY: the vcore is entered and resumes this thread.
         unsafe { enter.enter() };

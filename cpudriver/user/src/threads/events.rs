@@ -12,6 +12,23 @@ use proto::program::data;
 struct Todo {
     /// Some vcore was preempted.
     recover: bool,
+    /// Vcores whose mailboxes nobody else may read, a bit each.
+    unread: [u64; 4],
+}
+
+impl Todo {
+    fn read_soon(&mut self, vcore: u64) {
+        if let Some(word) = self.unread.get_mut((vcore / 64) as usize) {
+            *word |= 1 << (vcore % 64);
+        }
+    }
+
+    fn next_unread(&mut self) -> Option<u16> {
+        let at = self.unread.iter().position(|word| *word != 0)?;
+        let bit = self.unread[at].trailing_zeros();
+        self.unread[at] &= !(1 << bit);
+        Some((at * 64) as u16 + bit as u16)
+    }
 }
 
 /// Reads what has come to this vcore, and does it; the thread that was interrupted comes back, unless this vcore had to
@@ -25,66 +42,71 @@ pub(super) fn handle(
     let mut first = true;
     while core::mem::take(&mut first) || pending.load(Ordering::Relaxed) != 0 {
         take_in(me);
-        if me.owes_recovery.swap(false, Ordering::Relaxed) {
+        while me.owes_recovery.swap(false, Ordering::Relaxed) {
             thread = recover_with(me, thread);
         }
     }
+    if thread.is_some() {
+        pass_on();
+    }
     thread
+}
+
+/// Something may have come for a vcore that rests, and found only this one, which has a thread to go on with: another
+/// one that rests is woken for the thread that waits.
+fn pass_on() {
+    if let Some(sleeper) = STATE.with(State::sleeper_if_ready) {
+        thread::ring(thread::vcore(sleeper));
+    }
 }
 
 /// Reads what has come to this vcore, and wakes threads; leaves a note if other vcores have to be recovered.
 pub(super) fn take_in(me: &'static Vcore) {
     me.page().u8(data::PENDING).store(0, Ordering::Relaxed);
     page::fence();
-    if STATE.with(|state| read_mailbox(me.number(), state)).recover {
+    read_from(me, me.number());
+}
+
+/// Reads the mailbox of a vcore, and those of all that it tells to have given their cores away.
+fn read_from(me: &'static Vcore, vcore: u16) {
+    let todo = STATE.with(|state| {
+        let mut todo = Todo::default();
+        read_mailbox(vcore, state, &mut todo);
+        while let Some(other) = todo.next_unread() {
+            if other < thread::count() {
+                read_mailbox(other, state, &mut todo);
+            }
+        }
+        todo
+    });
+    if todo.recover {
         me.owes_recovery.store(true, Ordering::Relaxed);
     }
 }
 
-fn read_mailbox(vcore: u16, state: &mut State) -> Todo {
+fn read_mailbox(vcore: u16, state: &mut State, todo: &mut Todo) {
     let mailbox = page::vcore(vcore.into());
-    let mut todo = Todo::default();
     while let Some(event) = read(mailbox) {
-        act(event, state, &mut todo);
+        act(event, state, todo);
     }
     let lost = read_overflow(mailbox);
-    if lost & 1 << kind::CALL_DONE != 0 {
+    let is_lost = |kind: u16| lost & 1 << kind != 0;
+    if is_lost(kind::CALL_DONE) {
         state.some_calls_done();
     }
-    todo.recover |= lost & (1 << kind::VCORE_PREEMPTED | 1 << kind::CHECK_MESSAGES) != 0;
-    todo
+    if is_lost(kind::CHECK_MESSAGES) {
+        (0..thread::count()).for_each(|other| todo.read_soon(other.into()));
+    }
+    todo.recover |= is_lost(kind::VCORE_PREEMPTED);
 }
 
 fn act(event: Event, state: &mut State, todo: &mut Todo) {
     match event.kind {
         kind::CALL_DONE => state.call_done(event.value),
         kind::VCORE_PREEMPTED => todo.recover = true,
-        kind::CHECK_MESSAGES => {
-            let other = u16::try_from(event.value).unwrap_or(u16::MAX);
-            if other < thread::count() {
-                let nested = read_nested(other, state);
-                todo.recover |= nested;
-            }
-        }
+        kind::CHECK_MESSAGES => todo.read_soon(event.value),
         _ => {}
     }
-}
-
-/// Reads the mailbox of a vcore that has given its core away; does not go on to others from there.
-fn read_nested(vcore: u16, state: &mut State) -> bool {
-    let mailbox = page::vcore(vcore.into());
-    let mut recover = false;
-    while let Some(event) = read(mailbox) {
-        match event.kind {
-            kind::CALL_DONE => state.call_done(event.value),
-            _ => recover = true,
-        }
-    }
-    if read_overflow(mailbox) != 0 {
-        state.some_calls_done();
-        recover = true;
-    }
-    recover
 }
 
 /// Sees to all vcores that were preempted.
@@ -100,16 +122,17 @@ fn recover_with(
     let others = (0..thread::count()).map(thread::vcore);
     for other in others.filter(|it| it.number() != me.number() && it.is_preempted()) {
         if other.must_run() {
-            // It goes on here; this vcore begins anew when it is started.
+            // It goes on here; this vcore begins anew when it is started. What is still to be done, the other one does.
             if let Some(thread) = thread.take() {
                 super::ready(thread);
             }
+            other.owes_recovery.store(true, Ordering::Relaxed);
             thread::change_vcore(other, false);
         } else if let Some(stolen) = me.steal_from(other) {
             super::ready(stolen);
         }
         // What was posted to it before nobody else would read.
-        STATE.with(|state| read_nested(other.number(), state));
+        read_from(me, other.number());
     }
     thread
 }

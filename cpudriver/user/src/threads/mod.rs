@@ -95,14 +95,12 @@ pub(crate) fn wait_for_call(block: &Block) -> bool {
     if thread::count() == 0 {
         return false;
     }
-    if thread::is_critical() {
-        while !block.is_done() {
-            core::hint::spin_loop();
-        }
-        return true;
-    }
-    let awaited = Awaited::new(block);
     while !block.is_done() {
+        if thread::is_critical() {
+            core::hint::spin_loop();
+            continue;
+        }
+        let awaited = Awaited::new(block);
         thread::leave(|thread| STATE.with(|state| state.wait_for_call(awaited, thread)));
     }
     true

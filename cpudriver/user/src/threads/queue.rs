@@ -89,6 +89,11 @@ impl State {
         self.resting[usize::from(vcore / 64)] &= !(1 << (vcore % 64));
     }
 
+    /// A vcore that halts although there is something to run, which the caller wakes.
+    pub(super) fn sleeper_if_ready(&mut self) -> Option<u16> {
+        if self.ready.is_empty() { None } else { self.sleeper() }
+    }
+
     /// A vcore that halts, which the caller wakes.
     fn sleeper(&mut self) -> Option<u16> {
         let word = self.resting.iter().position(|word| *word != 0)?;
