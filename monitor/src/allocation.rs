@@ -222,7 +222,7 @@ impl Coordinator {
         let Some(gang) = self.table.by_pid_mut(pid).and_then(|it| it.gang.as_mut()) else {
             return Outcome::INVALID;
         };
-        gang.wanted = wanted.min(gang.max());
+        gang.want(wanted);
         let accepted = i32::from(gang.wanted);
         self.consider(pid, out);
         Outcome(accepted)

@@ -57,6 +57,8 @@ pub(crate) struct Gang {
     lists: [Ends; PLACES],
     /// How many cores the process wants.
     pub(crate) wanted: u16,
+    /// The process has not said yet what it wants: only vcore 0 is started, which prepares the pages of the others.
+    pub(crate) only_first: bool,
     /// The vcore that must be started first, because an event waits in its mailbox.
     pub(crate) urgent: Option<VcoreId>,
     /// The core that it got last; new ones are sought nearby.
@@ -80,6 +82,7 @@ impl Gang {
             vcores: vcores.into_boxed_slice(),
             lists: [Ends { head: NONE, tail: NONE, count: 0 }; PLACES],
             wanted: 1,
+            only_first: true,
             urgent: None,
             last_core: CoreId::MANAGEMENT,
         };
@@ -113,6 +116,12 @@ impl Gang {
         (head != NONE).then_some(VcoreId(head))
     }
 
+    /// The process has said how many cores it wants.
+    pub(crate) fn want(&mut self, cores: u16) {
+        self.wanted = cores.min(self.max());
+        self.only_first = false;
+    }
+
     /// The vcores on a list, in its order.
     pub(crate) fn on(&self, place: Place) -> impl Iterator<Item = VcoreId> + '_ {
         let mut at = self.lists[place as usize].head;
@@ -129,6 +138,7 @@ impl Gang {
     pub(crate) fn next_to_start(&self) -> Option<VcoreId> {
         match self.urgent {
             Some(urgent) => self.is_startable(urgent).then_some(urgent),
+            None if self.only_first => self.is_startable(VcoreId(0)).then_some(VcoreId(0)),
             None => self.first(Place::Preempted).or_else(|| self.first(Place::Inactive)),
         }
     }
@@ -204,6 +214,7 @@ mod tests {
     #[test]
     fn the_vcore_that_left_last_is_started_first() {
         let mut gang = Gang::new(3).unwrap();
+        gang.want(1);
         for vcore in [0, 1, 2].map(VcoreId) {
             gang.move_to_tail(vcore, Place::Online);
         }
@@ -217,6 +228,7 @@ mod tests {
     #[test]
     fn a_preempted_vcore_goes_before_inactive_ones_and_an_urgent_one_before_all() {
         let mut gang = Gang::new(3).unwrap();
+        gang.want(1);
         gang.move_to_tail(VcoreId(2), Place::Preempted);
         assert_eq!(gang.next_to_start(), Some(VcoreId(2)));
         gang.urgent = Some(VcoreId(1));
@@ -225,5 +237,18 @@ mod tests {
         assert_eq!(gang.next_to_start(), None);
         gang.move_to_tail(VcoreId(1), Place::Online);
         assert_eq!(gang.urgent, None);
+    }
+
+    #[test]
+    fn only_vcore_0_is_started_until_the_process_says_what_it_wants() {
+        let mut gang = Gang::new(3).unwrap();
+        assert_eq!(gang.next_to_start(), Some(VcoreId(0)));
+        gang.move_to_tail(VcoreId(0), Place::Leaving);
+        assert_eq!(gang.next_to_start(), None, "the others may not be ready");
+        gang.move_to_tail(VcoreId(0), Place::Preempted);
+        assert_eq!(gang.next_to_start(), Some(VcoreId(0)));
+        gang.move_to_tail(VcoreId(0), Place::Leaving);
+        gang.want(2);
+        assert_eq!(gang.next_to_start(), Some(VcoreId(1)));
     }
 }

@@ -89,7 +89,7 @@ impl Coordinator {
         let process = self.table.at_mut(held.lease.pid);
         let notified = process.notified(held.lease.vcore);
         let Some(gang) = &mut process.gang else { return false };
-        gang.wanted = wanted.min(gang.max());
+        gang.want(wanted);
         let allowed = if nice { held.warned } else { gang.wanted < gang.count(Place::Online) };
         allowed && notified == seen
     }
