@@ -69,6 +69,12 @@ fn error_of(outcome: i64) -> Error {
 pub fn want(cores: u16) -> Result<u16, Error> {
     WISHES.u16(wishes::CORES).store(cores, Ordering::Release);
     let accepted = crate::calls::poke().call()?;
+    if cores < info::vcores() {
+        // Those that rest must look, to give their cores back.
+        while let Some(sleeper) = STATE.with(State::sleeper) {
+            thread::ring(thread::vcore(sleeper));
+        }
+    }
     Ok(u16::try_from(accepted).unwrap_or(u16::MAX))
 }
 

@@ -95,7 +95,7 @@ impl State {
     }
 
     /// A vcore that halts, which the caller wakes.
-    fn sleeper(&mut self) -> Option<u16> {
+    pub(super) fn sleeper(&mut self) -> Option<u16> {
         let word = self.resting.iter().position(|word| *word != 0)?;
         let bit = self.resting[word].trailing_zeros();
         self.resting[word] &= !(1 << bit);

@@ -29,6 +29,7 @@ fn main() -> Result<i32, Error> {
     }
     // Without any the process waits; the end of the sleep brings one back.
     threads::want(0)?;
+    wrong += u32::from(!reaches(1)?);
     for _ in 0..times {
         time::sleep(Duration::from_micros(500))?;
         wrong += u32::from(info::vcores() != 1);

@@ -1,0 +1,136 @@
+//! Many-core processes on real cores: growing and shrinking, exact results while cores are taken away, contention,
+//! and an end in the middle. Whatever happens, no core and no memory is lost.
+
+use tests::guest::{Guest, Run};
+
+/// Runs commands between two looks at memory, and sees to it that nothing is lost: no memory is in use that was not,
+/// no process is left, nobody has a core, and all invariants hold.
+fn run(guest: Guest, commands: &str) -> Run {
+    // Memory is given back after the end of a process, when there is time.
+    let script =
+        format!("mem --json;{commands};sleep 0.2;mem --json;ps --json;prov --json;check;exit 0");
+    let run = guest.script(&script).run();
+    run.exited(0);
+    let objects = run.json();
+    let used = objects.iter().filter(|row| row["memory"] == "programs");
+    let used: Vec<_> = used.filter_map(|row| row["used"].as_u64()).collect();
+    run.check(
+        used.len() == 2 && used[0] == used[1],
+        &format!("as much memory as before: {used:?}"),
+    );
+    run.check(!objects.iter().any(|row| row.get("parent").is_some()), "no process is left");
+    let held = objects.iter().filter(|row| row.get("owner").is_some() && row["pid"].is_u64());
+    run.check(held.count() == 0, "nobody has a core");
+    run
+}
+
+/// The number behind `name=` in each report of a storm.
+fn counts(run: &Run, name: &str) -> Vec<u64> {
+    let reports = run.outcome.lines.iter().filter(|line| line.starts_with("STORM "));
+    let number = |line: &String| line.split(name).nth(1)?.split(' ').next()?.parse().ok();
+    reports.filter_map(number).collect()
+}
+
+#[test]
+fn all_vcores_greet_each_from_a_core_of_its_own() {
+    for cores in [2, 3, 8] {
+        let run = run(Guest::new().cores(cores), "run vcores");
+        let all = cores - 1;
+        let greetings: Vec<_> =
+            (0..all).map(|vcore| format!("vcore {vcore} greets from core")).collect();
+        run.printed(&greetings.iter().map(String::as_str).collect::<Vec<_>>());
+        run.printed(&[&format!("vcores: {all} of {all}")]);
+    }
+}
+
+#[test]
+fn a_machine_with_one_core_has_none_to_lease() {
+    let run = Guest::new().cores(1).script("run threads 2 10 1;run hello;exit 0").run();
+    run.exited(0).printed(&["threads: no core to lease", "Hello"]);
+}
+
+#[test]
+fn processes_grow_and_shrink_in_every_order_and_wait_without_cores() {
+    for (cores, times) in [(2, 5), (4, 20), (8, 20)] {
+        let run = run(Guest::new().cores(cores), &format!("run grow {times} {cores}"));
+        let all = cores - 1;
+        run.printed(&[&format!("grow: up to {all} cores, {times} times at random, 0 wrong")]);
+    }
+}
+
+#[test]
+fn parallel_computations_come_out_as_sequential_ones() {
+    for cores in [2, 4, 8] {
+        let all = cores - 1;
+        let commands = format!(
+            "run matmul 8 64 {all};run hash 8 32 {all};run search 8 9 {all};run floats 8 5000 {all}"
+        );
+        let run = run(Guest::new().cores(cores), &commands);
+        run.printed(&["matmul:", "hash:", "search: 352 ways", "floats:"]);
+        run.never_printed("right: false");
+    }
+}
+
+#[test]
+fn results_are_exact_while_cores_are_taken_away() {
+    for (cores, storms) in [(2, 2), (3, 3), (4, 4), (8, 4), (16, 2)] {
+        let all = cores - 1;
+        let programs = ["floats 12 30000", "threads 12 3000", "matmul 12 96", "search 12 10"];
+        let seeds = (1..=storms).flat_map(|seed| programs.map(|program| (seed, program)));
+        let storm = |(seed, program)| format!("storm --seed {seed} --every 8000 {program} {all}");
+        let commands: Vec<_> = seeds.map(storm).collect();
+        let run = run(Guest::new().cores(cores), &commands.join(";"));
+        let preempts = counts(&run, "preempts=");
+        run.check(preempts.len() == commands.len(), "each storm reports");
+        let (sum, in_context): (u64, u64) =
+            (preempts.iter().sum(), counts(&run, "vcctx=").iter().sum());
+        run.check(
+            sum > 50 && in_context > 10,
+            &format!("{sum} preemptions, {in_context} in vcctx"),
+        );
+        run.never_printed("result=wrong");
+    }
+}
+
+#[test]
+fn storms_in_count_mode_repeat_to_the_bit() {
+    let storm = || {
+        let commands =
+            "storm --seed 5 --every 20000 floats 6 5000 3;storm --every 20000 threads 6 1000 3";
+        let run = run(Guest::new().count(), commands);
+        run.outcome.lines.iter().filter(|line| line.starts_with("STORM ")).cloned().collect()
+    };
+    let (first, second): (Vec<String>, Vec<String>) = (storm(), storm());
+    assert_eq!(first, second);
+    assert!(
+        first.len() == 2 && first.iter().all(|line| line.contains("result=exact")),
+        "{first:?}"
+    );
+}
+
+#[test]
+fn processes_that_want_all_cores_share_them() {
+    let run = run(Guest::new().cores(4), "run contend 3 4 3000");
+    run.printed(&["contend: 3 processes that want 3 cores each, 3 right"]);
+}
+
+#[test]
+fn a_right_to_cores_is_served_and_ends_with_its_process() {
+    let commands = "run threads 8 1000000000 3 &;sleep 0.05;run threads 4 1000000000 3 &;prov 2 1-2;\
+        sleep 0.05;prov;kill 1;kill 2;wait;prov";
+    let run = Guest::new().cores(4).script(&format!("{commands};check;exit 0")).run();
+    run.exited(0);
+    // The first table: the owner has both cores; the second: nobody has any.
+    run.printed(&["online        2      2", "online        2      2", "online        -      1"]);
+}
+
+#[test]
+fn a_process_that_is_ended_in_the_middle_leaves_its_cores() {
+    for cores in [2, 4, 8] {
+        let all = cores - 1;
+        let once = format!("run threads 8 1000000000 {all} &;sleep 0.02;kill");
+        let commands: Vec<_> = (1..=4).map(|pid| format!("{once} {pid};wait")).collect();
+        run(Guest::new().cores(cores), &format!("{};run threads 8 500 {all}", commands.join(";")))
+            .printed(&["threads: counted 4000"]);
+    }
+}
