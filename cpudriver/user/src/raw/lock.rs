@@ -1,7 +1,7 @@
 //! A lock for vcores that can be preempted while they hold it.
 //!
 //! It is held with notifications off, so a holder that is stopped goes on where it was; and whoever waits for it
-//! sees to it that the holder runs, by giving it its own core if need be ([`crate::threads::relax`]). Akaros calls
+//! sees to it that the holder runs, by giving it its own core if need be (`threads::relax`). Akaros calls
 //! this a preemption detection and recovery lock.
 
 use super::thread;
