@@ -134,3 +134,25 @@ fn a_process_that_is_ended_in_the_middle_leaves_its_cores() {
             .printed(&["threads: counted 4000"]);
     }
 }
+
+#[test]
+fn hundreds_of_threads_block_and_none_is_forgotten() {
+    for cores in [2, 4] {
+        let all = cores - 1;
+        let commands = format!("run blocked 150 {all};storm --every 20000 blocked 50 {all}");
+        let run = run(Guest::new().cores(cores), &commands);
+        run.printed(&["blocked: 300 threads", "blocked: 100 threads", "result=exact"]);
+        run.never_printed("right: false");
+    }
+}
+
+#[test]
+fn threads_wait_for_events_and_take_each_once() {
+    for cores in [2, 4] {
+        let all = cores - 1;
+        let commands = format!("run listen 4 40 {all};storm --every 20000 listen 4 40 {all}");
+        let run = run(Guest::new().cores(cores), &commands);
+        let heard = format!("on up to {all} cores, told 820, heard 820, 40 alarms");
+        run.printed(&[&heard, &heard, "result=exact"]);
+    }
+}

@@ -3,10 +3,12 @@
 //! The kernel posts events to a mailbox in the process's memory, which has room for a few. Whenever a
 //! program waits, what has come is moved to a longer queue of its own; [`take`] takes from there. An event that finds
 //! no room leaves only a mark that one of its kind was lost: [`take_overflow`].
+//!
+//! In a process with [threads] any thread may wait for events. Those that tell of calls are the scheduler's.
 
-use crate::raw::local::Local;
+use crate::raw::lock::Lock;
 use crate::raw::page::{self, Page};
-use crate::wait;
+use crate::{threads, wait};
 use core::sync::atomic::Ordering;
 pub use proto::event::{Event, kind};
 use proto::program::data;
@@ -24,7 +26,7 @@ struct Queue {
 
 const LENGTH: usize = 64;
 
-static QUEUE: Local<Queue> = Local::new(Queue {
+static QUEUE: Lock<Queue> = Lock::new(Queue {
     events: [Event { kind: 0, value: 0 }; LENGTH],
     taken: 0,
     put: 0,
@@ -73,6 +75,10 @@ pub(crate) fn overflowed(kind: u16) -> bool {
 
 /// Moves what has come from the mailbox to the queue, but for what the caller takes itself; was there such an event?
 pub(crate) fn collect(mut is_taken: impl FnMut(Event) -> bool) -> bool {
+    if threads::are_on() {
+        // The scheduler reads all mailboxes, and puts here what is not for itself.
+        return false;
+    }
     let mailbox = page::vcore(0);
     QUEUE.with(|queue| {
         let mut was_taken = false;
@@ -86,6 +92,16 @@ pub(crate) fn collect(mut is_taken: impl FnMut(Event) -> bool) -> bool {
         queue.overflow |= read_overflow(mailbox);
         was_taken
     })
+}
+
+/// Takes an event in that the scheduler of threads has read and that is not for it.
+pub(crate) fn deliver(event: Event) {
+    QUEUE.with(|queue| queue.put(event));
+}
+
+/// Events of these kinds were lost.
+pub(crate) fn lose(marks: u64) {
+    QUEUE.with(|queue| queue.overflow |= marks);
 }
 
 /// Takes an event out of a vcore's mailbox.

@@ -1,7 +1,7 @@
 //! Handles: the console, and ends of pipes.
 
-use crate::Error;
 use crate::calls::{self, ForChildren, Patience};
+use crate::{Error, wait};
 use core::fmt;
 use proto::program;
 
@@ -26,7 +26,7 @@ impl Handle {
     ///
     /// [`Error::BadHandle`] if it cannot be read, [`Error::Interrupted`] if the wait was cut short.
     pub fn read(self, room: &mut [u8]) -> Result<usize, Error> {
-        calls::read(self, room, Patience::Wait).call()
+        wait::patiently(|| calls::read(self, room, Patience::Wait).call())
     }
 
     /// Reads until `room` is full or the end has come; how many bytes it was.
@@ -52,7 +52,7 @@ impl Handle {
     /// [`Error::BrokenPipe`] if nobody is left who could read it, [`Error::BadHandle`] if it cannot be written.
     pub fn write_all(self, mut bytes: &[u8]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let taken = calls::write(self, bytes, Patience::Wait).call()?;
+            let taken = wait::patiently(|| calls::write(self, bytes, Patience::Wait).call())?;
             bytes = bytes.get(taken..).ok_or(Error::Invalid)?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use crate::calls::{self, Handles, Patience};
 use crate::handle::Handle;
 use crate::raw::page;
 pub use crate::raw::start::exit;
-use crate::{Error, info};
+use crate::{Error, info, wait as waiting};
 use core::fmt::{self, Write};
 use core::sync::atomic::Ordering;
 use proto::program::data;
@@ -167,7 +167,7 @@ pub fn give_handles(child: Pid, pairs: &[(Handle, Handle)]) -> Result<(), Error>
 ///
 /// [`Error::NoChild`] if it is none.
 pub fn wait(child: Pid) -> Result<i32, Error> {
-    let ended = calls::wait(Some(child), Patience::Wait).call()?;
+    let ended = waiting::patiently(|| calls::wait(Some(child), Patience::Wait).call())?;
     ended.map(|ended| ended.code).ok_or(Error::Again)
 }
 
@@ -177,7 +177,7 @@ pub fn wait(child: Pid) -> Result<i32, Error> {
 ///
 /// [`Error::NoChild`] if there is none.
 pub fn wait_any() -> Result<Ended, Error> {
-    calls::wait(None, Patience::Wait).call()?.ok_or(Error::Again)
+    waiting::patiently(|| calls::wait(None, Patience::Wait).call())?.ok_or(Error::Again)
 }
 
 /// A child that has ended, if there is one.

@@ -1,8 +1,8 @@
-//! Waiting, for a single-core process: it gives its core away until an event comes.
+//! Waiting: a single-core process gives its core away until an event comes, a thread lets others run.
 
 use crate::raw::call::Block;
 use crate::raw::page;
-use crate::{calls, event};
+use crate::{Error, calls, event, info, threads};
 use core::sync::atomic::Ordering;
 use proto::event::kind::CALL_DONE;
 use proto::program::data;
@@ -10,6 +10,9 @@ use proto::program::data;
 /// Waits until something is there that an event tells of. `is_there` looks, and makes room in the mailbox by
 /// [`event::collect`].
 pub(crate) fn until(mut is_there: impl FnMut() -> bool) {
+    if threads::are_on() {
+        return threads::until(is_there);
+    }
     while !is_there() {
         page::vcore(0).u8(data::PENDING).store(0, Ordering::Relaxed);
         page::fence();
@@ -21,10 +24,21 @@ pub(crate) fn until(mut is_there: impl FnMut() -> bool) {
     }
 }
 
+/// Asks for something that may have to wait. A thread whose process waits for too much already lets others run, and
+/// asks again.
+pub(crate) fn patiently<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    loop {
+        match ask() {
+            Err(Error::Again) if info::is_many() => threads::yield_now(),
+            outcome => return outcome,
+        }
+    }
+}
+
 /// Waits until this call is over, and takes its event out, which would tell nobody anything. If that found
 /// no room, the call's structure tells.
 pub(crate) fn for_call(block: &Block) {
-    if crate::threads::wait_for_call(block) {
+    if threads::wait_for_call(block) {
         return;
     }
     let mut is_told = false;

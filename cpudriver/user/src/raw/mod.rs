@@ -2,8 +2,8 @@
 //!
 //! [`call`] has the structure of a call and the instruction that makes it, [`request`] what
 //! makes it safe, [`page`] the pages that the kernel keeps in the
-//! memory of a process, `start` the entry, `bytes` what compilers expect to be there, `heap` the allocator, [`local`] what a
-//! single-core process has once, [`measure`] the marks of what is measured.
+//! memory of a process, `start` the entry, `bytes` what compilers expect to be there, `heap` the allocator,
+//! [`measure`] the marks of what is measured.
 
 #[cfg(atoll)]
 mod bytes;
@@ -11,7 +11,6 @@ pub mod call;
 pub(crate) mod guarded;
 #[cfg(atoll)]
 mod heap;
-pub mod local;
 pub mod lock;
 pub mod measure;
 pub mod memory;

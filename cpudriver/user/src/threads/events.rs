@@ -1,7 +1,7 @@
 //! What the kernel tells vcores, and the recovery of those that were preempted.
 
 use super::queue::{STATE, State};
-use crate::event::{Event, kind, read, read_overflow};
+use crate::event::{Event, deliver, kind, lose, read, read_overflow};
 use crate::raw::page;
 use crate::raw::thread::{self, Thread, Vcore};
 use core::sync::atomic::Ordering;
@@ -90,6 +90,10 @@ fn read_mailbox(vcore: u16, state: &mut State, todo: &mut Todo) {
         act(event, state, todo);
     }
     let lost = read_overflow(mailbox);
+    if lost != 0 {
+        lose(lost);
+        state.happened();
+    }
     let is_lost = |kind: u16| lost & 1 << kind != 0;
     if is_lost(kind::CALL_DONE) {
         state.some_calls_done();
@@ -105,7 +109,11 @@ fn act(event: Event, state: &mut State, todo: &mut Todo) {
         kind::CALL_DONE => state.call_done(event.value),
         kind::VCORE_PREEMPTED => todo.recover = true,
         kind::CHECK_MESSAGES => todo.read_soon(event.value),
-        _ => {}
+        super::LOOK => {}
+        _ => {
+            deliver(event);
+            state.happened();
+        }
     }
 }
 

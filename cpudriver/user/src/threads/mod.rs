@@ -112,6 +112,22 @@ pub(crate) fn wait_for_call(block: &Block) -> bool {
     true
 }
 
+/// Has this process threads?
+pub(crate) fn are_on() -> bool {
+    thread::count() != 0
+}
+
+/// Lets other threads run until something is there that an event tells of. Not in critical sections.
+pub(crate) fn until(mut is_there: impl FnMut() -> bool) {
+    loop {
+        let known = STATE.with(|state| state.events);
+        if is_there() {
+            return;
+        }
+        thread::leave(|thread| STATE.with(|state| state.listen(known, thread)));
+    }
+}
+
 /// A vcore has been entered, with the thread that was interrupted if there is one.
 pub(crate) fn entered(me: &'static Vcore, interrupted: Option<&'static Thread>) -> ! {
     if me.number() == 0 {

@@ -14,6 +14,10 @@ pub(super) struct State {
     ready: VecDeque<&'static Thread>,
     /// Threads that wait for calls.
     waiting: Vec<(Awaited, &'static Thread)>,
+    /// Events that threads may wait for, ever.
+    pub(super) events: u64,
+    /// Threads that wait for one more.
+    listening: Vec<&'static Thread>,
     /// Threads that have ended, to be used again, with their stacks.
     pub(super) spare: Vec<&'static Thread>,
     /// Vcores that halt, a bit each.
@@ -27,6 +31,8 @@ impl State {
         Self {
             ready: VecDeque::new(),
             waiting: Vec::new(),
+            events: 0,
+            listening: Vec::new(),
             spare: Vec::new(),
             resting: [0; 4],
             threads: 0,
@@ -38,6 +44,7 @@ impl State {
         self.threads += threads;
         self.ready.reserve(self.threads - self.ready.len());
         self.waiting.reserve(self.threads - self.waiting.len());
+        self.listening.reserve(self.threads - self.listening.len());
         self.spare.reserve(self.threads - self.spare.len());
     }
 
@@ -64,7 +71,23 @@ impl State {
         if let Some(at) = found.filter(|at| self.waiting[*at].0.is_done()) {
             let (_, thread) = self.waiting.swap_remove(at);
             self.push(thread);
+        } else {
+            // Somebody may have started it and gone on.
+            self.happened();
         }
+    }
+
+    /// Something has come that threads may wait for.
+    pub(super) fn happened(&mut self) {
+        self.events += 1;
+        while let Some(thread) = self.listening.pop() {
+            self.push(thread);
+        }
+    }
+
+    /// Lets a thread wait until more has come than `known`.
+    pub(super) fn listen(&mut self, known: u64, thread: &'static Thread) {
+        if self.events == known { self.listening.push(thread) } else { self.push(thread) }
     }
 
     /// Some calls are over, and it is not known which.
