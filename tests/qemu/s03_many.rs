@@ -156,3 +156,9 @@ fn threads_wait_for_events_and_take_each_once() {
         run.printed(&[&heard, &heard, "result=exact"]);
     }
 }
+
+#[test]
+fn what_a_thread_has_of_its_own_stays_its_own() {
+    let run = run(Guest::new(), "run locals 12 500 3;storm --every 8000 locals 12 3000 3");
+    run.printed(&["locals: 12 threads on up to 3 cores, 0 wrong", "0 wrong", "result=exact"]);
+}

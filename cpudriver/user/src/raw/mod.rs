@@ -2,7 +2,7 @@
 //!
 //! [`call`] has the structure of a call and the instruction that makes it, [`request`] what
 //! makes it safe, [`page`] the pages that the kernel keeps in the
-//! memory of a process, `start` the entry, `bytes` what compilers expect to be there, `heap` the allocator,
+//! memory of a process, `start` the entry, `keyed` what each thread has, `bytes` what compilers expect to be there, `heap` the allocator,
 //! [`measure`] the marks of what is measured.
 
 #[cfg(atoll)]
@@ -11,6 +11,7 @@ pub mod call;
 pub(crate) mod guarded;
 #[cfg(atoll)]
 mod heap;
+pub(crate) mod keyed;
 pub mod lock;
 pub mod measure;
 pub mod memory;

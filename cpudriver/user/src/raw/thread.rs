@@ -6,6 +6,7 @@
 //! context, so that the kernel does not overwrite what is being copied.
 
 use super::call::Block;
+use super::keyed::Values;
 use super::page::{self, Page};
 use super::switch::{Area, Local, local};
 use core::cell::UnsafeCell;
@@ -29,11 +30,12 @@ pub(crate) struct Thread {
     is_interrupted: AtomicBool,
     resume: UnsafeCell<Block>,
     work: UnsafeCell<Option<Work>>,
+    values: Values,
     /// The end of its stack; 0 for the thread that the program began with.
     stack: AtomicU64,
 }
 
-// SAFETY: `resume` and `work` are touched only by whoever has the thread, of whom there is one.
+// SAFETY: `resume`, `work` and `values` are touched only by whoever has the thread, of whom there is one.
 unsafe impl Sync for Thread {}
 
 impl core::fmt::Debug for Thread {
@@ -53,6 +55,7 @@ impl Thread {
             is_interrupted: AtomicBool::new(false),
             resume: UnsafeCell::new(Block::new(number::RESUME, [0; 5])),
             work: UnsafeCell::new(None),
+            values: Values::new(),
             stack: AtomicU64::new(0),
         }));
         new.local.settle();
@@ -60,6 +63,11 @@ impl Thread {
         // SAFETY: nobody else knows of it yet.
         unsafe { *new.resume.get() = Block::new(number::RESUME, [registers, 0, 0, 0, 0]) };
         new
+    }
+
+    /// What it has of its own.
+    pub(super) const fn values(&self) -> &Values {
+        &self.values
     }
 
     /// Gives it a stack.
@@ -104,6 +112,8 @@ extern "C" fn begin(thread: usize) -> ! {
     if let Some(work) = unsafe { (*thread.work.get()).take() } {
         work();
     }
+    // SAFETY: as above, and nothing of the thread is left that could have borrowed one.
+    unsafe { thread.values.clear() };
     crate::threads::end()
 }
 

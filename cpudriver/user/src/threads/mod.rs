@@ -13,6 +13,7 @@ mod queue;
 pub mod sync;
 
 use crate::raw::call::Block;
+pub use crate::raw::keyed::ThreadLocal;
 use crate::raw::page::{self, WISHES};
 use crate::raw::thread::{self, Awaited, Thread, Vcore};
 use crate::{Error, info};
