@@ -116,8 +116,8 @@ fn processes_that_want_all_cores_share_them() {
 
 #[test]
 fn a_right_to_cores_is_served_and_ends_with_its_process() {
-    let commands = "run threads 8 1000000000 3 &;sleep 0.05;run threads 4 1000000000 3 &;prov 2 1-2;\
-        sleep 0.05;prov;kill 1;kill 2;wait;prov";
+    let commands = "run threads 8 1000000000 3 &;sleep 0.7;run threads 4 1000000000 3 &;prov 2 1-2;\
+        sleep 0.7;prov;kill 1;kill 2;wait;prov";
     let run = Guest::new().cores(4).script(&format!("{commands};check;exit 0")).run();
     run.exited(0);
     // The first table: the owner has both cores; the second: nobody has any.
