@@ -28,9 +28,12 @@ impl Coordinator {
         let Some(process) = self.table.by_pid(pid) else { return };
         let Some(gang) = &process.gang else { return };
         // Mostly there is nothing to consider.
-        if process.could_use_core() || process.queue == Queue::Wanting || gang.to_report().is_some()
-        {
+        let (lacks, waits) = (process.could_use_core(), process.queue == Queue::Wanting);
+        let reports = gang.to_report().is_some();
+        if reports || lacks && !(self.idle.is_empty() && self.provisioned.is_empty()) {
             self.consider_all(pid, out);
+        } else if lacks != waits {
+            self.queue_for_cores(pid);
         }
     }
 

@@ -65,7 +65,7 @@ impl Coordinator {
     /// Something that destroying a process may have waited for has come about.
     pub(crate) fn resume_demise(&mut self, pid: Pid, out: &mut Outbox) {
         // What goes on anyway does so in its own steps, or else each of these would be as long.
-        if self.table.by_pid(pid).is_some_and(|process| !process.working) {
+        if self.table.by_pid(pid).is_some_and(|it| it.demise != Demise::None && !it.working) {
             self.continue_demise(pid, out);
         }
     }

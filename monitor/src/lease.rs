@@ -145,7 +145,7 @@ impl Coordinator {
         let Some(held) = self.held(core, lease) else { return };
         match held.leaving {
             Some(why) if why.saves() == saved => {
-                self.vacate(core, out);
+                self.vacate(core, saved, out);
                 self.after_leaving(lease, why, out);
                 self.core_free(core, out);
                 self.resume_demise(lease.pid, out);
@@ -160,7 +160,7 @@ impl Coordinator {
         let Some(&mut held) = self.held(core, lease) else { return };
         match message {
             tag::START_CORE | tag::PREEMPT | tag::DEATH => {
-                self.vacate(core, out);
+                self.vacate(core, false, out);
                 self.after_loss(held, out);
                 self.core_free(core, out);
                 self.resume_demise(lease.pid, out);
@@ -169,9 +169,10 @@ impl Coordinator {
         }
     }
 
-    /// Takes the lease off a core that is free, and its vcore off the map.
+    /// Takes the lease off a core that is free, and its vcore off the map. One that was preempted and is
+    /// `saved` will be restarted before others.
     #[inline(always)]
-    pub(crate) fn vacate(&mut self, core: CoreId, out: &mut Outbox) {
+    pub(crate) fn vacate(&mut self, core: CoreId, saved: bool, out: &mut Outbox) {
         self.keep_shootdown(core);
         let Some(held) = self.cores[core.index()].seat.held.take() else { return };
         self.cancel_timer(Timer::LetGo(core));
@@ -184,6 +185,7 @@ impl Coordinator {
         let process = self.table.at_mut(held.lease.pid);
         process.pinned.remove(core);
         process.lost.remove(core);
+        let dying = process.is_dying();
         let Some(gang) = &mut process.gang else {
             process.ticks += ticks;
             return;
@@ -191,7 +193,11 @@ impl Coordinator {
         if let Some(vcore) = gang.get_mut(held.lease.vcore) {
             vcore.ticks += ticks;
         }
-        gang.move_to_head(held.lease.vcore, Place::Inactive);
+        if saved && !dying && held.leaving == Some(Leaving::Preempt) {
+            gang.move_to_tail(held.lease.vcore, Place::Preempted);
+        } else {
+            gang.move_to_head(held.lease.vcore, Place::Inactive);
+        }
         if let Some((from, _)) = held.from {
             gang.move_to_head(from, Place::Inactive);
         }
@@ -220,7 +226,7 @@ impl Coordinator {
                 }
             }
             Leaving::BecomeMany => self.become_many(pid, out),
-            Leaving::Preempt => self.after_preempt(pid, lease.vcore, out),
+            Leaving::Preempt => self.after_preempt(pid, out),
             Leaving::Yield => self.after_yield(pid, out),
             Leaving::Killed => {}
         }

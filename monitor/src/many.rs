@@ -111,10 +111,7 @@ impl Coordinator {
     }
 
     /// A vcore was saved: others are told, or it will be the first to be restarted.
-    pub(crate) fn after_preempt(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
-        if let Some(gang) = &mut self.table.at_mut(pid).gang {
-            gang.move_to_tail(vcore, Place::Preempted);
-        }
+    pub(crate) fn after_preempt(&mut self, pid: Pid, out: &mut Outbox) {
         if self.when_off_all(pid).is_some() {
             self.follow(pid, Trigger::LoseLast);
         }

@@ -293,7 +293,7 @@ impl Coordinator {
     fn core_is_stopped(&mut self, core: CoreId, out: &mut Outbox) {
         self.reach_below(core, out);
         let held = self.cores[core.index()].seat.held;
-        self.vacate(core, out);
+        self.vacate(core, false, out);
         if let Some(held) = held {
             self.after_loss(held, out);
         }

@@ -46,17 +46,12 @@ impl List {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Slot {
-    /// Free; the next free one, in the order in which they came free.
-    Free(Pid),
-    Used(One<Process>),
-}
-
 /// All processes. Slot 0 is never used.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Table {
-    slots: Vec<Slot>,
+    slots: Vec<Option<One<Process>>>,
+    /// Of a slot that is free: the next free one, in the order in which they came free.
+    next_free: Vec<Pid>,
     free: List,
     count: usize,
     last_generation: u32,
@@ -67,7 +62,8 @@ impl Table {
     pub(crate) fn new(max: u16) -> Self {
         let next = |pid: u16| if pid == 0 || pid == max { NOBODY } else { Pid(pid + 1) };
         Self {
-            slots: (0..=max).map(|pid| Slot::Free(next(pid))).collect(),
+            slots: (0..=max).map(|_| None).collect(),
+            next_free: (0..=max).map(next).collect(),
             free: List { head: Pid(max.min(1)), tail: Pid(max) },
             count: 0,
             last_generation: 0,
@@ -86,10 +82,10 @@ impl Table {
     pub(crate) fn insert(&mut self, name: Name, root: u64) -> Option<ProcessId> {
         let pid = self.free.first()?;
         let generation = self.last_generation.checked_add(1)?;
-        let slot = self.slots.get_mut(usize::from(pid.0))?;
-        let Slot::Free(next) = *slot else { return None };
         let id = ProcessId { pid, generation: Generation(generation) };
-        *slot = Slot::Used(room::one(Process::new(id, name, root)?)?);
+        let process = room::one(Process::new(id, name, root)?)?;
+        *self.slots.get_mut(usize::from(pid.0))? = Some(process);
+        let next = core::mem::replace(self.next_free.get_mut(usize::from(pid.0))?, NOBODY);
         self.free.head = next;
         if next == NOBODY {
             self.free.tail = NOBODY;
@@ -101,11 +97,13 @@ impl Table {
 
     /// Takes a process out; its pid is the last to be used again.
     pub(crate) fn remove(&mut self, pid: Pid) {
-        let Some(slot @ Slot::Used(_)) = self.slots.get_mut(usize::from(pid.0)) else { return };
-        *slot = Slot::Free(NOBODY);
+        let taken = self.slots.get_mut(usize::from(pid.0)).and_then(Option::take);
+        if taken.is_none() {
+            return;
+        }
         self.count -= 1;
-        match self.slots.get_mut(usize::from(self.free.tail.0)) {
-            Some(Slot::Free(next)) if self.free.tail != NOBODY => *next = pid,
+        match self.next_free.get_mut(usize::from(self.free.tail.0)) {
+            Some(next) if self.free.tail != NOBODY => *next = pid,
             _ => self.free.head = pid,
         }
         self.free.tail = pid;
@@ -113,17 +111,13 @@ impl Table {
 
     /// The process of that pid, whichever it is.
     pub(crate) fn by_pid(&self, pid: Pid) -> Option<&Process> {
-        match self.slots.get(usize::from(pid.0))? {
-            Slot::Used(process) => Some(&process[0]),
-            Slot::Free(_) => None,
-        }
+        let [process] = &**self.slots.get(usize::from(pid.0))?.as_ref()?;
+        Some(process)
     }
 
     pub(crate) fn by_pid_mut(&mut self, pid: Pid) -> Option<&mut Process> {
-        match self.slots.get_mut(usize::from(pid.0))? {
-            Slot::Used(process) => Some(&mut process[0]),
-            Slot::Free(_) => None,
-        }
+        let [process] = &mut **self.slots.get_mut(usize::from(pid.0))?.as_mut()?;
+        Some(process)
     }
 
     pub(crate) fn get(&self, id: ProcessId) -> Option<&Process> {
@@ -142,20 +136,14 @@ impl Table {
 
     /// All processes by pid.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Process> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::Used(process) => Some(&process[0]),
-            Slot::Free(_) => None,
-        })
+        self.slots.iter().flatten().map(|process| &process[0])
     }
 
     /// The processes with pids from `first` to below `end`, by pid.
     pub(crate) fn range(&self, first: Pid, end: Pid) -> impl Iterator<Item = &Process> {
         let end = usize::from(end.0).min(self.slots.len());
         let slots = self.slots.get(usize::from(first.0)..end).unwrap_or(&[]);
-        slots.iter().filter_map(|slot| match slot {
-            Slot::Used(process) => Some(&process[0]),
-            Slot::Free(_) => None,
-        })
+        slots.iter().flatten().map(|process| &process[0])
     }
 
     /// The number of pids, the one that is never used included.

@@ -7,6 +7,7 @@
 use super::Space;
 use super::regions::end;
 use super::work::Stage;
+use crate::config::Strategy;
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
 use crate::cores::CoreState;
@@ -30,6 +31,36 @@ pub(crate) struct Round {
     /// Those whom the way did not reach: the coordinator tells them itself, and whom it has not told yet.
     alone: CoreSet,
     untold_alone: CoreSet,
+}
+
+impl Round {
+    /// Takes the first group out of those that were not told: whom to tell, and whom that one tells. Those
+    /// that have let go meanwhile load the new tables when they come back.
+    fn next_told(
+        &mut self,
+        strategy: Strategy,
+        pinned: &CoreSet,
+    ) -> Option<(CoreId, Option<CoreSet>)> {
+        let first = self.untold.at_or_after(CoreId(0))?;
+        if strategy == Strategy::Unicast {
+            // The same as below for a group of one, without going through whole sets.
+            self.untold.remove(first);
+            if !pinned.contains(first) {
+                self.waiting.remove(first);
+                return None;
+            }
+            self.told.insert(first);
+            return Some((first, None));
+        }
+        let group = self.untold.and(&strategy.group(first));
+        let mut there = group.and(pinned);
+        self.untold = self.untold.without(&group);
+        self.waiting = self.waiting.without(&group.without(&there));
+        self.told = self.told.or(&there);
+        let first = there.at_or_after(CoreId(0))?;
+        there.remove(first);
+        Some((first, (!there.is_empty()).then_some(there)))
+    }
 }
 
 /// A shootdown that a core has not answered.
@@ -62,7 +93,7 @@ impl Space {
 
     /// Is no shootdown under way? Of a dying process: those that were not sent never will be.
     pub(super) fn all_answered(&self) -> bool {
-        self.round.is_none_or(|round| round.waiting.without(&round.untold).is_empty())
+        self.round.as_ref().is_none_or(|round| round.waiting.without(&round.untold).is_empty())
     }
 }
 
@@ -71,23 +102,20 @@ impl Coordinator {
     /// more.
     pub(super) fn continue_round(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         loop {
-            let Some(round) = self.table.at(pid).space.round else {
+            let Some(round) = &self.table.at(pid).space.round else {
                 if self.start_round(pid) {
                     continue;
                 }
                 return true;
             };
-            let Some(group) = self.config.strategy.first_group(&round.untold) else {
+            if round.untold.is_empty() {
                 if !round.waiting.is_empty() {
                     return true;
                 }
                 self.end_round(pid);
-                continue;
-            };
-            if !self.spend() {
+            } else if !self.tell_groups(pid, out) {
                 return false;
             }
-            self.tell_group(pid, group, out);
         }
     }
 
@@ -113,26 +141,28 @@ impl Coordinator {
         true
     }
 
-    /// Tells the first core of a group, which tells the others.
-    fn tell_group(&mut self, pid: Pid, group: CoreSet, out: &mut Outbox) {
+    /// Tells the first core of each group, which tells the others. False when this step may do no more.
+    fn tell_groups(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         let process = self.table.at_mut(pid);
-        // Those that have let go meanwhile load the new tables when they come back.
-        let there = group.and(&process.pinned);
-        let Some(round) = &mut process.space.round else { return };
-        round.untold = round.untold.without(&group);
-        round.waiting = round.waiting.without(&group.without(&there));
-        round.told = round.told.or(&there);
-        let Round { ticket, range, .. } = *round;
         let ProcessId { pid, generation } = process.id;
-        let Some(first) = there.at_or_after(CoreId(0)) else { return };
-        let mut below = there;
-        below.remove(first);
-        let message = if below.is_empty() {
-            ToCore::TlbShootdown { pid, generation, range, ticket }
-        } else {
-            ToCore::TlbMulticast { pid, generation, range, ticket, below }
-        };
-        out.send(first, message);
+        let Some(round) = &mut process.space.round else { return true };
+        let (ticket, range) = (round.ticket, round.range);
+        while !round.untold.is_empty() {
+            if self.budget == 0 {
+                return false;
+            }
+            self.budget -= 1;
+            match round.next_told(self.config.strategy, &process.pinned) {
+                Some((core, None)) => {
+                    out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
+                }
+                Some((core, Some(below))) => {
+                    out.send(core, ToCore::TlbMulticast { pid, generation, range, ticket, below });
+                }
+                None => {}
+            }
+        }
+        true
     }
 
     /// All cores have answered: what the round was for is done, or its frames come back.
@@ -212,7 +242,7 @@ impl Coordinator {
     pub(crate) fn reach_below(&mut self, core: CoreId, out: &mut Outbox) {
         let Some(shootdown) = self.shootdown_on(core) else { return };
         let Some(process) = self.table.get(shootdown.process) else { return };
-        let Some(round) = process.space.round else { return };
+        let Some(round) = &process.space.round else { return };
         let below = self.config.strategy.below(&round.told, core);
         self.reach_alone(shootdown, below, out);
     }
@@ -238,23 +268,22 @@ impl Coordinator {
 
     /// Tells the cores that the coordinator tells itself. False when this step may do no more.
     pub(super) fn tell_again(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        loop {
-            let Some(round) = self.table.at(pid).space.round else { return true };
-            let Some(core) = round.untold_alone.at_or_after(CoreId(0)) else { return true };
-            if !self.spend() {
+        let process = self.table.at_mut(pid);
+        let ProcessId { pid, generation } = process.id;
+        let Some(round) = &mut process.space.round else { return true };
+        let (ticket, range) = (round.ticket, round.range);
+        while let Some(core) = round.untold_alone.at_or_after(CoreId(0)) {
+            if self.budget == 0 {
                 return false;
             }
-            let process = self.table.at_mut(pid);
-            if let Some(round) = &mut process.space.round {
-                round.untold_alone.remove(core);
-            }
-            let ProcessId { pid, generation } = process.id;
-            let Round { ticket, range, .. } = round;
+            self.budget -= 1;
+            round.untold_alone.remove(core);
             // One that is only late must answer before it serves again.
             if matches!(self.cores[core.index()].state, CoreState::Online | CoreState::Silent) {
                 out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
             }
         }
+        true
     }
 }
 

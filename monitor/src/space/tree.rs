@@ -6,17 +6,12 @@ use proto::id::CoreId;
 
 impl Strategy {
     /// The cores that are told together with this one.
-    fn group(self, core: CoreId) -> CoreSet {
+    pub(crate) fn group(self, core: CoreId) -> CoreSet {
         match self {
             Self::Unicast => CoreSet::range(core, 1),
             Self::Tree { package: 0 } => CoreSet::ALL,
             Self::Tree { package } => CoreSet::range(CoreId(core.0 - core.0 % package), package),
         }
-    }
-
-    /// The first of some cores, and those of them that are told together with it.
-    pub(crate) fn first_group(self, cores: &CoreSet) -> Option<CoreSet> {
-        cores.at_or_after(CoreId(0)).map(|first| cores.and(&self.group(first)))
     }
 
     /// The cores that hear of a shootdown through this one, when `told` are all that were told of it.
@@ -49,12 +44,15 @@ mod tests {
     #[test]
     fn groups_are_packages() {
         let cores = set([3, 5, 8, 9, 20]);
-        let group = |strategy: Strategy| strategy.first_group(&cores).unwrap();
+        let group = |strategy: Strategy| first_group(strategy, &cores).unwrap();
         assert_eq!(group(Strategy::Unicast), set([3]));
         assert_eq!(group(Strategy::Tree { package: 4 }), set([3]));
         assert_eq!(group(Strategy::Tree { package: 8 }), set([3, 5]));
         assert_eq!(group(Strategy::Tree { package: 0 }), cores);
-        assert_eq!(Strategy::Unicast.first_group(&CoreSet::EMPTY), None);
+    }
+
+    fn first_group(strategy: Strategy, cores: &CoreSet) -> Option<CoreSet> {
+        cores.at_or_after(CoreId(0)).map(|first| cores.and(&strategy.group(first)))
     }
 
     /// Walks down as the cores do, and checks what is said to lie below each.
@@ -72,7 +70,7 @@ mod tests {
             [Strategy::Unicast, Strategy::Tree { package: 16 }, Strategy::Tree { package: 0 }]
         {
             let mut left = told;
-            while let Some(group) = strategy.first_group(&left) {
+            while let Some(group) = first_group(strategy, &left) {
                 left = left.without(&group);
                 let root = group.at_or_after(CoreId(0)).unwrap();
                 let mut below = group;

@@ -72,29 +72,31 @@ impl Space {
         self.jobs.iter().position(|job| job.stage == stage)
     }
 
-    /// The next pages, at most so many, that this job has to change; side by side in one region.
-    fn next_slice(&self, job: &Job, most: u32) -> Option<PageRange> {
-        let rest = u32::try_from(end(job.range).saturating_sub(job.next)).unwrap_or(0);
-        if rest == 0 {
-            return None;
-        }
-        let rest = PageRange { first: job.next, pages: rest };
-        let slice = |first: u64, last: u64| {
+    /// The next pages, at most so many, that a job has to change, side by side in one region; and the
+    /// region's rights.
+    fn next_slice(&self, job: &Job, most: u32) -> Option<(PageRange, Rights)> {
+        let pages = u32::try_from(end(job.range).saturating_sub(job.next)).unwrap_or(0);
+        let rest = PageRange { first: job.next, pages };
+        let regions = if pages > 0 { self.regions.in_range(rest) } else { &[] };
+        for region in regions {
+            let (first, last) = match (job.work, region.kind) {
+                (Work::Populate | Work::Protect { .. }, Kind::Memory) | (Work::Share { .. }, _) => {
+                    (region.first, region.end())
+                }
+                (Work::Unmap { ticket, .. }, Kind::Leaving) if region.name == ticket => {
+                    match region.occupied() {
+                        Some(occupied) => occupied,
+                        None => continue,
+                    }
+                }
+                _ => continue,
+            };
             let first = first.max(rest.first);
             let pages = last.min(end(rest)).saturating_sub(first).min(u64::from(most));
-            PageRange { first, pages: u32::try_from(pages).unwrap_or(0) }
-        };
-        let regions = self.regions.in_range(rest).iter();
-        let mut slices = regions.filter_map(|region| match (job.work, region.kind) {
-            (Work::Populate | Work::Protect { .. }, Kind::Memory) | (Work::Share { .. }, _) => {
-                Some(slice(region.first, region.end()))
-            }
-            (Work::Unmap { ticket, .. }, Kind::Leaving) if region.name == ticket => {
-                region.occupied().map(|(first, last)| slice(first, last))
-            }
-            _ => None,
-        });
-        slices.next()
+            let pages = u32::try_from(pages).unwrap_or(0);
+            return Some((PageRange { first, pages }, region.rights));
+        }
+        None
     }
 
     /// Takes pages that are leaving out, and says what of that whoever applies it must know: around which
@@ -134,8 +136,8 @@ impl Coordinator {
     /// Changes pages, one job after the other. False when this step may do no more.
     fn change_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         while let Some(at) = self.table.at(pid).space.job_at(Stage::Changing) {
-            let job = self.table.at(pid).space.jobs[at];
-            let Some(slice) = self.table.at(pid).space.next_slice(&job, MAX_PAGES) else {
+            let space = &self.table.at(pid).space;
+            let Some((slice, rights)) = space.next_slice(&space.jobs[at], MAX_PAGES) else {
                 self.all_changed(pid, at, out);
                 continue;
             };
@@ -143,18 +145,16 @@ impl Coordinator {
             if pages == 0 {
                 return false;
             }
-            let slice = PageRange { pages, ..slice };
-            self.table.at_mut(pid).space.jobs[at].next = end(slice);
-            self.change(pid, at, slice, out);
+            self.change(pid, at, PageRange { pages, ..slice }, rights, out);
         }
         true
     }
 
-    /// Changes the next pages of a job.
-    fn change(&mut self, pid: Pid, at: usize, range: PageRange, out: &mut Outbox) {
+    /// Changes the next pages of a job, in a region with such rights.
+    fn change(&mut self, pid: Pid, at: usize, range: PageRange, rights: Rights, out: &mut Outbox) {
         let it = self.table.at_mut(pid);
         let process = it.id;
-        let rights = it.space.regions.find(range.first).map_or(Rights::NONE, |it| it.rights);
+        it.space.jobs[at].next = end(range);
         match it.space.jobs[at].work {
             Work::Populate => out.push(Output::Populate { process, range, rights }),
             Work::Protect { .. } => out.push(Output::Protect { process, range, rights }),
@@ -191,8 +191,8 @@ impl Coordinator {
     /// Gives back all that a job has unmapped; false when this step may do no more.
     pub(super) fn release(&mut self, pid: Pid, at: usize, out: &mut Outbox) -> bool {
         loop {
-            let job = self.table.at(pid).space.jobs[at];
-            let Work::Unmap { ticket, frames } = job.work else { return true };
+            let work = self.table.at(pid).space.jobs[at].work;
+            let Work::Unmap { ticket, frames } = work else { return true };
             if frames == 0 {
                 return true;
             }
