@@ -122,6 +122,26 @@ fn process_is_the_same_in_every_run() {
 }
 
 #[test]
+fn vcore_is_the_same_in_every_run() {
+    let rows = repeated("vcore", 3);
+    let totals = rows.iter().filter(|row| row.metric == "instructions" && row.stats.min > 0.0);
+    let measured: Vec<_> = totals
+        .filter(|row| row.params["role"] == "total")
+        .filter_map(|row| Some((row.params["operation"].as_str()?, row.params["vcores"].as_u64()?)))
+        .collect();
+    let expected = [
+        ("thread-switch", 1),
+        ("thread-create-join", 1),
+        ("thread-create-join", 2),
+        ("grant", 2),
+        ("event", 2),
+        ("kill", 1),
+        ("kill", 2),
+    ];
+    assert_eq!(measured, expected);
+}
+
+#[test]
 fn bring_up_is_the_same_in_every_run() {
     assert!(has(&repeated("bring-up", 4), "instructions"));
 }

@@ -29,6 +29,7 @@ pub static EXPERIMENTS: &[Experiment] = &[
         summary: "a step of the coordinator, by operation, processes and cores",
     },
     Experiment { name: "process", summary: "what a single-core process asks for, by operation" },
+    Experiment { name: "vcore", summary: "cores and threads of a many-core process, by operation" },
     Experiment { name: "bring-up", summary: "starting the cores, by phase" },
 ];
 

@@ -13,6 +13,7 @@ mod poll;
 mod process;
 mod row;
 mod throughput;
+mod vcore;
 
 use crate::results::{Measured, Samples};
 
@@ -102,6 +103,7 @@ impl Shell<'_> {
             "poll-cost" => self.poll_cost(plan),
             "coordinator" => self.coordinator_steps(plan),
             "process" => self.process_costs(plan),
+            "vcore" => self.vcore_costs(plan),
             "bring-up" => self.bring_up(plan),
             _ => Err(Trouble::Skipped("this kernel does not have it")),
         };

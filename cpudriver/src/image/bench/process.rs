@@ -58,7 +58,7 @@ impl Shell<'_> {
         let warmup = plan.warmup(WARMUP).min(MOST - 1);
         let rounds = plan.rounds(ROUNDS).min(MOST - warmup);
         let region = self.bench.regions.begun() + 1 + warmup;
-        let printed = self.captured(&format!("{name} {}", warmup + rounds))?;
+        let printed = self.captured(PROGRAM, &format!("{name} {}", warmup + rounds))?;
         let clocks = numbers(&printed);
         self.bench.regions.leave_to_another(clocks.len() as u32);
         let mut clocks: Vec<u64> = clocks.into_iter().skip(warmup as usize).collect();
@@ -84,10 +84,14 @@ impl Shell<'_> {
         print("state-save", 1, region, &mut clocks, plan);
     }
 
-    /// What the program prints.
-    fn captured(&mut self, arguments: &str) -> core::result::Result<Vec<u8>, Trouble> {
+    /// What a program prints.
+    pub(super) fn captured(
+        &mut self,
+        program: &str,
+        arguments: &str,
+    ) -> core::result::Result<Vec<u8>, Trouble> {
         self.hub.capture_output(true);
-        let ran = self.run(PROGRAM, arguments, false);
+        let ran = self.run(program, arguments, false);
         let printed = self.hub.capture_output(false);
         ran.map(|()| printed).map_err(|_| Trouble::Program)
     }
@@ -110,7 +114,7 @@ fn print(operation: &str, operations: u64, region: u32, clocks: &mut [u64], plan
 }
 
 /// A number a line.
-fn numbers(printed: &[u8]) -> Vec<u64> {
+pub(super) fn numbers(printed: &[u8]) -> Vec<u64> {
     let text = core::str::from_utf8(printed).unwrap_or_default();
     text.lines().map_while(|line| line.parse().ok()).collect()
 }

@@ -110,10 +110,13 @@ fn act(event: Event, state: &mut State, todo: &mut Todo) {
         kind::VCORE_PREEMPTED => todo.recover = true,
         kind::CHECK_MESSAGES => todo.read_soon(event.value),
         super::LOOK => {}
-        _ => {
-            deliver(event);
-            state.happened();
-        }
+        _ => match state.handler {
+            Some(handler) => handler(event),
+            None => {
+                deliver(event);
+                state.happened();
+            }
+        },
     }
 }
 

@@ -12,6 +12,7 @@ mod join;
 mod queue;
 pub mod sync;
 
+use crate::event::Event;
 use crate::raw::call::Block;
 pub use crate::raw::keyed::ThreadLocal;
 use crate::raw::page::{self, WISHES};
@@ -68,7 +69,7 @@ fn error_of(outcome: i64) -> Error {
 ///
 /// What the kernel says.
 pub fn want(cores: u16) -> Result<u16, Error> {
-    WISHES.u16(wishes::CORES).store(cores, Ordering::Release);
+    wish(cores);
     let accepted = crate::calls::poke().call()?;
     if cores < info::vcores() {
         // Those that rest must look, to give their cores back.
@@ -77,6 +78,18 @@ pub fn want(cores: u16) -> Result<u16, Error> {
         }
     }
     Ok(u16::try_from(accepted).unwrap_or(u16::MAX))
+}
+
+/// Writes down how many cores this process wants. The kernel looks when it is [poked](crate::calls::poke), for which
+/// this does not wait, as [`want`] does.
+pub fn wish(cores: u16) {
+    WISHES.u16(wishes::CORES).store(cores, Ordering::Release);
+}
+
+/// Has `handler` told of each event that is none of the scheduler's own, instead of threads that wait for events: on the
+/// vcore that it came to, in vcore context and with the scheduler's lock held: it must be short, and neither wait nor use anything of this module.
+pub fn on_event(handler: fn(Event)) {
+    STATE.with(|state| state.handler = Some(handler));
 }
 
 /// Lets other threads run.

@@ -1,5 +1,6 @@
 //! Which threads can run, which wait for the kernel, which vcores rest.
 
+use crate::event::Event;
 use crate::raw::lock::Lock;
 use crate::raw::thread::{self, Awaited, Thread};
 use alloc::collections::VecDeque;
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) spare: Vec<&'static Thread>,
     /// Vcores that halt, a bit each.
     resting: [u64; 4],
+    /// Who is told of events that the scheduler does not know.
+    pub(super) handler: Option<fn(Event)>,
     /// Threads that there are, so that no queue ever grows in a critical section.
     threads: usize,
 }
@@ -35,6 +38,7 @@ impl State {
             listening: Vec::new(),
             spare: Vec::new(),
             resting: [0; 4],
+            handler: None,
             threads: 0,
         }
     }

@@ -1,0 +1,206 @@
+//! What the experiment `vcore` runs: measures one operation of a many-core process as often as asked, and prints a line
+//! with the clock's ticks for each time. A second process that an operation needs is this program as well.
+//!
+//!     run bench_vcore grant 8 2
+#![no_std]
+#![no_main]
+
+use core::hint::spin_loop;
+use core::pin::pin;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use programs::{Words, in_threads};
+use user::handle::{Handle, pipe};
+use user::measure::{self, begin};
+use user::process::{self, Command};
+use user::{Call, Error, calls, info, println, threads};
+
+user::main!(main);
+
+const USAGE: &str = "OPERATION ROUNDS VCORES";
+/// The most rounds: there is room for as many samples.
+const MOST: usize = 256;
+
+/// What is measured again and again; gives the clock's ticks.
+type Round<'a> = &'a mut dyn FnMut() -> Result<u64, Error>;
+
+/// The kind of the event that is sent.
+const EVENT: u16 = 100;
+/// This program's name, and the word by which it is the process that is killed.
+const SELF: &str = "bench_vcore";
+const RUNNER: &str = "as-runner";
+/// Where that one says that it runs.
+const READY: Handle = Handle(3);
+
+/// When the region ended that another vcore ends.
+static ENDED: AtomicU64 = AtomicU64::new(0);
+
+fn main() -> Result<(), Error> {
+    let mut words = Words::new(USAGE);
+    let operation = words.word();
+    let rounds = words.number(8_usize).clamp(1, MOST);
+    let vcores = words.number(1);
+    words.end();
+    match operation {
+        "thread-switch" => thread_switch(rounds),
+        "thread-create-join" => create_and_join(rounds, vcores),
+        "grant" => grant(rounds),
+        "event" => event(rounds),
+        "kill" => kill(rounds, vcores),
+        RUNNER => run_all(vcores),
+        _ => Words::new(USAGE).refuse(),
+    }
+}
+
+/// Measures so many rounds, and then prints what the clock says of each.
+fn measured(rounds: usize, round: Round<'_>) -> Result<(), Error> {
+    let mut samples = [0; MOST];
+    for sample in &mut samples[..rounds] {
+        *sample = round()?;
+    }
+    for sample in &samples[..rounds] {
+        println!("{sample}");
+    }
+    Ok(())
+}
+
+/// Spins until something is so. In count mode all cores take turns, and one that pauses gives its turn away.
+fn spin_until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        spin_loop();
+    }
+}
+
+/// Begins threads with so many vcores, all of which have a core.
+fn start(vcores: u16) -> Result<(), Error> {
+    threads::start(vcores)?;
+    spin_until(|| info::vcores() == vcores);
+    Ok(())
+}
+
+/// Spins until another vcore has ended the region that began then; gives the clock's ticks.
+fn ended(started: u32) -> u64 {
+    spin_until(|| ENDED.load(Ordering::Relaxed) != 0);
+    measure::since(started, ENDED.swap(0, Ordering::Relaxed))
+}
+
+/// To another thread of the same vcore and back.
+fn thread_switch(rounds: usize) -> Result<(), Error> {
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    start(1)?;
+    let other = threads::spawn(|| {
+        while !IS_OVER.load(Ordering::Relaxed) {
+            threads::yield_now();
+        }
+    });
+    let outcome = measured(rounds, &mut || {
+        let open = begin();
+        threads::yield_now();
+        Ok(open.end())
+    });
+    IS_OVER.store(true, Ordering::Relaxed);
+    other.join();
+    outcome
+}
+
+/// A thread that does nothing, from its making until it is joined: on the vcore of the thread that makes it, or, if there are
+/// two, on the other one, which polls.
+fn create_and_join(rounds: usize, vcores: u16) -> Result<(), Error> {
+    static HAS_RUN: AtomicBool = AtomicBool::new(false);
+    start(vcores)?;
+    let alone = || {
+        let open = begin();
+        threads::spawn(|| ()).join();
+        open.end()
+    };
+    let on_another = || {
+        // Whoever has just run a thread polls for the next one.
+        in_threads(1, |_| ());
+        HAS_RUN.store(false, Ordering::Relaxed);
+        let open = begin();
+        let thread = threads::spawn(|| HAS_RUN.store(true, Ordering::Relaxed));
+        spin_until(|| HAS_RUN.load(Ordering::Relaxed));
+        thread.join();
+        open.end()
+    };
+    measured(rounds, &mut || Ok(if vcores == 1 { alone() } else { on_another() }))
+}
+
+/// From the request for one more core to the first instruction of a thread there.
+fn grant(rounds: usize) -> Result<(), Error> {
+    start(1)?;
+    measured(rounds, &mut || {
+        let thread = threads::spawn(|| ENDED.store(measure::end(), Ordering::Relaxed));
+        let mut poke = pin!(Call::new(calls::poke()));
+        let open = begin();
+        threads::wish(2);
+        poke.as_mut().start();
+        let ticks = ended(open.low());
+        thread.join();
+        spin_until(|| poke.is_done());
+        threads::want(1)?;
+        spin_until(|| info::vcores() == 1);
+        Ok(ticks)
+    })
+}
+
+/// From the sending of an event until the handler of another vcore runs, which runs a thread.
+fn event(rounds: usize) -> Result<(), Error> {
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    static RUNS_ON: AtomicU64 = AtomicU64::new(0);
+    start(2)?;
+    threads::on_event(|event| {
+        if event.kind == EVENT {
+            ENDED.store(measure::end(), Ordering::Relaxed);
+        }
+    });
+    let other = threads::spawn(|| {
+        RUNS_ON.store(u64::from(threads::vcore()) + 1, Ordering::Relaxed);
+        spin_until(|| IS_OVER.load(Ordering::Relaxed));
+    });
+    spin_until(|| RUNS_ON.load(Ordering::Relaxed) != 0);
+    let vcore = RUNS_ON.load(Ordering::Relaxed) as u16 - 1;
+    let outcome = measured(rounds, &mut || {
+        let mut notify = pin!(Call::new(calls::notify_self(vcore, EVENT, 0)));
+        let open = begin();
+        notify.as_mut().start();
+        let ticks = ended(open.low());
+        spin_until(|| notify.is_done());
+        Ok(ticks)
+    });
+    IS_OVER.store(true, Ordering::Relaxed);
+    other.join();
+    outcome
+}
+
+/// From the decision to end a process, all vcores of which run, until all its cores are free and its parent knows.
+fn kill(rounds: usize, vcores: u16) -> Result<(), Error> {
+    measured(rounds, &mut || {
+        let (is_ready, ready) = pipe()?;
+        let child = Command::new(SELF).arg(RUNNER).arg(1).arg(vcores).create()?;
+        process::give_handles(child, &[(ready, READY)])?;
+        process::run(child)?;
+        ready.close()?;
+        let said = is_ready.read(&mut [0])?;
+        is_ready.close()?;
+        let open = begin();
+        let code = process::destroy(child, 0).and_then(|()| process::wait(child));
+        let ticks = open.end();
+        code.map(|_| if said == 1 { ticks } else { 0 })
+    })
+}
+
+/// Keeps so many vcores busy, for ever.
+fn run_all(vcores: u16) -> Result<(), Error> {
+    static RUNNING: AtomicU64 = AtomicU64::new(0);
+    start(vcores)?;
+    for _ in 1..vcores {
+        let _ = threads::spawn(|| {
+            RUNNING.fetch_add(1, Ordering::Relaxed);
+            spin_until(|| false);
+        });
+    }
+    spin_until(|| RUNNING.load(Ordering::Relaxed) + 1 == u64::from(vcores));
+    READY.write_all(b"r")?;
+    spin_until(|| false);
+    Ok(())
+}
