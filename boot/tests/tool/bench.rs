@@ -131,6 +131,15 @@ fn experiments_are_listed() {
     let listed = bench(&scene, "exit 33", &["--list"]);
     let names: Vec<_> =
         stdout(&listed).lines().filter_map(|l| l.split(' ').next().map(str::to_owned)).collect();
-    let all = ["message-cost", "ring-latency", "ring-throughput", "poll-cost", "bring-up"];
+    let all = [
+        "message-cost",
+        "ring-latency",
+        "ring-throughput",
+        "poll-cost",
+        "coordinator",
+        "process",
+        "vcore",
+        "bring-up",
+    ];
     assert_eq!(names, all);
 }

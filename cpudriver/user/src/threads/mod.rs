@@ -86,8 +86,9 @@ pub fn wish(cores: u16) {
     WISHES.u16(wishes::CORES).store(cores, Ordering::Release);
 }
 
-/// Has `handler` told of each event that is none of the scheduler's own, instead of threads that wait for events: on the
-/// vcore that it came to, in vcore context and with the scheduler's lock held: it must be short, and neither wait nor use anything of this module.
+/// Has `handler` told of each event that is none of the scheduler's own, instead of threads that wait for events: on
+/// the vcore that it came to, in vcore context and with the scheduler's lock held, so it must be short, and neither wait
+/// nor use anything of this module.
 pub fn on_event(handler: fn(Event)) {
     STATE.with(|state| state.handler = Some(handler));
 }
