@@ -263,6 +263,22 @@ fn a_million_hostile_calls_harm_nobody() {
 }
 
 #[test]
+fn hostile_calls_from_all_vcores_harm_nobody_and_break_no_invariant() {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seed = since_1970.as_secs() / (24 * 60 * 60);
+    let guest = Guest::new().timeout(Duration::from_secs(180));
+    let script = format!(
+        "mem; run hostile 200000 {seed} many; run hello; sleep 0.5; check; run vcores 3; mem; ps; exit 3"
+    );
+    let run = guest.script(&script).run();
+    run.printed(&[&format!("hostile: seed {seed}, 20"), "Hello from user mode!", "I14 ok"]);
+    run.printed(&["vcores: 3 of 3"]);
+    run.never_printed("BROKEN");
+    nothing_is_lost(&run);
+    none_is_left(&run);
+}
+
+#[test]
 fn floods_are_refused_by_limits() {
     let run = run(
         "mem; run flood calls; run flood alarms; run flood children; run flood pipes; run flood handles; \

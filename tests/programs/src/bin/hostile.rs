@@ -1,7 +1,8 @@
 //! Makes random calls with random arguments, and never expects to survive it; the kernel and all others must. A parent
 //! starts one attacker after the other, each with a seed of its own, and ends those that hang.
 //!
-//!     run hostile 100000 7      (100,000 calls, seed 7)
+//!     run hostile 100000 7           (100,000 calls, seed 7)
+//!     run hostile 100000 7 many      (by many-core processes, from all their vcores)
 #![no_std]
 #![no_main]
 
@@ -14,8 +15,9 @@ use user::process::{self, Command, Pid};
 use user::proto::memory::MAP_AREA;
 use user::proto::program::{layout, number};
 use user::raw::call::Block;
+use user::raw::page;
 use user::time::{self, Moment};
-use user::{Error, println};
+use user::{Error, info, println, threads};
 
 user::main!(main);
 
@@ -31,21 +33,33 @@ const FAULTED: i32 = 1337;
 const NUMBERS: u64 = number::EXEC as u64 + 4;
 
 fn main() -> Result<i32, Error> {
-    let mut words = Words::new("[CALLS [SEED]]");
+    let mut words = Words::new("[CALLS [SEED [many]]]");
     let first = words.next().unwrap_or("10000");
     let seed = words.number(1);
     match (first, first.parse()) {
         ("child", _) => {
             let counter = words.number(0);
-            words.end();
-            attack(seed, counter_at(counter))
+            let many = is_many(words);
+            let counter = counter_at(counter);
+            if many { attack_from_all_vcores(seed, counter) } else { attack(seed, counter, many) }
         }
         (_, Ok(calls)) => {
-            words.end();
-            attackers(calls, seed)
+            let many = is_many(words);
+            attackers(calls, seed, many)
         }
         _ => words.refuse(),
     }
+}
+
+/// The last word: are the attackers many-core processes?
+fn is_many(mut words: Words) -> bool {
+    let many = match words.next() {
+        None => false,
+        Some("many") => true,
+        Some(_) => words.refuse(),
+    };
+    words.end();
+    many
 }
 
 /// Where an attacker counts its calls: memory that it shares with its parent.
@@ -64,7 +78,7 @@ struct Ends {
     otherwise: u64,
 }
 
-fn attackers(calls: u64, seed: u64) -> Result<i32, Error> {
+fn attackers(calls: u64, seed: u64, many: bool) -> Result<i32, Error> {
     let memory = memory::map(4096, Rights::READ_WRITE, SHARED)?;
     let address = memory.cast::<u8>().as_ptr().expose_provenance();
     let (counter, mut ends) = (counter_at(address), Ends::default());
@@ -73,6 +87,7 @@ fn attackers(calls: u64, seed: u64) -> Result<i32, Error> {
         counter.store(0, Ordering::Relaxed);
         let command =
             Command::new("hostile").arg("child").arg(seed.wrapping_add(count)).arg(address);
+        let command = if many { command.arg("many") } else { command };
         count += 1;
         // Without handles, lest it fills the console.
         let child = command.without_handles().create()?;
@@ -123,13 +138,29 @@ fn reap_all() {
 /// Structures of calls, also at places where none belongs.
 struct Attack {
     random: Random,
+    /// From a many-core process.
+    many: bool,
     blocks: [Block; 16],
     room: [u8; 8192],
 }
 
-fn attack(seed: u64, counter: &AtomicU64) -> Result<i32, Error> {
+/// A thread for each vcore and one more attacks.
+fn attack_from_all_vcores(seed: u64, counter: &'static AtomicU64) -> Result<i32, Error> {
+    let cores = threads::start(info::max_vcores())?;
+    let thread = |number: u16| {
+        let seed = seed ^ u64::from(number) << 32;
+        threads::spawn(move || attack(seed, counter, true))
+    };
+    let all: [_; 4] = core::array::from_fn(|number| thread(number as u16 % (cores + 1)));
+    for thread in all {
+        thread.join()?;
+    }
+    Ok(0)
+}
+
+fn attack(seed: u64, counter: &AtomicU64, many: bool) -> Result<i32, Error> {
     let blocks = [const { Block::new(0, [0; 5]) }; 16];
-    let mut attack = Attack { random: Random(seed), blocks, room: [0; 8192] };
+    let mut attack = Attack { random: Random(seed), many, blocks, room: [0; 8192] };
     for _ in 0..EACH {
         attack.one();
         counter.fetch_add(1, Ordering::Relaxed);
@@ -139,6 +170,9 @@ fn attack(seed: u64, counter: &AtomicU64) -> Result<i32, Error> {
 
 impl Attack {
     fn one(&mut self) {
+        if self.many && self.random.below(100) == 0 {
+            return self.scribble();
+        }
         let number = self.number();
         let mut arguments = match number {
             number::CREATE if self.random.below(2) == 0 => self.program(),
@@ -171,7 +205,20 @@ impl Attack {
             number::ENTER,
             number::RESUME,
         ];
-        if ends.contains(&number) && self.random.below(200) != 0 { number::NULL } else { number }
+        let seldom = if self.many { 10 } else { 200 };
+        if ends.contains(&number) && self.random.below(seldom) != 0 { number::NULL } else { number }
+    }
+
+    /// Writes anything into the pages that are shared with the kernel.
+    fn scribble(&mut self) {
+        let number = self.random.below(u64::from(info::max_vcores()));
+        let at = match self.random.below(3) {
+            0 => self.random.below(10) as usize,
+            1 => self.random.below(0x100) as usize,
+            _ => self.random.below(4096) as usize,
+        };
+        let value = self.random.number() as u8;
+        page::vcore(number).u8(at).store(value, Ordering::Relaxed);
     }
 
     /// A program that there is, so that there are children to do something to.
