@@ -268,10 +268,10 @@ fn hostile_calls_from_all_vcores_harm_nobody_and_break_no_invariant() {
     let seed = since_1970.as_secs() / (24 * 60 * 60);
     let guest = Guest::new().timeout(Duration::from_secs(180));
     let script = format!(
-        "mem; run hostile 200000 {seed} many; run hello; sleep 0.5; check; run vcores 3; mem; ps; exit 3"
+        "mem; run hostile 100000 {seed} many; run hello; sleep 0.5; check; run vcores 3; mem; ps; exit 3"
     );
     let run = guest.script(&script).run();
-    run.printed(&[&format!("hostile: seed {seed}, 20"), "Hello from user mode!", "I14 ok"]);
+    run.printed(&[&format!("hostile: seed {seed}, 10"), "Hello from user mode!", "I14 ok"]);
     run.printed(&["vcores: 3 of 3"]);
     run.never_printed("BROKEN");
     nothing_is_lost(&run);

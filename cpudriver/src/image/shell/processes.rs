@@ -3,6 +3,7 @@
 use super::{Failed, Outcome as Done, Shell, say};
 use crate::arch::uart;
 use crate::console::output::{Format, Table, Value, number, text};
+use crate::image::clock;
 use crate::image::hub::{Hub, RunError};
 use alloc::vec::Vec;
 use monitor::{Control, Event, ProcessId, ProcessView};
@@ -28,6 +29,7 @@ impl Shell<'_> {
             self.end_by_console(process, name)?;
             return Err(Failed);
         };
+        self.settle();
         self.show_notices();
         verdict(name, code)
     }
@@ -106,6 +108,13 @@ impl Shell<'_> {
         }
     }
 
+    /// Waits until what is left of processes that have ended is given back, so that what is looked at next does not
+    /// show it.
+    pub(super) fn settle(&mut self) {
+        let until = clock::in_seconds(1);
+        self.hub.wait(self.cpu, Some(until), |hub| (!hub.coordinator().has_work()).then_some(()));
+    }
+
     pub(super) fn wait_command(&mut self, pid: Option<Pid>) -> Done {
         let process = match pid {
             None => None,
@@ -118,6 +127,7 @@ impl Shell<'_> {
             },
         };
         let code = self.wait_for(process).ok_or(Failed)?;
+        self.settle();
         self.show_notices();
         if code == Outcome::OK { Ok(()) } else { Err(Failed) }
     }

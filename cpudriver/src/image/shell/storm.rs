@@ -39,6 +39,7 @@ impl Shell<'_> {
             self.end_by_console(process, storm.name)?;
             return Err(Failed);
         };
+        self.settle();
         self.show_notices();
         let is_exact = code == call::Outcome::OK;
         if let Some(seen) = seen {
