@@ -134,9 +134,12 @@ fn vcore_is_the_same_in_every_run() {
         ("thread-create-join", 1),
         ("thread-create-join", 2),
         ("grant", 2),
+        ("regrant", 2),
         ("event", 2),
         ("kill", 1),
         ("kill", 2),
+        ("compute", 1),
+        ("compute", 2),
     ];
     assert_eq!(measured, expected);
 }

@@ -6,7 +6,7 @@
 use super::row::progress;
 use super::{Measured, Plan, Result, Samples, Trouble};
 use crate::arch::user;
-use crate::image::shell::Shell;
+use crate::image::shell::{Outcome, Shell};
 use crate::stats::Summary;
 use alloc::format;
 use alloc::vec::Vec;
@@ -58,7 +58,8 @@ impl Shell<'_> {
         let warmup = plan.warmup(WARMUP).min(MOST - 1);
         let rounds = plan.rounds(ROUNDS).min(MOST - warmup);
         let region = self.bench.regions.begun() + 1 + warmup;
-        let printed = self.captured(PROGRAM, &format!("{name} {}", warmup + rounds))?;
+        let arguments = format!("{name} {}", warmup + rounds);
+        let printed = self.captured(|it| it.run(PROGRAM, &arguments, false))?;
         let clocks = numbers(&printed);
         self.bench.regions.leave_to_another(clocks.len() as u32);
         let mut clocks: Vec<u64> = clocks.into_iter().skip(warmup as usize).collect();
@@ -87,11 +88,10 @@ impl Shell<'_> {
     /// What a program prints.
     pub(super) fn captured(
         &mut self,
-        program: &str,
-        arguments: &str,
+        run: impl FnOnce(&mut Self) -> Outcome,
     ) -> core::result::Result<Vec<u8>, Trouble> {
         self.hub.capture_output(true);
-        let ran = self.run(program, arguments, false);
+        let ran = run(self);
         let printed = self.hub.capture_output(false);
         ran.map(|()| printed).map_err(|_| Trouble::Program)
     }

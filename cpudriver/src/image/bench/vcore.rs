@@ -10,6 +10,7 @@ use crate::image::shell::Shell;
 use crate::stats::Summary;
 use alloc::format;
 use alloc::vec::Vec;
+use proto::id::CoreId;
 
 /// The program.
 const PROGRAM: &str = "bench_vcore";
@@ -21,12 +22,14 @@ const WARMUP: u32 = 4;
 const MOST: u32 = 256;
 
 /// What the program calls an operation, how often a round does it, and with how many vcores.
-const OPERATIONS: [(&str, u64, &[u16]); 5] = [
+const OPERATIONS: [(&str, u64, &[u16]); 7] = [
     ("thread-switch", 2, &[1]),
     ("thread-create-join", 1, &[1, 2]),
     ("grant", 1, &[2]),
+    ("regrant", 1, &[2]),
     ("event", 1, &[2]),
     ("kill", 1, &[1, 2, 4, 8]),
+    ("compute", 1, &[1, 2, 4, 8]),
 ];
 
 /// Who executes what: core 0, and those that are leased first.
@@ -57,7 +60,14 @@ impl Shell<'_> {
         let warmup = plan.warmup(WARMUP).min(MOST - 1);
         let rounds = plan.rounds(ROUNDS).min(MOST - warmup);
         let region = self.bench.regions.begun() + 1 + warmup;
-        let printed = self.captured(PROGRAM, &format!("{name} {} {vcores}", warmup + rounds))?;
+        let arguments = format!("{name} {} {vcores}", warmup + rounds);
+        // Whatever another process has of these it has on loan.
+        let cores: Vec<_> = self
+            .participants(plan)
+            .into_iter()
+            .filter(|core| *core != CoreId::MANAGEMENT)
+            .collect();
+        let printed = self.captured(|it| it.run_with_rights(PROGRAM, &arguments, &cores))?;
         let clocks = numbers(&printed);
         self.bench.regions.leave_to_another(clocks.len() as u32);
         let mut clocks: Vec<u64> = clocks.into_iter().skip(warmup as usize).collect();

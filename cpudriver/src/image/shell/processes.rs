@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use monitor::{Control, Event, ProcessId, ProcessView};
 use proto::call::Outcome;
 use proto::event::{self, kind};
-use proto::id::Pid;
+use proto::id::{CoreId, Pid};
 
 /// The exit code of a process that the console has ended, as in Akaros.
 pub(super) const KILLED: Outcome = Outcome(1);
@@ -22,6 +22,25 @@ impl Shell<'_> {
             say!("process {}", process.pid);
             return Ok(());
         }
+        self.in_foreground(process, name)
+    }
+
+    /// Runs a program that has the right to these cores until it ends.
+    pub(in crate::image) fn run_with_rights(
+        &mut self,
+        name: &str,
+        arguments: &str,
+        cores: &[CoreId],
+    ) -> Done {
+        let process = self.spawn(name, arguments)?;
+        let to = Some(process.pid);
+        cores.iter().try_for_each(|&core| self.control(Control::Provision { core, to }))?;
+        self.control(Control::Run { pid: process.pid })?;
+        self.in_foreground(process, name)
+    }
+
+    /// Waits for a process's end, or for Ctrl-C, which ends it.
+    fn in_foreground(&mut self, process: ProcessId, name: &str) -> Done {
         self.hub.set_foreground(true);
         let ended = self.wait_for(Some(process));
         self.hub.set_foreground(false);

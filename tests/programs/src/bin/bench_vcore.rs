@@ -9,9 +9,10 @@ use core::hint::spin_loop;
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use programs::{Words, in_threads};
+use sha2::{Digest, Sha256};
 use user::handle::{Handle, pipe};
 use user::measure::{self, begin};
-use user::process::{self, Command};
+use user::process::{self, Command, Pid};
 use user::{Call, Error, calls, info, println, threads};
 
 user::main!(main);
@@ -31,6 +32,10 @@ const RUNNER: &str = "as-runner";
 /// Where that one says that it runs.
 const READY: Handle = Handle(3);
 
+/// Buffers that are hashed, and how long each is.
+const BUFFERS: u64 = 32;
+const BUFFER_BYTES: usize = 2048;
+
 /// When the region ended that another vcore ends.
 static ENDED: AtomicU64 = AtomicU64::new(0);
 
@@ -44,7 +49,9 @@ fn main() -> Result<(), Error> {
         "thread-switch" => thread_switch(rounds),
         "thread-create-join" => create_and_join(rounds, vcores),
         "grant" => grant(rounds),
+        "regrant" => regrant(rounds),
         "event" => event(rounds),
+        "compute" => compute(rounds, vcores),
         "kill" => kill(rounds, vcores),
         RUNNER => run_all(vcores),
         _ => Words::new(USAGE).refuse(),
@@ -128,19 +135,37 @@ fn create_and_join(rounds: usize, vcores: u16) -> Result<(), Error> {
 /// From the request for one more core to the first instruction of a thread there.
 fn grant(rounds: usize) -> Result<(), Error> {
     start(1)?;
+    measured(rounds, &mut one_more_core)
+}
+
+/// Asks for a second core, waits until a thread runs there, and gives it back; what it took up to the thread.
+fn one_more_core() -> Result<u64, Error> {
+    let thread = threads::spawn(|| ENDED.store(measure::end(), Ordering::Relaxed));
+    let mut poke = pin!(Call::new(calls::poke()));
+    let open = begin();
+    threads::wish(2);
+    poke.as_mut().start();
+    let ticks = ended(open.low());
+    thread.join();
+    spin_until(|| poke.is_done());
+    threads::want(1)?;
+    spin_until(|| info::vcores() == 1);
+    Ok(ticks)
+}
+
+/// The same when all other cores run another process, which has them on loan: one is taken from it.
+fn regrant(rounds: usize) -> Result<(), Error> {
+    start(1)?;
+    let others = info::max_vcores() - 1;
+    let borrower = runner(others)?;
+    let cores_of_borrower =
+        || process::list().find(|it| it.pid() == borrower).map_or(0, |it| it.cores());
     measured(rounds, &mut || {
-        let thread = threads::spawn(|| ENDED.store(measure::end(), Ordering::Relaxed));
-        let mut poke = pin!(Call::new(calls::poke()));
-        let open = begin();
-        threads::wish(2);
-        poke.as_mut().start();
-        let ticks = ended(open.low());
-        thread.join();
-        spin_until(|| poke.is_done());
-        threads::want(1)?;
-        spin_until(|| info::vcores() == 1);
-        Ok(ticks)
-    })
+        spin_until(|| cores_of_borrower() == others);
+        one_more_core()
+    })?;
+    process::destroy(borrower, 0)?;
+    process::wait(borrower).map(|_| ())
 }
 
 /// From the sending of an event until the handler of another vcore runs, which runs a thread.
@@ -175,18 +200,59 @@ fn event(rounds: usize) -> Result<(), Error> {
 /// From the decision to end a process, all vcores of which run, until all its cores are free and its parent knows.
 fn kill(rounds: usize, vcores: u16) -> Result<(), Error> {
     measured(rounds, &mut || {
-        let (is_ready, ready) = pipe()?;
-        let child = Command::new(SELF).arg(RUNNER).arg(1).arg(vcores).create()?;
-        process::give_handles(child, &[(ready, READY)])?;
-        process::run(child)?;
-        ready.close()?;
-        let said = is_ready.read(&mut [0])?;
-        is_ready.close()?;
+        let child = runner(vcores)?;
         let open = begin();
         let code = process::destroy(child, 0).and_then(|()| process::wait(child));
         let ticks = open.end();
-        code.map(|_| if said == 1 { ticks } else { 0 })
+        code.map(|_| ticks)
     })
+}
+
+/// Another process, which keeps so many vcores busy, all of which run.
+fn runner(vcores: u16) -> Result<Pid, Error> {
+    let (is_ready, ready) = pipe()?;
+    let child = Command::new(SELF).arg(RUNNER).arg(1).arg(vcores).create()?;
+    process::give_handles(child, &[(ready, READY)])?;
+    process::run(child)?;
+    ready.close()?;
+    let said = is_ready.read(&mut [0])?;
+    is_ready.close()?;
+    if said == 1 { Ok(child) } else { Err(Error::Invalid) }
+}
+
+/// Buffers are hashed in a thread per vcore, from the first thread's making until all are joined. Each takes the next buffer
+/// that nobody has taken, once all run, and then gives its turn away, so that all do a share. Instructions of one
+/// vcore over those of several are the efficiency.
+fn compute(rounds: usize, vcores: u16) -> Result<(), Error> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    static RUNNING: AtomicU64 = AtomicU64::new(0);
+    let expected: u64 = (0..BUFFERS).map(hash).fold(0, u64::wrapping_add);
+    start(vcores)?;
+    measured(rounds, &mut || {
+        NEXT.store(0, Ordering::Relaxed);
+        RUNNING.store(0, Ordering::Relaxed);
+        let open = begin();
+        let parts = in_threads(vcores.into(), move |_| {
+            RUNNING.fetch_add(1, Ordering::Relaxed);
+            spin_until(|| RUNNING.load(Ordering::Relaxed) == u64::from(vcores));
+            let take = || Some(NEXT.fetch_add(1, Ordering::Relaxed)).filter(|it| *it < BUFFERS);
+            let hash = |number| {
+                spin_loop();
+                hash(number)
+            };
+            core::iter::from_fn(take).map(hash).fold(0, u64::wrapping_add)
+        });
+        let ticks = open.end();
+        let sum = parts.into_iter().fold(0, u64::wrapping_add);
+        if sum == expected { Ok(ticks) } else { Err(Error::Invalid) }
+    })
+}
+
+/// The beginning of the hash of the buffer of that number.
+fn hash(number: u64) -> u64 {
+    let buffer = [number as u8; BUFFER_BYTES];
+    let hash: [u8; 32] = Sha256::digest(buffer).into();
+    hash.into_iter().take(8).fold(0, |word, byte| word << 8 | u64::from(byte))
 }
 
 /// Keeps so many vcores busy, for ever.
