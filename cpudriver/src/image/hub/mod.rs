@@ -9,6 +9,7 @@
 
 mod answers;
 mod family;
+mod keys;
 mod links;
 mod parts;
 mod programs;
@@ -16,6 +17,7 @@ mod recording;
 mod stars;
 mod storm;
 mod traces;
+mod turns;
 
 use answers::Answers;
 use family::Family;
@@ -25,13 +27,11 @@ use programs::Programs;
 pub(crate) use programs::RunError;
 pub(crate) use stars::Stars;
 use storm::Watch;
-
 use traces::Trace;
 
 use super::cpu::Cpu;
 use super::platform::Kernel;
-use crate::arch::interrupts::{self, Source};
-use crate::arch::{BootInfo, cpu, heap, report, smp, time, uart};
+use crate::arch::{BootInfo, cpu, heap, report, smp, time};
 use crate::node::Station;
 use crate::options::Options;
 use crate::post::Handler;
@@ -51,18 +51,8 @@ const NOTICES: usize = 512;
 const LOCAL: usize = 8;
 /// Keys that were typed while a command ran, at most.
 const TYPED_AHEAD: usize = 256;
-/// How often core 0 looks whether an NMI has brought a report.
-const LOOKS_PER_SECOND: u64 = 1000;
 /// Passes after which core 0 looks for keys although it has heard of none, a power of two.
 const PASSES_PER_LOOK: u32 = 1 << 14;
-/// Requests of programs that are answered between two passes at most.
-const TURNS: u32 = 64;
-/// Keys that are handed to a program at a time.
-const KEYS: usize = 64;
-/// Ctrl-C.
-const INTERRUPT: u8 = 3;
-/// Ctrl-D: who reads the keys comes to their end.
-const END_OF_INPUT: u8 = 4;
 
 /// All that core 0 owns beside its own [`Cpu`].
 #[derive(Debug)]
@@ -444,144 +434,6 @@ impl Hub {
         true
     }
 
-    /// Hands keys that were typed to the program in the foreground, as far as there is room.
-    fn hand_keys_on(&mut self, node: &mut Node) {
-        if !self.foreground || self.typed.is_empty() {
-            return;
-        }
-        let end = self.typed.iter().position(|key| *key == END_OF_INPUT);
-        if end == Some(0) {
-            self.typed.pop_front();
-            return self.tell(Input::Keys { bytes: &[] }, node);
-        }
-        let mut keys = [0; KEYS];
-        let count = end.unwrap_or(self.typed.len());
-        let room = self.coordinator.room_for_keys().min(keys.len()).min(count);
-        for key in &mut keys[..room] {
-            // A terminal in raw mode sends a carriage return for the end of a line.
-            *key =
-                self.typed.pop_front().map_or(b'\n', |key| if key == b'\r' { b'\n' } else { key });
-        }
-        if room > 0 {
-            self.tell(Input::Keys { bytes: &keys[..room] }, node);
-        }
-    }
-
-    /// Keys come with an interrupt, which comes while the core halts. What there is no room for waits in
-    /// the serial device, which then holds the sender back: nothing that is piped in gets lost.
-    fn read_keys(&mut self, node: &mut Node) -> bool {
-        self.keys_wait |= interrupts::take(Source::Serial);
-        let mut any = false;
-        while self.keys_wait && self.typed.len() < TYPED_AHEAD {
-            let Some(byte) = uart::read() else {
-                self.keys_wait = false;
-                break;
-            };
-            any = true;
-            if byte == INTERRUPT {
-                self.interrupted = true;
-                node.call_off();
-                if self.foreground {
-                    continue;
-                }
-            }
-            self.typed.push_back(byte);
-        }
-        any
-    }
-
-    /// Makes passes until `ready` gives something, or `until` has come. Halts while there is nothing to do.
-    pub(crate) fn wait<T>(
-        &mut self,
-        cpu: &mut Cpu,
-        until: Option<u64>,
-        mut ready: impl FnMut(&mut Self) -> Option<T>,
-    ) -> Option<T> {
-        loop {
-            let busy = self.pass(cpu);
-            if let Some(value) = ready(self) {
-                return Some(value);
-            }
-            if until.is_some_and(|until| until <= cpu::now()) {
-                return None;
-            }
-            match (busy, self.awake) {
-                _ if cpu.has_vcore() => self.run_programs(cpu, until),
-                (true, _) => {}
-                (false, true) => cpu::pause(),
-                (false, false) => self.sleep(cpu, until),
-            }
-        }
-    }
-
-    /// Runs single-core processes, in turn, as long as they only ask the coordinator for something: what else there
-    /// is to look for comes with an interrupt or a raised flag, which end a stay in user mode.
-    fn run_programs(&mut self, cpu: &mut Cpu, until: Option<u64>) {
-        self.has_noted = false;
-        for _ in 0..TURNS {
-            self.arm(until);
-            let told = cpu.run_vcore();
-            if interrupts::take(Source::Timer) {
-                self.armed = None;
-            }
-            while let Some(seen) = cpu.node.take_seen() {
-                self.saw(CoreId::MANAGEMENT, &seen);
-            }
-            let Some(message) = told else { return };
-            self.hear(CoreId::MANAGEMENT, &message, &mut cpu.node);
-            self.obey(&mut cpu.node);
-            cpu.node.flush();
-            if self.has_noted || self.has_chores() || !cpu.has_vcore() {
-                return;
-            }
-        }
-    }
-
-    /// Sets the timer of this core, unless it comes early enough: too early costs less than to set it each time.
-    fn arm(&mut self, until: Option<u64>) {
-        let Some(wake) = self.next_wake(until) else { return };
-        if self.armed.is_none_or(|armed| wake < armed) {
-            self.armed = Some(wake);
-            time::arm(wake);
-        }
-    }
-
-    /// Whether a pass has to do what nobody raises a flag for.
-    fn has_chores(&self) -> bool {
-        let waits = self.programs.as_ref().is_some_and(Programs::has_chores);
-        waits || self.again || self.foreground && !self.typed.is_empty()
-    }
-
-    /// When this core must look at the time again.
-    fn next_wake(&self, until: Option<u64>) -> Option<u64> {
-        // Nobody rings when the answer to an NMI is there.
-        let look = self.interrupted_core.map(|_| cpu::now() + time::tsc_hz() / LOOKS_PER_SECOND);
-        self.deadline.into_iter().chain(until).chain(look).min()
-    }
-
-    fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
-        if let Some(ticks) = self.beat {
-            if self.armed.take().is_some() || !self.beats {
-                time::beat(ticks);
-                self.beats = true;
-            }
-            return cpu.sleep();
-        }
-        self.beats = false;
-        self.armed = None;
-        match self.next_wake(until) {
-            Some(deadline) => time::arm(deadline),
-            None => time::disarm(),
-        }
-        cpu.sleep();
-    }
-
-    /// Has core 0 wake every so many ticks while it sleeps, or only when it must. Where one host thread runs all
-    /// cores in turn (`-icount`) no core runs longer than that before another one's turn comes.
-    pub(crate) const fn set_beat(&mut self, beat: Option<u64>) {
-        self.beat = beat;
-    }
-
     /// The next event that a command asked for.
     pub(crate) fn next_event(&mut self) -> Option<Event> {
         self.events.pop_front()
@@ -601,15 +453,5 @@ impl Hub {
     pub(crate) fn begin_command(&mut self) {
         self.events.clear();
         self.interrupted = false;
-    }
-
-    /// Whether Ctrl-C was typed since the command began.
-    pub(crate) const fn interrupted(&self) -> bool {
-        self.interrupted
-    }
-
-    /// The next key that was typed.
-    pub(crate) fn next_key(&mut self) -> Option<u8> {
-        self.typed.pop_front()
     }
 }

@@ -1,0 +1,106 @@
+//! Core 0 while a command waits: passes, the single-core process whose turn it is, and sleep.
+
+use super::{Hub, Programs};
+use crate::arch::interrupts::{self, Source};
+use crate::arch::{cpu, time};
+use crate::image::cpu::Cpu;
+use proto::id::CoreId;
+
+/// How often core 0 looks whether an NMI has brought a report.
+const LOOKS_PER_SECOND: u64 = 1000;
+/// Requests of programs that are answered between two passes at most.
+const TURNS: u32 = 64;
+
+impl Hub {
+    /// Makes passes until `ready` gives something, or `until` has come. Halts while there is nothing to do.
+    pub(crate) fn wait<T>(
+        &mut self,
+        cpu: &mut Cpu,
+        until: Option<u64>,
+        mut ready: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        loop {
+            let busy = self.pass(cpu);
+            if let Some(value) = ready(self) {
+                return Some(value);
+            }
+            if until.is_some_and(|until| until <= cpu::now()) {
+                return None;
+            }
+            match (busy, self.awake) {
+                _ if cpu.has_vcore() => self.run_programs(cpu, until),
+                (true, _) => {}
+                (false, true) => cpu::pause(),
+                (false, false) => self.sleep(cpu, until),
+            }
+        }
+    }
+
+    /// Runs single-core processes, in turn, as long as they only ask the coordinator for something: what else there
+    /// is to look for comes with an interrupt or a raised flag, which end a stay in user mode.
+    fn run_programs(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        self.has_noted = false;
+        for _ in 0..TURNS {
+            self.arm(until);
+            let told = cpu.run_vcore();
+            if interrupts::take(Source::Timer) {
+                self.armed = None;
+            }
+            while let Some(seen) = cpu.node.take_seen() {
+                self.saw(CoreId::MANAGEMENT, &seen);
+            }
+            let Some(message) = told else { return };
+            self.hear(CoreId::MANAGEMENT, &message, &mut cpu.node);
+            self.obey(&mut cpu.node);
+            cpu.node.flush();
+            if self.has_noted || self.has_chores() || !cpu.has_vcore() {
+                return;
+            }
+        }
+    }
+
+    /// Sets the timer of this core, unless it comes early enough: too early costs less than to set it each time.
+    fn arm(&mut self, until: Option<u64>) {
+        let Some(wake) = self.next_wake(until) else { return };
+        if self.armed.is_none_or(|armed| wake < armed) {
+            self.armed = Some(wake);
+            time::arm(wake);
+        }
+    }
+
+    /// Whether a pass has to do what nobody raises a flag for.
+    fn has_chores(&self) -> bool {
+        let waits = self.programs.as_ref().is_some_and(Programs::has_chores);
+        waits || self.again || self.foreground && !self.typed.is_empty()
+    }
+
+    /// When this core must look at the time again.
+    fn next_wake(&self, until: Option<u64>) -> Option<u64> {
+        // Nobody rings when the answer to an NMI is there.
+        let look = self.interrupted_core.map(|_| cpu::now() + time::tsc_hz() / LOOKS_PER_SECOND);
+        self.deadline.into_iter().chain(until).chain(look).min()
+    }
+
+    fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        if let Some(ticks) = self.beat {
+            if self.armed.take().is_some() || !self.beats {
+                time::beat(ticks);
+                self.beats = true;
+            }
+            return cpu.sleep();
+        }
+        self.beats = false;
+        self.armed = None;
+        match self.next_wake(until) {
+            Some(deadline) => time::arm(deadline),
+            None => time::disarm(),
+        }
+        cpu.sleep();
+    }
+
+    /// Has core 0 wake every so many ticks while it sleeps, or only when it must. Where one host thread runs all
+    /// cores in turn (`-icount`) no core runs longer than that before another one's turn comes.
+    pub(crate) const fn set_beat(&mut self, beat: Option<u64>) {
+        self.beat = beat;
+    }
+}
