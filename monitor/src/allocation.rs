@@ -32,8 +32,10 @@ impl Coordinator {
         let reports = gang.to_report().is_some();
         if reports || lacks && !(self.idle.is_empty() && self.provisioned.is_empty()) {
             self.consider_all(pid, out);
-        } else if lacks != waits {
-            self.queue_for_cores(pid);
+        } else if lacks && !waits {
+            self.wait_for_core(pid);
+        } else if waits && !lacks {
+            self.unqueue(pid);
         }
     }
 
@@ -141,15 +143,21 @@ impl Coordinator {
                     // The step's budget is spent; the free cores are its all the same.
                     return self.queue_work(pid);
                 }
-                self.table.push_back(&mut self.wanting, Chain::Queue, pid);
-                self.table.at_mut(pid).queue = Queue::Wanting;
-                if !self.sharing {
-                    self.sharing = true;
-                    self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
-                }
+                self.wait_for_core(pid);
             }
             (Queue::Wanting, false) => self.unqueue(pid),
             _ => {}
+        }
+    }
+
+    /// Puts a process behind the others that want a core.
+    #[inline(always)]
+    fn wait_for_core(&mut self, pid: Pid) {
+        self.table.push_back(&mut self.wanting, Chain::Queue, pid);
+        self.table.at_mut(pid).queue = Queue::Wanting;
+        if !self.sharing {
+            self.sharing = true;
+            self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
         }
     }
 

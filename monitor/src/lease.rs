@@ -98,6 +98,7 @@ impl Coordinator {
     /// The lease of a core whose vcore waits for the answer to a request; `None` when the message is
     /// stale, or when a message that answers the request is on its way, or will be when the work of
     /// destroying its process comes to this core.
+    #[inline(always)]
     pub(crate) fn requester(&mut self, core: CoreId, lease: Lease) -> Option<Held> {
         let held = *self.held(core, lease)?;
         let dying = self.table.at(lease.pid).is_dying();

@@ -114,6 +114,7 @@ impl Rotation {
         self.tail = Some(core);
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, cores: &mut [Core], core: CoreId) {
         let Some(Turn { prev, next }) = cores[core.index()].seat.turn.take() else { return };
         match prev {

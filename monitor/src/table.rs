@@ -157,9 +157,12 @@ impl Table {
     }
 
     pub(crate) fn push_back(&mut self, list: &mut List, chain: Chain, pid: Pid) {
-        let tail = list.tail;
-        self.join(list, chain, tail, pid);
-        self.join(list, chain, pid, NOBODY);
+        let tail = core::mem::replace(&mut list.tail, pid);
+        self.at_mut(pid).links[chain as usize] = Link { prev: tail, next: NOBODY };
+        match tail {
+            NOBODY => list.head = pid,
+            tail => self.at_mut(tail).links[chain as usize].next = pid,
+        }
     }
 
     pub(crate) fn unlink(&mut self, list: &mut List, chain: Chain, pid: Pid) {

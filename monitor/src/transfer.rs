@@ -9,7 +9,7 @@ use crate::handles::{Handle, Object};
 use crate::output::{Bytes, Outbox, Output};
 use crate::pipes::{Deed, Direction, MAX_PIPES, PipeId};
 use crate::process::ProcessId;
-use crate::waits::{WaitRef, Waiting, wait_mut};
+use crate::waits::{Wait, WaitRef, Waiting, wait_mut};
 use proto::call::{CLOSE_ON_CREATE, Call, NO_HANG, Outcome};
 use proto::id::Pid;
 use proto::memory::Rights;
@@ -88,7 +88,9 @@ impl Coordinator {
             Some(pipe) => self.serve_pipe(pipe, out),
             None => self.fetch(at, MAX_COPY, out),
         }
-        self.leave_if_it_would_wait(at, call, out);
+        if order.flags & NO_HANG != 0 {
+            self.leave_if_it_would_wait(at, call, out);
+        }
     }
 
     /// Lets a call wait, if there is something to be moved.
@@ -115,8 +117,7 @@ impl Coordinator {
     /// A call that does not want to wait ends here, unless its bytes are on their way.
     fn leave_if_it_would_wait(&mut self, at: WaitRef, call: Call, out: &mut Outbox) {
         let Some(wait) = self.wait(at).filter(|wait| wait.call == call) else { return };
-        let no_hang = wait.transfer().is_some_and(|transfer| transfer.no_hang);
-        if no_hang && wait.ticket.is_none() {
+        if wait.ticket.is_none() {
             self.cut_short(at, Outcome::AGAIN, out);
         }
     }
@@ -202,17 +203,19 @@ impl Coordinator {
         };
         let wait =
             self.table.get(process).and_then(wanted).and_then(|at| Some((at, self.wait(at)?)));
-        let Some((at, &wait)) = wait else {
+        let Some((at, &Wait { call, what, .. })) = wait else {
             self.counters.stale += 1;
             return;
         };
         if let Some(wait) = wait_mut(&mut self.table, at) {
             wait.ticket = None;
         }
-        match wait.what {
+        match what {
             Waiting::Transfer(transfer) => {
                 self.on_bytes(process, at, transfer, bytes, out);
-                self.leave_if_it_would_wait(at, wait.call, out);
+                if transfer.no_hang {
+                    self.leave_if_it_would_wait(at, call, out);
+                }
             }
             Waiting::User { target, length } => {
                 self.on_user_copied(at, (target, length), bytes, out);
@@ -253,11 +256,10 @@ impl Coordinator {
             done: transfer.done + moved,
             ..transfer
         };
-        if let Some(wait) = wait_mut(&mut self.table, at) {
-            wait.what = Waiting::Transfer(after);
-        }
         if after.left == 0 {
             self.finish(at, after.outcome(), 0, out);
+        } else if let Some(wait) = wait_mut(&mut self.table, at) {
+            wait.what = Waiting::Transfer(after);
         }
         match pipe {
             Some(pipe) => self.serve_pipe(pipe, out),

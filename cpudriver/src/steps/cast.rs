@@ -48,8 +48,8 @@ pub(super) struct Cast {
 impl<M: Meter> Stage<'_, M> {
     /// Brings all on the stage.
     pub(super) fn assemble(&mut self) {
-        self.raise_large("");
-        self.cast.small = self.many("", 1);
+        self.raise_large();
+        self.cast.small = self.many(1);
         let fillers = usize::from(self.size.processes) - GENERATIONS - 3;
         while self.coordinator.process_count() < fillers {
             self.filler();
@@ -122,8 +122,8 @@ impl<M: Meter> Stage<'_, M> {
     }
 
     /// The large process.
-    pub(super) fn raise_large(&mut self, become_many: &'static str) {
-        self.cast.large = self.many(become_many, self.size.cores_of_large());
+    pub(super) fn raise_large(&mut self) {
+        self.cast.large = self.many(self.size.cores_of_large());
         for core in 1..self.size.cores / 4 {
             let to = Some(self.cast.large.pid);
             self.control("", Control::Provision { core: CoreId(core), to });
@@ -132,15 +132,15 @@ impl<M: Meter> Stage<'_, M> {
     }
 
     /// A many-core process with so many cores.
-    fn many(&mut self, become_many: &'static str, wanted: u16) -> ProcessId {
+    fn many(&mut self, wanted: u16) -> ProcessId {
         let made = self.program();
         self.settle();
         while self.lease(CoreId::MANAGEMENT).pid != made.pid {
             self.give_way();
         }
         let lease = self.lease(CoreId::MANAGEMENT);
-        self.say("", CoreId(0), ToMonitor::ChangeToM { lease });
-        self.answer(become_many);
+        self.say("become-many", CoreId(0), ToMonitor::ChangeToM { lease });
+        self.answer("preempted-becomes-many");
         self.settle();
         self.ask("", made, |call| ToMonitor::Poke { call, wanted });
         self.came_to(wanted.into());

@@ -110,6 +110,7 @@ pub static OPERATIONS: &[Operation] = &[
     lifetime("open-pipe", Scene::OpenPipe),
     lifetime("close", Scene::OpenPipe),
     lifetime("become-many", Scene::Kill),
+    lifetime("preempted-becomes-many", Scene::Kill),
     lifetime("kill", Scene::Kill),
     lifetime("kill-continued", Scene::Kill),
     lifetime("released-last", Scene::Kill),

@@ -424,7 +424,7 @@ impl<M: Meter> Stage<'_, M> {
             self.answer(name);
         }
         assert_eq!(self.coordinator.process(pid), None, "it is gone");
-        self.raise_large("become-many");
+        self.raise_large();
         self.calm();
     }
 }

@@ -209,6 +209,7 @@ impl Coordinator {
     }
 
     /// A core that lets go of a process still has to answer its shootdown.
+    #[inline(always)]
     pub(crate) fn keep_shootdown(&mut self, core: CoreId) {
         self.cores[core.index()].seat.shootdown = self.shootdown_on(core);
     }

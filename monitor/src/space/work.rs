@@ -111,8 +111,13 @@ impl Space {
 impl Coordinator {
     /// Adds a job and begins with it.
     pub(super) fn add_job(&mut self, pid: Pid, job: Job, out: &mut Outbox) {
-        self.table.at_mut(pid).space.jobs.push(job);
-        self.continue_space(pid, out);
+        let jobs = &mut self.table.at_mut(pid).space.jobs;
+        jobs.push(job);
+        if jobs.len() > 1 {
+            self.continue_space(pid, out);
+        } else if !self.do_jobs(pid, out) {
+            self.queue_work(pid);
+        }
     }
 
     /// Goes on with all that remains to be done in an address space, as far as this step's budget goes.
@@ -123,14 +128,18 @@ impl Coordinator {
         if self.table.at(pid).is_dying() {
             return;
         }
-        let done = self.continue_round(pid, out)
-            && self.release_all(pid, out)
-            && self.change_all(pid, out)
-            && self.continue_round(pid, out)
-            && self.release_all(pid, out);
+        let mut done = self.continue_round(pid, out) && self.release_all(pid, out);
+        if done && self.table.at(pid).space.job_at(Stage::Changing).is_some() {
+            done = self.do_jobs(pid, out);
+        }
         if !done {
             self.queue_work(pid);
         }
+    }
+
+    /// Changes pages, and does what that makes possible. False when this step may do no more.
+    fn do_jobs(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        self.change_all(pid, out) && self.continue_round(pid, out) && self.release_all(pid, out)
     }
 
     /// Changes pages, one job after the other. False when this step may do no more.
