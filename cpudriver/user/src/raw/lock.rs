@@ -25,6 +25,7 @@ impl<T> Lock<T> {
     }
 
     /// Does something with the value. Must not be nested.
+    #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
         let were_on = thread::disable_notifications();
         self.acquire();
@@ -44,15 +45,26 @@ impl<T> Lock<T> {
         result
     }
 
+    #[inline]
     fn acquire(&self) {
+        if self.is_held.swap(true, Ordering::Acquire) {
+            self.wait_and_acquire();
+        }
+    }
+
+    #[cold]
+    fn wait_and_acquire(&self) {
         let mut turns = 0_u32;
-        while self.is_held.swap(true, Ordering::Acquire) {
+        loop {
             while self.is_held.load(Ordering::Relaxed) {
                 core::hint::spin_loop();
                 turns = turns.wrapping_add(1);
                 if turns.is_multiple_of(64) {
                     crate::threads::relax_here();
                 }
+            }
+            if !self.is_held.swap(true, Ordering::Acquire) {
+                return;
             }
         }
     }

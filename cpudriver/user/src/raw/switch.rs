@@ -87,6 +87,11 @@ impl Local {
         address
     }
 
+    /// Is it that of a vcore?
+    pub(crate) fn is_vcore(&self) -> bool {
+        self.vcore.load(Ordering::Relaxed) == core::ptr::from_ref(self).addr() as u64
+    }
+
     /// Makes it belong to the same vcore as another.
     pub(crate) fn join(&self, vcore: &Self) {
         for (mine, theirs) in [

@@ -496,10 +496,13 @@ pub(crate) fn leave<F: FnOnce(&'static Thread)>(then: F) {
 
 /// Turns notifications off on this vcore, so that it is not entered: the thread stays here. True if they were on.
 pub(crate) fn disable_notifications() -> bool {
-    if count() == 0 || current().is_none() {
+    if count() == 0 {
         return false;
     }
     let local = local();
+    if local.is_vcore() {
+        return false;
+    }
     local.stays.store(1, Ordering::Relaxed);
     core::sync::atomic::compiler_fence(Ordering::SeqCst);
     let page = page::vcore(local.number.load(Ordering::Relaxed));

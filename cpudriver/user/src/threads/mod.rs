@@ -95,7 +95,7 @@ pub fn on_event(handler: fn(Event)) {
 
 /// Lets other threads run.
 pub fn yield_now() {
-    thread::leave(|thread| STATE.with(|state| state.push(thread)));
+    thread::leave(|thread| go_on_with(STATE.with(|state| state.exchange(thread))));
 }
 
 /// The vcore that this thread runs on; it may be another one by the time that it is looked at.
@@ -158,6 +158,15 @@ pub(crate) fn entered(me: &'static Vcore, interrupted: Option<&'static Thread>) 
 /// entered again for that.
 pub(crate) fn look(me: &'static Vcore) {
     events::take_in(me);
+}
+
+/// Runs a thread that was taken out of the queue. What has come meanwhile is seen when it leaves vcore context.
+fn go_on_with(thread: &'static Thread) {
+    let me = thread::vcore(thread::current_vcore());
+    let owes = me.owes_recovery.load(Ordering::Relaxed);
+    if let Some(thread) = if owes { events::handle(me, Some(thread)) } else { Some(thread) } {
+        me.run(thread);
+    }
 }
 
 /// Finds something for this vcore to do.

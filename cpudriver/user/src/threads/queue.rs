@@ -60,6 +60,13 @@ impl State {
         self.ready.pop_front()
     }
 
+    /// Puts a thread behind all others, and takes the first.
+    pub(super) fn exchange(&mut self, thread: &'static Thread) -> &'static Thread {
+        let Some(first) = self.ready.pop_front() else { return thread };
+        self.ready.push_back(thread);
+        first
+    }
+
     /// Lets a thread wait for a call; if it is over, the thread can run.
     pub(super) fn wait_for_call(&mut self, awaited: Awaited, thread: &'static Thread) {
         if awaited.is_done() {
