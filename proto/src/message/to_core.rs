@@ -1,0 +1,148 @@
+//! From the coordinator to a CPU driver.
+
+use super::{Lane, PageRange};
+#[cfg(doc)]
+use super::{Peer, ToMonitor};
+use crate::call::Outcome;
+use crate::core_set::CoreSet;
+use crate::id::{CoreId, Generation, Lease, Pid};
+use postcard::experimental::max_size::MaxSize;
+use serde::{Deserialize, Serialize};
+
+/// From the coordinator to a CPU driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, MaxSize)]
+pub enum ToCore {
+    /// Are you alive? Answered by [`ToMonitor::Pong`] with the same number.
+    Ping {
+        /// Chosen by the sender, returned by the receiver.
+        #[serde(with = "crate::fixed")]
+        nonce: u32,
+    },
+    /// Write a report of what you are doing into your report buffer ([`ToMonitor::Dumped`]).
+    Dump,
+    /// Park with interrupts off until INIT ([`ToMonitor::Stopped`]).
+    Stop,
+    /// Flush these translations if that space is loaded, then acknowledge; never stale.
+    TlbShootdown {
+        /// Whose address space.
+        pid: Pid,
+        /// Which process of that pid.
+        generation: Generation,
+        /// What to flush.
+        range: PageRange,
+        /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`].
+        #[serde(with = "crate::fixed")]
+        ticket: u32,
+    },
+    /// Take your ends of a pair of rings to another core out of your handoff cell; they are yours from
+    /// now on ([`ToMonitor::Linked`]).
+    Link {
+        /// The core at the other end.
+        peer: CoreId,
+    },
+    /// Put the ends of the rings to that core into your handoff cell ([`ToMonitor::Unlinked`]).
+    Unlink {
+        /// The core at the other end.
+        peer: CoreId,
+    },
+    /// Take part in an experiment ([`ToMonitor::ExperimentDone`]).
+    Experiment {
+        /// Which part to play, see the kernel's experiments.
+        role: u8,
+        /// The other core, where the part has one.
+        peer: CoreId,
+        /// How many operations.
+        #[serde(with = "crate::fixed")]
+        rounds: u32,
+        /// How many operations before measuring starts.
+        #[serde(with = "crate::fixed")]
+        warmup: u32,
+        /// Messages pushed before they are published together.
+        #[serde(with = "crate::fixed")]
+        batch: u16,
+    },
+    /// Tell what you have counted so far ([`ToMonitor::Counters`]), and look whether calls of what runs are to be
+    /// traced ([`ToMonitor::Traced`]).
+    Count,
+    /// Take this lease if free and its epoch is new: load the space and start the vcore in vcore context,
+    /// or resume the context that its last `Preempt` saved there. On the management core: run the
+    /// single-core process ([`ToMonitor::Started`]).
+    StartCore {
+        /// The lease to take.
+        lease: Lease,
+        /// Physical address of the address space's top page table.
+        #[serde(with = "crate::fixed")]
+        root: u64,
+        /// How many notifies of this vcore its memory tells of already.
+        #[serde(with = "crate::fixed")]
+        notified: u32,
+    },
+    /// Save the context where the vcore resumes, load the kernel's own tables and be free
+    /// ([`ToMonitor::Preempted`]). Answers an outstanding request.
+    Preempt {
+        /// The lease to give up.
+        lease: Lease,
+        /// What an outstanding request came to; a fault executes again.
+        outcome: Outcome,
+    },
+    /// Drop the context, load the kernel's own tables and be free ([`ToMonitor::Released`]). Answers an
+    /// outstanding request.
+    Death {
+        /// The lease to give up.
+        lease: Lease,
+    },
+    /// Enter vcore context if notifications are enabled ([`ToMonitor::Notified`]).
+    Notify {
+        /// Whom to notify.
+        lease: Lease,
+        /// How many notifies of this vcore there have been.
+        #[serde(with = "crate::fixed")]
+        count: u32,
+    },
+    /// Continue as another vcore of the same process: answers [`ToMonitor::ChangeVcore`]
+    /// ([`ToMonitor::Started`]).
+    SetContext {
+        /// The lease to go on under; its epoch is the old one's successor.
+        lease: Lease,
+        /// How many notifies of the new vcore its memory tells of already.
+        #[serde(with = "crate::fixed")]
+        notified: u32,
+    },
+    /// Answers a request that keeps the vcore stopped: it goes on.
+    Done {
+        /// The lease under which the request was made.
+        lease: Lease,
+        /// What it came to.
+        outcome: Outcome,
+    },
+    /// Panic: to see that a core which fails takes no other with it. No answer but its last words.
+    Panic,
+    /// Spin with interrupts off for good: to see that a core which hangs is noticed. No answer.
+    Hang,
+    /// Flush as for `TlbShootdown`, hand it on to the cores below by [`Peer::TlbShootdown`], then
+    /// acknowledge; never stale.
+    TlbMulticast {
+        /// Whose address space.
+        pid: Pid,
+        /// Which process of that pid.
+        generation: Generation,
+        /// What to flush.
+        range: PageRange,
+        /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`] by every core.
+        #[serde(with = "crate::fixed")]
+        ticket: u32,
+        /// The cores to hand it on to, see [`CoreSet::subtrees`].
+        below: CoreSet,
+    },
+}
+
+impl ToCore {
+    /// The lane that this message travels in.
+    #[must_use]
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::Dump | Self::TlbShootdown { .. } | Self::TlbMulticast { .. } => Lane::Immediate,
+            _ => Lane::Routine,
+        }
+    }
+}
