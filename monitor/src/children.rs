@@ -29,6 +29,7 @@ impl Coordinator {
     }
 
     /// Makes a process whose address space lies ready, for a process or (without one) for the console.
+    #[inline(never)]
     pub(crate) fn on_spawn(
         &mut self,
         caller: Option<Call>,

@@ -24,7 +24,7 @@ impl Coordinator {
             is_urgent = gang.urgent.is_some();
         }
         out.push(Output::Post { process: process.id, vcore, event });
-        self.notify(pid, vcore, out);
+        self.notify_living(pid, vcore, out);
         if is_urgent {
             // One that is not saved yet keeps others from being started before it.
             self.queue_for_cores(pid);
@@ -35,10 +35,14 @@ impl Coordinator {
     /// Marks a vcore as having something to look for, wakes its process, and tells its core.
     #[inline(always)]
     pub(crate) fn notify(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
-        let process = self.table.at_mut(pid);
-        if process.is_dying() {
-            return;
+        if !self.table.at(pid).is_dying() {
+            self.notify_living(pid, vcore, out);
         }
+    }
+
+    #[inline(always)]
+    fn notify_living(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+        let process = self.table.at_mut(pid);
         out.push(Output::SetPending { process: process.id, vcore });
         let waiting = process.state() == State::Waiting;
         let Some(gang) = &mut process.gang else {

@@ -37,24 +37,19 @@ impl Coordinator {
             warned: false,
             since: now,
         });
-        self.put_on_map(pid, vcore, Some(core), out);
+        self.put_on_map(pid, vcore, core, out);
         out.send(core, ToCore::StartCore { lease, root, notified });
     }
 
+    /// Puts a vcore of a many-core process on the map.
     #[inline(always)]
-    pub(crate) fn put_on_map(
-        &mut self,
-        pid: Pid,
-        vcore: VcoreId,
-        core: Option<CoreId>,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn put_on_map(&mut self, pid: Pid, vcore: VcoreId, core: CoreId, out: &mut Outbox) {
         let process = self.table.at_mut(pid);
         if let Some(gang) = &mut process.gang {
-            out.push(Output::Map { process: process.id, vcore, core });
-            if let (Some(core), Some(it)) = (core, gang.get_mut(vcore)) {
+            out.push(Output::Map { process: process.id, vcore, core: Some(core) });
+            gang.last_core = core;
+            if let Some(it) = gang.get_mut(vcore) {
                 it.core = core;
-                gang.last_core = core;
             }
         }
     }
@@ -186,7 +181,7 @@ impl Coordinator {
         let process = self.table.at_mut(held.lease.pid);
         process.pinned.remove(core);
         process.lost.remove(core);
-        let dying = process.is_dying();
+        let (id, dying) = (process.id, process.is_dying());
         let Some(gang) = &mut process.gang else {
             process.ticks += ticks;
             return;
@@ -202,7 +197,7 @@ impl Coordinator {
         if let Some((from, _)) = held.from {
             gang.move_to_head(from, Place::Inactive);
         }
-        self.put_on_map(held.lease.pid, held.lease.vcore, None, out);
+        out.push(Output::Map { process: id, vcore: held.lease.vcore, core: None });
     }
 
     /// What becomes of the process whose core is free.

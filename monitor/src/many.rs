@@ -1,8 +1,9 @@
 //! Many-core processes: becoming one, and what their vcores ask for.
 
 use crate::coordinator::Coordinator;
-use crate::cores::{Core, Timer};
+use crate::cores::Timer;
 use crate::gang::{Gang, Place};
+use crate::lease::process_of;
 use crate::lifecycle::{State, Trigger};
 use crate::output::{Outbox, Output};
 use crate::seat::{Held, Leaving};
@@ -183,8 +184,8 @@ impl Coordinator {
             told: notified,
             ..held
         });
-        self.put_on_map(from.pid, from.vcore, None, out);
-        self.put_on_map(from.pid, to, Some(core), out);
+        out.push(Output::Map { process: process_of(from), vcore: from.vcore, core: None });
+        self.put_on_map(from.pid, to, core, out);
         out.send(core, ToCore::SetContext { lease, notified });
         self.queue_for_cores(from.pid);
     }
@@ -192,19 +193,20 @@ impl Coordinator {
     /// Takes a core from a many-core process, at once or after a warning. Says whether there was
     /// anything to take.
     pub(crate) fn preempt(&mut self, core: CoreId, warning: u64, out: &mut Outbox) -> bool {
-        let staying = |it: &Core| it.seat.held.filter(|held| held.leaving.is_none());
-        let held = self.cores.get(core.index()).and_then(staying);
+        let held = self.cores.get_mut(core.index()).and_then(|it| it.seat.held.as_mut());
         let Some(held) = held.filter(|_| core != CoreId::MANAGEMENT) else { return false };
+        if held.leaving.is_some() {
+            return false;
+        }
         if warning == 0 {
             self.let_go(core, Leaving::Preempt, out);
             return true;
         }
-        if !held.warned {
-            self.cores[core.index()].seat.held = Some(Held { warned: true, ..held });
+        if !core::mem::replace(&mut held.warned, true) {
+            let Lease { pid, vcore, .. } = held.lease;
             self.set_timer(Timer::Warning(core), self.now.saturating_add(warning));
-            let value = u64::from(held.lease.vcore.0);
-            let event = Event { kind: kind::PREEMPT_PENDING, value };
-            self.post(held.lease.pid, held.lease.vcore, event, out);
+            let event = Event { kind: kind::PREEMPT_PENDING, value: u64::from(vcore.0) };
+            self.post(pid, vcore, event, out);
         }
         true
     }
