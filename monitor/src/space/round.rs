@@ -31,6 +31,9 @@ pub(crate) struct Round {
     /// Those whom the way did not reach: the coordinator tells them itself, and whom it has not told yet.
     alone: CoreSet,
     untold_alone: CoreSet,
+    /// The ticket that they answer then. Whoever is told twice of a round must answer what came from the
+    /// coordinator, or the next round's would come on top of it.
+    alone_ticket: u32,
 }
 
 impl Round {
@@ -67,7 +70,10 @@ impl Round {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Shootdown {
     pub(crate) process: ProcessId,
+    /// The round's.
     ticket: u32,
+    /// The one that the core has to answer: the round's, or that of who is told alone.
+    awaited: u32,
 }
 
 /// The smallest range that holds both.
@@ -85,10 +91,13 @@ impl Space {
         Some(if range.pages > most { PageRange::default() } else { range })
     }
 
-    /// The number of the round whose shootdown a core has been sent and has not answered.
-    pub(crate) fn waits_for(&self, core: CoreId) -> Option<u32> {
+    /// The shootdown that a core has been sent and has not answered.
+    fn shootdown_on(&self, core: CoreId, process: ProcessId) -> Option<Shootdown> {
         let sent = |it: &&Round| it.waiting.contains(core) && !it.untold.contains(core);
-        self.round.as_ref().filter(sent).map(|round| round.ticket)
+        let round = self.round.as_ref().filter(sent)?;
+        let alone = round.alone.contains(core) && !round.untold_alone.contains(core);
+        let awaited = if alone { round.alone_ticket } else { round.ticket };
+        Some(Shootdown { process, ticket: round.ticket, awaited })
     }
 
     /// Is no shootdown under way? Of a dying process: those that were not sent never will be.
@@ -135,6 +144,7 @@ impl Coordinator {
             told: none,
             alone: none,
             untold_alone: none,
+            alone_ticket: 0,
         };
         process.space.round = Some(round);
         process.space.move_jobs(Stage::Changed, Stage::Flushing);
@@ -173,7 +183,7 @@ impl Coordinator {
     }
 
     pub(crate) fn on_shootdown_done(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
-        let Some(shootdown) = self.shootdown_on(core).filter(|it| it.ticket == ticket) else {
+        let Some(shootdown) = self.shootdown_on(core).filter(|it| it.awaited == ticket) else {
             return self.count_unexpected(core);
         };
         let has_left = self.cores[core.index()].seat.shootdown.take().is_some();
@@ -204,8 +214,7 @@ impl Coordinator {
             return seat.shootdown;
         }
         let process = process_of(seat.held?.lease);
-        let ticket = self.table.get(process)?.space.waits_for(core)?;
-        Some(Shootdown { process, ticket })
+        self.table.get(process)?.space.shootdown_on(core, process)
     }
 
     /// A core that lets go of a process still has to answer its shootdown.
@@ -250,13 +259,17 @@ impl Coordinator {
 
     /// Tells cores that are still to answer, if they have not been told like this before.
     fn reach_alone(&mut self, shootdown: Shootdown, cores: CoreSet, out: &mut Outbox) {
-        let Shootdown { process, ticket } = shootdown;
+        let Shootdown { process, ticket, .. } = shootdown;
         if self.table.get(process).is_none() {
             return;
         }
+        let alone_ticket = self.take_ticket();
         let Some(round) = &mut self.table.at_mut(process.pid).space.round else { return };
         if round.ticket != ticket {
             return;
+        }
+        if round.alone.is_empty() {
+            round.alone_ticket = alone_ticket;
         }
         let waiting = round.waiting.without(&round.untold).without(&round.alone);
         let cores = cores.and(&waiting);
@@ -272,13 +285,17 @@ impl Coordinator {
         let process = self.table.at_mut(pid);
         let ProcessId { pid, generation } = process.id;
         let Some(round) = &mut process.space.round else { return true };
-        let (ticket, range) = (round.ticket, round.range);
+        let (ticket, range) = (round.alone_ticket, round.range);
         while let Some(core) = round.untold_alone.at_or_after(CoreId(0)) {
             if self.budget == 0 {
                 return false;
             }
             self.budget -= 1;
             round.untold_alone.remove(core);
+            // It may have let go of the process since.
+            if let Some(kept) = &mut self.cores[core.index()].seat.shootdown {
+                kept.awaited = ticket;
+            }
             // One that is only late must answer before it serves again.
             if matches!(self.cores[core.index()].state, CoreState::Online | CoreState::Silent) {
                 out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
