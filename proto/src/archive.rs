@@ -213,7 +213,8 @@ mod tests {
     fn an_archive_that_ends_early_is_refused_wherever_it_ends() {
         let bytes = archive(&[("hello", b"abc"), ("last", b"xyz")]);
         let content_end = 2 * PAGE_BYTES + 3;
-        for end in 0..content_end {
+        // An interpreter takes a minute for all of them.
+        for end in (0..content_end).step_by(if cfg!(miri) { 61 } else { 1 }) {
             assert!(Archive::parse(&bytes[..end]).is_err(), "{end}");
         }
         assert!(Archive::parse(&bytes[..content_end]).is_ok(), "only padding is missing");
