@@ -43,4 +43,4 @@ pub mod uart;
 pub mod user;
 
 pub use boot::{Acpi, AcpiError, BootInfo};
-pub use trap::name as trap_name;
+pub use trap::{name as trap_name, page_fault};

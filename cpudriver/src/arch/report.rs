@@ -112,12 +112,7 @@ pub(super) fn exception(frame: &Frame) -> ! {
         let error = frame.error();
         match frame.vector() {
             trap::PAGE_FAULT => {
-                let what = if error & 1 == 0 { "nothing is mapped" } else { "access is denied" };
-                let how = match error & 0x12 {
-                    0 => "reading",
-                    2 => "writing",
-                    _ => "executing",
-                };
+                let (how, what) = trap::page_fault(error);
                 writeln!(out, "  {how} {:#018x}: {what} (error {error:#x})", cpu::fault_address())?;
             }
             trap::DOUBLE_FAULT if backtrace::is_below_a_stack(cpu::fault_address()) => {

@@ -153,6 +153,17 @@ pub fn name(vector: u8) -> &'static str {
     NAMES.get(usize::from(vector)).copied().unwrap_or("interrupt")
 }
 
+/// What the error code of a page fault says, in words: what was tried, and why it failed (Intel SDM vol. 3, 4.7).
+#[must_use]
+pub fn page_fault(code: u64) -> (&'static str, &'static str) {
+    let how = match code & 0x12 {
+        0 => "reading",
+        2 => "writing",
+        _ => "executing",
+    };
+    (how, if code & 1 == 0 { "nothing is mapped" } else { "access is denied" })
+}
+
 const NAMES: [&str; EXCEPTIONS] = [
     "divide error",
     "debug exception",

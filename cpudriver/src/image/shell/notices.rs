@@ -3,7 +3,7 @@
 use super::{Shell, print};
 use crate::arch::cpu;
 use crate::arch::report::{self, REPORT_BYTES};
-use crate::arch::trap_name;
+use crate::arch::{page_fault, trap_name};
 use crate::image::hub::Hub;
 use core::fmt;
 use monitor::{Event, Fault, LossCause, User};
@@ -81,12 +81,7 @@ impl fmt::Display for FaultText {
         let Fault { vector, code, address, at } = self.0;
         write!(f, "{} at {at:#x}", trap_name(vector))?;
         if vector == PAGE_FAULT {
-            let what = if code & 1 == 0 { "nothing is mapped" } else { "access is denied" };
-            let how = match code & 0x12 {
-                0 => "reading",
-                2 => "writing",
-                _ => "executing",
-            };
+            let (how, what) = page_fault(code.into());
             return write!(f, ": {how} {address:#x}, where {what}");
         }
         if code != 0 { write!(f, " (error {code:#x})") } else { Ok(()) }
