@@ -3,7 +3,7 @@
 //! The allocator is talc's; it asks the kernel for memory when it has none left, and keeps it. Programs that
 //! allocate nothing contain nothing of this.
 
-use super::thread;
+use super::notify;
 use crate::memory;
 use crate::memory::Rights;
 use core::alloc::Layout;
@@ -59,12 +59,12 @@ unsafe impl RawMutex for Lock {
     }
 
     fn try_lock(&self) -> bool {
-        let were_on = thread::disable_notifications();
+        let were_on = notify::disable_notifications();
         let is_mine = !self.is_held.swap(true, Ordering::Acquire);
         if is_mine {
             self.were_on.store(were_on, Ordering::Relaxed);
         } else if were_on {
-            thread::enable_notifications();
+            notify::enable_notifications();
         }
         is_mine
     }
@@ -73,7 +73,7 @@ unsafe impl RawMutex for Lock {
         let were_on = self.were_on.load(Ordering::Relaxed);
         self.is_held.store(false, Ordering::Release);
         if were_on {
-            thread::enable_notifications();
+            notify::enable_notifications();
         }
     }
 }

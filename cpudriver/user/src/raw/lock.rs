@@ -4,7 +4,7 @@
 //! sees to it that the holder runs, by giving it its own core if need be (`threads::relax`). Akaros calls
 //! this a preemption detection and recovery lock.
 
-use super::thread;
+use super::notify;
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -27,9 +27,9 @@ impl<T> Lock<T> {
     /// Does something with the value. Must not be nested.
     #[inline]
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-        let were_on = thread::disable_notifications();
+        let were_on = notify::disable_notifications();
         self.acquire();
-        let critical = thread::critical();
+        let critical = notify::critical();
         if let Some(critical) = critical {
             critical.store(1, Ordering::Relaxed);
         }
@@ -40,7 +40,7 @@ impl<T> Lock<T> {
         }
         self.is_held.store(false, Ordering::Release);
         if were_on {
-            thread::enable_notifications();
+            notify::enable_notifications();
         }
         result
     }

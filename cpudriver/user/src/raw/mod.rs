@@ -15,11 +15,14 @@ pub(crate) mod keyed;
 pub mod lock;
 pub mod measure;
 pub mod memory;
+pub(crate) mod notify;
 pub mod page;
 pub mod request;
 pub mod start;
+pub(crate) mod steal;
 pub(crate) mod switch;
 pub(crate) mod thread;
+pub(crate) mod vcore;
 
 /// The time stamp counter, read after all earlier instructions have been executed.
 #[must_use]

@@ -156,7 +156,7 @@ pub(super) extern "C" fn vcore_entry() -> ! {
         area = const offset_of!(Local, area),
         has_xsave = const offset_of!(Local, has_xsave),
         saved = const offset_of!(Local, saved),
-        main = sym super::thread::vcore_main,
+        main = sym super::vcore::vcore_main,
     )
 }
 
@@ -198,7 +198,7 @@ pub(super) unsafe extern "C" fn leave(then: extern "C" fn(usize), argument: usiz
         rsp = const offset_of!(Local, rsp),
         stack = const offset_of!(Local, stack),
         vcore = const offset_of!(Local, vcore),
-        after = sym super::thread::after_leave,
+        after = sym super::vcore::after_leave,
     )
 }
 

@@ -3,7 +3,8 @@
 use super::queue::{STATE, State};
 use crate::event::{Event, deliver, kind, lose, read, read_overflow};
 use crate::raw::page;
-use crate::raw::thread::{self, Thread, Vcore};
+use crate::raw::thread::Thread;
+use crate::raw::vcore::{self, Vcore};
 use core::sync::atomic::Ordering;
 use proto::program::data;
 
@@ -56,7 +57,7 @@ pub(super) fn handle(
 /// one that rests is woken for the thread that waits.
 fn pass_on() {
     if let Some(sleeper) = STATE.with(State::sleeper_if_ready) {
-        thread::ring(thread::vcore(sleeper));
+        vcore::ring(vcore::vcore(sleeper));
     }
 }
 
@@ -73,7 +74,7 @@ fn read_from(me: &'static Vcore, vcore: u16) {
         let mut todo = Todo::default();
         read_mailbox(vcore, state, &mut todo);
         while let Some(other) = todo.next_unread() {
-            if other < thread::count() {
+            if other < vcore::count() {
                 read_mailbox(other, state, &mut todo);
             }
         }
@@ -99,7 +100,7 @@ fn read_mailbox(vcore: u16, state: &mut State, todo: &mut Todo) {
         state.some_calls_done();
     }
     if is_lost(kind::CHECK_MESSAGES) {
-        (0..thread::count()).for_each(|other| todo.read_soon(other.into()));
+        (0..vcore::count()).for_each(|other| todo.read_soon(other.into()));
     }
     todo.recover |= is_lost(kind::VCORE_PREEMPTED);
 }
@@ -130,7 +131,7 @@ fn recover_with(
     interrupted: Option<&'static Thread>,
 ) -> Option<&'static Thread> {
     let mut thread = interrupted;
-    let others = (0..thread::count()).map(thread::vcore);
+    let others = (0..vcore::count()).map(vcore::vcore);
     for other in others.filter(|it| it.number() != me.number() && it.is_preempted()) {
         if other.must_run() {
             // It goes on here; this vcore begins anew when it is started. What is still to be done, the other one does.
@@ -138,7 +139,7 @@ fn recover_with(
                 super::ready(thread);
             }
             other.owes_recovery.store(true, Ordering::Relaxed);
-            thread::change_vcore(other, false);
+            vcore::change_vcore(other, false);
         } else if let Some(stolen) = me.steal_from(other) {
             super::ready(stolen);
         }

@@ -5,7 +5,7 @@
 //! ran there goes on elsewhere; a vcore that was stopped inside the scheduler is run first by whoever needs what it
 //! holds. [`sync`] has what threads wait for each other with.
 //!
-//! Below it all lie `raw::switch` and `raw::thread`; a scheduler of one's own can be built on the same ground.
+//! Below it all lie `raw::vcore`, `raw::thread` and `raw::switch`; a scheduler of one's own can be built on the same ground.
 
 mod events;
 mod join;
@@ -15,8 +15,10 @@ pub mod sync;
 use crate::event::Event;
 use crate::raw::call::Block;
 pub use crate::raw::keyed::ThreadLocal;
+use crate::raw::notify;
 use crate::raw::page::{self, WISHES};
-use crate::raw::thread::{self, Awaited, Thread, Vcore};
+use crate::raw::thread::{self, Awaited, Thread};
+use crate::raw::vcore::{self, Vcore};
 use crate::{Error, info};
 use core::sync::atomic::Ordering;
 pub use join::{JoinHandle, spawn};
@@ -39,7 +41,7 @@ const LOOKS: u32 = 512;
 /// [`Error::NoDevice`] when the machine has no core to lease, or lacks what threads need; [`Error::Invalid`] when
 /// the process is a many-core one already.
 pub fn start(cores: u16) -> Result<u16, Error> {
-    if thread::count() != 0 {
+    if vcore::count() != 0 {
         return Err(Error::Invalid);
     }
     let vcores = info::max_vcores();
@@ -48,10 +50,10 @@ pub fn start(cores: u16) -> Result<u16, Error> {
     }
     let first = Thread::new();
     STATE.with(|state| state.reserve(1));
-    thread::set_up(first, vcores);
-    let outcome = thread::at_once(number::CHANGE_TO_MANY, [0, 0]);
+    vcore::set_up(first, vcores);
+    let outcome = vcore::at_once(number::CHANGE_TO_MANY, [0, 0]);
     if outcome < 0 {
-        thread::take_down();
+        vcore::take_down();
         return Err(error_of(outcome));
     }
     want(cores)
@@ -74,7 +76,7 @@ pub fn want(cores: u16) -> Result<u16, Error> {
     if cores < info::vcores() {
         // Those that rest must look, to give their cores back.
         while let Some(sleeper) = STATE.with(State::sleeper) {
-            thread::ring(thread::vcore(sleeper));
+            vcore::ring(vcore::vcore(sleeper));
         }
     }
     Ok(u16::try_from(accepted).unwrap_or(u16::MAX))
@@ -101,7 +103,7 @@ pub fn yield_now() {
 /// The vcore that this thread runs on; it may be another one by the time that it is looked at.
 #[must_use]
 pub fn vcore() -> u16 {
-    thread::current_vcore()
+    vcore::current_vcore()
 }
 
 /// Ends the thread that runs.
@@ -113,11 +115,11 @@ pub(crate) fn end() -> ! {
 /// In a process with threads, waits until the call is over, and says so. Where the vcore must not run anything else
 /// meanwhile, it only looks.
 pub(crate) fn wait_for_call(block: &Block) -> bool {
-    if thread::count() == 0 {
+    if vcore::count() == 0 {
         return false;
     }
     while !block.is_done() {
-        if thread::is_critical() {
+        if notify::is_critical() {
             core::hint::spin_loop();
             continue;
         }
@@ -129,7 +131,7 @@ pub(crate) fn wait_for_call(block: &Block) -> bool {
 
 /// Has this process threads?
 pub(crate) fn are_on() -> bool {
-    thread::count() != 0
+    vcore::count() != 0
 }
 
 /// Lets other threads run until something is there that an event tells of. Not in critical sections.
@@ -146,7 +148,7 @@ pub(crate) fn until(mut is_there: impl FnMut() -> bool) {
 /// A vcore has been entered, with the thread that was interrupted if there is one.
 pub(crate) fn entered(me: &'static Vcore, interrupted: Option<&'static Thread>) -> ! {
     if me.number() == 0 {
-        thread::fill_pages();
+        vcore::fill_pages();
     }
     match events::handle(me, interrupted) {
         Some(thread) => me.run(thread),
@@ -162,7 +164,7 @@ pub(crate) fn look(me: &'static Vcore) {
 
 /// Runs a thread that was taken out of the queue. What has come meanwhile is seen when it leaves vcore context.
 fn go_on_with(thread: &'static Thread) {
-    let me = thread::vcore(thread::current_vcore());
+    let me = vcore::vcore(vcore::current_vcore());
     let owes = me.owes_recovery.load(Ordering::Relaxed);
     if let Some(thread) = if owes { events::handle(me, Some(thread)) } else { Some(thread) } {
         me.run(thread);
@@ -200,13 +202,13 @@ fn rest(me: &'static Vcore) {
     let wanted = WISHES.u16(wishes::CORES).load(Ordering::Relaxed);
     if wanted < info::vcores() {
         // If it succeeds, the vcore begins anew when it is started.
-        thread::at_once(number::YIELD, [0, 0]);
+        vcore::at_once(number::YIELD, [0, 0]);
         return;
     }
     let is_idle = STATE.with(|state| state.rest(me.number()));
     page::fence();
     if is_idle && !is_pending(me) {
-        thread::at_once(number::HALT, [0, 0]);
+        vcore::at_once(number::HALT, [0, 0]);
     }
     STATE.with(|state| state.wake(me.number()));
 }
@@ -214,10 +216,10 @@ fn rest(me: &'static Vcore) {
 /// In vcore context, while it waits for another vcore: sees to it that those run which were stopped in vcore
 /// context.
 pub(crate) fn relax(me: &Vcore) {
-    let others = (0..thread::count()).map(thread::vcore);
+    let others = (0..vcore::count()).map(vcore::vcore);
     for other in others.filter(|it| it.number() != me.number()) {
         if other.is_preempted() && other.must_run() {
-            thread::change_vcore(other, true);
+            vcore::change_vcore(other, true);
         }
     }
     core::hint::spin_loop();
@@ -225,7 +227,7 @@ pub(crate) fn relax(me: &Vcore) {
 
 /// The same for this vcore, if there are any.
 pub(crate) fn relax_here() {
-    if thread::count() > 0 {
-        relax(thread::vcore(thread::current_vcore()));
+    if vcore::count() > 0 {
+        relax(vcore::vcore(vcore::current_vcore()));
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::event::Event;
 use crate::raw::lock::Lock;
-use crate::raw::thread::{self, Awaited, Thread};
+use crate::raw::thread::{Awaited, Thread};
+use crate::raw::vcore;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -144,6 +145,6 @@ pub(crate) fn ready(thread: &'static Thread) {
         state.sleeper()
     });
     if let Some(sleeper) = sleeper {
-        thread::ring(thread::vcore(sleeper));
+        vcore::ring(vcore::vcore(sleeper));
     }
 }
