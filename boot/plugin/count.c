@@ -5,7 +5,8 @@
  * side of them is cpudriver/src/arch/marker.rs, the reader of the output boot/src/bench/plugin.rs; what
  * a region counts is written down in boot/src/bench/mod.rs. All three must agree.
  *
- * Arguments: out=PATH (one line of JSON per region), lines=on|off (also follow memory accesses: slow).
+ * Arguments: out=PATH (one line of JSON per region), lines=on|off (also follow memory accesses: slow),
+ * profile=on|off (also count the executions of each instruction by itself: slow).
  * For machines whose vCPUs run one at a time only (-icount, or thread=single): nothing is locked here.
  *
  * Built by the host tool: cc -shared -fPIC -DPLUGIN_API=N count.c (N: see qemu.h).
@@ -39,7 +40,7 @@ static struct {
 } region;
 
 static FILE *out;
-static bool follow_lines;
+static bool follow_lines, profiled;
 
 static void add(struct counts *to, const struct counts *now, const struct counts *then)
 {
@@ -177,6 +178,35 @@ static void on_access(unsigned int vcpu, qemu_plugin_meminfo_t info, uint64_t va
         touch(last >> 6, vcpu, store);
 }
 
+/* ---- Profile --------------------------------------------------------------------------------- */
+
+/* How often a vCPU has executed the instruction at an address, in this region: address and vCPU -> bits[0]. */
+static struct table executions;
+
+/* Addresses are canonical, so that their topmost byte can be had again from the bit below. */
+static void on_instruction(unsigned int vcpu, void *address)
+{
+    bool fresh;
+    if (region.open)
+        enter(&executions, (uint64_t)(uintptr_t)address * VCPUS + vcpu, &fresh)->bits[0]++;
+}
+
+/* All that were executed: [vCPU, address, times]. */
+static void print_profile(void)
+{
+    const char *comma = "";
+    fputs(",\"profile\":[", out);
+    for (size_t i = 0; i < executions.size; i++) {
+        const struct slot *slot = &executions.slots[i];
+        if (slot->epoch != executions.epoch)
+            continue;
+        fprintf(out, "%s[%u,%" PRIu64 ",%" PRIu64 "]", comma, (unsigned int)(slot->key % VCPUS),
+                (uint64_t)((int64_t)slot->key >> 8), slot->bits[0]);
+        comma = ",";
+    }
+    fputc(']', out);
+}
+
 /* ---- Regions --------------------------------------------------------------------------------- */
 
 static void print_counts(const char *before, const struct counts *counts)
@@ -214,6 +244,8 @@ static void close_region(bool ended)
     print_counts(",\"total\":", &region.total);
     print_all("vcpus", region.vcpu, VCPUS);
     print_all("phases", region.phase, PHASES);
+    if (profiled)
+        print_profile();
     fputs("}\n", out);
     fflush(out);
 }
@@ -231,6 +263,7 @@ static void open_region(void)
     clear(&lap_lines);
     clear(&lap_vcpu_lines);
     clear(&holders);
+    clear(&executions);
 }
 
 static void next_lap(void)
@@ -357,6 +390,9 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             count(insn, &executed.locked);
         if (follow_lines)
             qemu_plugin_register_vcpu_mem_cb(insn, on_access, CB_NO_REGS, MEM_RW, NULL);
+        if (profiled)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, on_instruction, CB_NO_REGS,
+                                                   (void *)(uintptr_t)qemu_plugin_insn_vaddr(insn));
     }
 }
 
@@ -368,6 +404,8 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
             path = argv[i] + 4;
         else if (!strcmp(argv[i], "lines=on") || !strcmp(argv[i], "lines=off"))
             follow_lines = argv[i][7] == 'n';
+        else if (!strcmp(argv[i], "profile=on") || !strcmp(argv[i], "profile=off"))
+            profiled = argv[i][9] == 'n';
         else
             return fprintf(stderr, "count.so: unknown argument %s\n", argv[i]);
     }
@@ -376,7 +414,7 @@ EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const qemu_info_t *info, int
     out = path ? fopen(path, "w") : NULL;
     if (!out)
         return fprintf(stderr, "count.so: cannot write to out=%s\n", path ? path : "(not given)");
-    grow(&lap_lines), grow(&lap_vcpu_lines), grow(&holders);
+    grow(&lap_lines), grow(&lap_vcpu_lines), grow(&holders), grow(&executions);
     qemu_plugin_register_vcpu_tb_trans_cb(id, on_translation);
     qemu_plugin_register_atexit_cb(id, at_exit, NULL);
     return 0;

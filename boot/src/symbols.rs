@@ -59,8 +59,9 @@ fn frames(line: &str) -> impl Iterator<Item = Frame> {
     })
 }
 
-/// ` function at file:line`, then a line for each function that it was inlined into.
-fn describe(loader: &Loader, address: u64) -> Option<String> {
+/// The functions that the instruction at an address belongs to, the innermost first, and where each was: file and
+/// line.
+fn functions(loader: &Loader, address: u64) -> Option<Vec<(Option<String>, Place)>> {
     let mut named = Vec::new();
     let mut frames = loader.find_frames(address).ok()?;
     while let Ok(Some(frame)) = frames.next() {
@@ -75,12 +76,42 @@ fn describe(loader: &Loader, address: u64) -> Option<String> {
         Some((name, _)) => *name = whole.or_else(|| name.take()),
         None => named.push((Some(whole?), None)),
     }
-    let notes = named.into_iter().enumerate().map(|(depth, (name, place))| {
-        let lead = if depth == 0 { " " } else { "\n        inlined in " };
-        let place = place.map(|(file, line)| format!(" at {}:{line}", shortened(&file)));
-        format!("{lead}{}{}", name.as_deref().unwrap_or("?"), place.unwrap_or_default())
-    });
+    Some(named)
+}
+
+/// File and line.
+type Place = Option<(String, u32)>;
+
+/// ` function at file:line`, then a line for each function that it was inlined into.
+fn describe(loader: &Loader, address: u64) -> Option<String> {
+    let notes =
+        functions(loader, address)?.into_iter().enumerate().map(|(depth, (name, place))| {
+            let lead = if depth == 0 { " " } else { "\n        inlined in " };
+            let place = place.map(|(file, line)| format!(" at {}:{line}", shortened(&file)));
+            format!("{lead}{}{}", name.as_deref().unwrap_or("?"), place.unwrap_or_default())
+        });
     Some(notes.collect())
+}
+
+/// Names the functions of an image or a program.
+pub struct Functions {
+    loader: Loader,
+}
+
+impl Functions {
+    /// Of this ELF file; `None` if it cannot be read.
+    #[must_use]
+    pub fn of(image: &Path) -> Option<Self> {
+        Loader::new(image).ok().map(|loader| Self { loader })
+    }
+
+    /// The functions that the instruction at an address belongs to: the innermost of those that were inlined first,
+    /// that which the linker knows last. Empty for an address of nothing.
+    #[must_use]
+    pub fn at(&self, address: u64) -> Vec<String> {
+        let functions = functions(&self.loader, address).unwrap_or_default();
+        functions.into_iter().filter_map(|(name, _)| name).collect()
+    }
 }
 
 fn symbol(loader: &Loader, address: u64) -> Option<String> {

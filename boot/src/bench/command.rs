@@ -11,6 +11,7 @@ use super::lab::{Host, Machines};
 use super::limits::Limits;
 use super::output::{Results, prepare};
 use super::plugin::{self, QemuVersion};
+use super::profile::{self, By, Profiler};
 use super::progress::Progress;
 use super::row::{Mode, Row};
 use super::runner::{Ended, Task, run_all};
@@ -62,6 +63,10 @@ pub struct Args {
     /// A file of limits to check, instead of tests/experiments/limits.toml
     #[arg(long, value_name = "PATH", requires = "check")]
     limits: Option<PathBuf>,
+    /// Shows which functions executed the instructions, of what the plugin counts, instead of lines of memory
+    #[arg(long, value_name = "BY", value_enum, conflicts_with = "check")]
+    #[arg(num_args = 0..=1, default_missing_value = "functions", require_equals = true)]
+    profile: Option<By>,
     /// Prints the rows as JSON, one object a line, instead of tables
     #[arg(long)]
     json: bool,
@@ -88,6 +93,8 @@ pub fn run(args: &Args) -> Result<u8> {
         return Ok(0);
     }
     let names = names(&args.names, args.mode)?;
+    let can_profile = args.profile.is_none() || args.mode == Mode::Count;
+    ensure!(can_profile, "--profile counts instructions: use --mode count");
     let limits = args.check.then(|| limits(args.limits.as_deref())).transpose()?;
     args.out.as_deref().map_or(Ok(()), prepare)?;
     let results = match measure(args, &names) {
@@ -158,9 +165,9 @@ fn measure_on_host(names: &[String]) -> Result<Results> {
         ..here
     };
     let all = [Task { experiment: "rings".into(), cores: 2 }];
-    let mut results = run_tasks(&mut Host { workspace }, &all, Mode::Host)?;
+    let mut results = run_tasks(&mut Host { workspace }, &all, Mode::Host, None)?;
     results.retain(|row| names.contains(&row.experiment));
-    Ok(Results { environment, results })
+    Ok(Results { environment, results, profiles: Vec::new() })
 }
 
 fn measure_in_qemu(args: &Args, names: &[String]) -> Result<Results> {
@@ -170,9 +177,22 @@ fn measure_in_qemu(args: &Args, names: &[String]) -> Result<Results> {
     let environment = environment(args, &machine, &version)?;
     let plugin =
         (clock == Clock::Count).then(|| plugin::build(&plugin_dir()?, &version)).transpose()?;
+    let mut profiler = args.profile.map(|by| profiler(by, args, &machine)).transpose()?;
     let mut lab = Machines::new(machine, Duration::from_secs(args.timeout), plugin)?;
-    let results = run_tasks(&mut lab, &tasks(names, &args.cores), args.mode)?;
-    Ok(Results { environment, results })
+    if profiler.is_some() {
+        lab = lab.profiled();
+    }
+    let tasks = tasks(names, &args.cores);
+    let results = run_tasks(&mut lab, &tasks, args.mode, profiler.as_mut())?;
+    let profiles = profiler.map(Profiler::profiles).unwrap_or_default();
+    Ok(Results { environment, results, profiles })
+}
+
+/// Programs lie in the archive without symbols, so their files are needed, if they are the sources' own.
+fn profiler(by: By, args: &Args, machine: &Machine) -> Result<Profiler> {
+    let own = args.machine.image.is_none() && args.machine.initrd.is_none();
+    let programs = if own { image::build_programs()? } else { Vec::new() };
+    Ok(Profiler::new(by, &machine.image, programs))
 }
 
 /// Beside this program, so in the target directory.
@@ -206,8 +226,13 @@ fn tasks(names: &[String], cores: &[u16]) -> Vec<Task> {
     names.iter().flat_map(on_all).collect()
 }
 
-fn run_tasks(lab: &mut dyn super::runner::Lab, tasks: &[Task], mode: Mode) -> Result<Vec<Row>> {
-    let mut progress = Progress::new(tasks.len());
+fn run_tasks(
+    lab: &mut dyn super::runner::Lab,
+    tasks: &[Task],
+    mode: Mode,
+    profiler: Option<&mut Profiler>,
+) -> Result<Vec<Row>> {
+    let mut progress = Progress::new(tasks.len(), profiler);
     let rows = run_all(lab, tasks, mode, &mut progress);
     progress.finish();
     rows
@@ -216,10 +241,14 @@ fn run_tasks(lab: &mut dyn super::runner::Lab, tasks: &[Task], mode: Mode) -> Re
 fn show(results: &Results, json: bool) -> Result<()> {
     if !json {
         println!("{}\n", tables(&results.environment, &results.results).trim());
+        print!("{}", profile::listing(&results.profiles));
         return Ok(());
     }
     for row in &results.results {
         println!("{}", serde_json::to_string(row)?);
+    }
+    for profile in &results.profiles {
+        println!("{}", serde_json::to_string(profile)?);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::plugin;
+use super::plugin::{self, Extra};
 use super::region::{self, Region};
 use super::row::Stats;
 use super::runner::{Ended, Lab, Task};
@@ -33,6 +33,7 @@ pub struct Machines {
     timeout: Duration,
     /// The plugin, in count mode.
     plugin: Option<PathBuf>,
+    extra: Extra,
     scratch: tempfile::TempDir,
 }
 
@@ -43,7 +44,14 @@ impl Machines {
     ///
     /// When there is no place for temporary files.
     pub fn new(machine: Machine, timeout: Duration, plugin: Option<PathBuf>) -> Result<Self> {
-        Ok(Self { machine, timeout, plugin, scratch: tempfile::tempdir()? })
+        let scratch = tempfile::tempdir()?;
+        Ok(Self { machine, timeout, plugin, extra: Extra::Lines, scratch })
+    }
+
+    /// These machines, with counts of each instruction instead of lines.
+    #[must_use]
+    pub fn profiled(self) -> Self {
+        Self { extra: Extra::Profile, ..self }
     }
 
     fn prepared(&self, task: &Task, counts: &Path) -> Machine {
@@ -52,7 +60,7 @@ impl Machines {
         machine.memory = machine.memory.or_else(|| memory_for(&task.experiment));
         machine.script = Some(format!("bench {} --json; exit", task.experiment));
         if let Some(plugin) = &self.plugin {
-            machine.extra.extend(plugin::arguments(plugin, counts, true));
+            machine.extra.extend(plugin::arguments(plugin, counts, self.extra));
         }
         machine
     }

@@ -58,6 +58,13 @@
 //! that other caches hold too, if every cache held everything until another core wrote to it. The first
 //! touch of a line in a region is none.
 //!
+//! # Profiles
+//!
+//! With `--profile` the plugin counts the executions of each instruction instead of lines. The host adds them up by
+//! function ([`profile`]): those of the image, and for an experiment NAME those of its program `bench_NAME`. Other
+//! programs are shown as addresses, or taken for that one where they have the same. `results.json` has the whole of it
+//! as `profiles`.
+//!
 //! # What the host adds
 //!
 //! In time mode it boots `bring-up` several times and adds rows of what a clock on the wall says from the
@@ -71,6 +78,7 @@ pub mod lab;
 pub mod limits;
 pub mod output;
 pub mod plugin;
+pub mod profile;
 mod progress;
 pub mod region;
 pub mod row;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::environment::Environment;
+use super::profile::Profile;
 use super::row::Row;
 
 /// All that a run measured, and with what.
@@ -17,6 +18,9 @@ pub struct Results {
     pub environment: Environment,
     /// The measurements.
     pub results: Vec<Row>,
+    /// Where the instructions went, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub profiles: Vec<Profile>,
 }
 
 impl Results {

@@ -91,12 +91,24 @@ fn compile(home: &Path, plugin: &Path, api: &str) -> Result<()> {
     Ok(())
 }
 
+/// What the plugin does besides counting instructions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extra {
+    /// It follows the lines of memory.
+    Lines,
+    /// It counts each instruction by itself.
+    Profile,
+}
+
 /// QEMU's arguments that load the plugin, so that it writes to `out`.
 #[must_use]
-pub fn arguments(plugin: &Path, out: &Path, lines: bool) -> [OsString; 2] {
-    let lines = if lines { "on" } else { "off" };
+pub fn arguments(plugin: &Path, out: &Path, extra: Extra) -> [OsString; 2] {
+    let extra = match extra {
+        Extra::Lines => "lines=on",
+        Extra::Profile => "profile=on",
+    };
     let (plugin, out) = (escaped(plugin), escaped(out));
-    ["-plugin".into(), format!("file={plugin},out={out},lines={lines}").into()]
+    ["-plugin".into(), format!("file={plugin},out={out},{extra}").into()]
 }
 
 /// In QEMU's options a comma stands for itself when doubled.
@@ -106,7 +118,7 @@ fn escaped(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{QemuVersion, arguments, build};
+    use super::{Extra, QemuVersion, arguments, build};
     use std::path::Path;
 
     fn version(text: &str) -> QemuVersion {
@@ -145,7 +157,7 @@ mod tests {
 
     #[test]
     fn commas_in_paths_are_doubled() {
-        let [_, option] = arguments(Path::new("/a,b/count.so"), Path::new("/c"), true);
+        let [_, option] = arguments(Path::new("/a,b/count.so"), Path::new("/c"), Extra::Lines);
         assert_eq!(option, "file=/a,,b/count.so,out=/c,lines=on");
     }
 }

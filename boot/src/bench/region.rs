@@ -41,6 +41,9 @@ pub struct Region {
     pub vcpus: BTreeMap<u32, Counts>,
     /// By phase, those left out in which nothing was executed.
     pub phases: BTreeMap<u32, Counts>,
+    /// How often each instruction was executed: vCPU, address, times; empty if that was not counted.
+    #[serde(default)]
+    pub profile: Vec<(u32, u64, u64)>,
 }
 
 impl Region {
@@ -92,7 +95,7 @@ pub fn rows(row: &Counted, regions: &[Region], cores: u32) -> Result<Vec<Row>> {
     Ok(all.flat_map(|(role, part)| role_rows(row, samples, cores, role, part)).collect())
 }
 
-fn samples<'a>(row: &Counted, regions: &'a [Region]) -> Result<&'a [Region]> {
+pub(super) fn samples<'a>(row: &Counted, regions: &'a [Region]) -> Result<&'a [Region]> {
     let first = usize::try_from(row.region.saturating_sub(1))?;
     let last = first.saturating_add(usize::try_from(row.regions)?);
     let samples = regions.get(first..last).filter(|_| row.region > 0).with_context(|| {

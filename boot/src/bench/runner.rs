@@ -5,7 +5,7 @@ use std::fmt;
 use anyhow::{Context, Result, ensure};
 
 use super::region::{self, Region};
-use super::row::{Line, Mode, Row};
+use super::row::{Counted, Line, Mode, Row};
 use crate::verdict::Verdict;
 
 /// An experiment on a number of cores.
@@ -61,6 +61,10 @@ pub trait Watcher {
     fn step(&mut self, done: u64, of: u64);
     /// The task can't be run on this machine.
     fn skipped(&mut self, task: &Task, why: &str);
+    /// The plugin has measured a row, in these regions.
+    fn counted(&mut self, task: &Task, row: &Counted, samples: &[Region]) {
+        let _ = (task, row, samples);
+    }
 }
 
 /// Runs all tasks in order; the rows come in the same order.
@@ -100,8 +104,16 @@ fn run(lab: &mut dyn Lab, task: &Task, mode: Mode, watcher: &mut dyn Watcher) ->
     }
     let regions = ran?;
     ensure!(skipped || !lines.is_empty(), "it printed no rows");
-    let rows = lines.iter().map(|line| rows(line, task, mode, &regions));
-    Ok(rows.collect::<Result<Vec<_>>>()?.concat())
+    let mut all = Vec::new();
+    for line in &lines {
+        all.extend(rows(line, task, mode, &regions)?);
+        if let Line::Counted(counted) = line
+            && mode == Mode::Count
+        {
+            watcher.counted(task, counted, region::samples(counted, &regions)?);
+        }
+    }
+    Ok(all)
 }
 
 fn rows(line: &Line, task: &Task, mode: Mode, regions: &[Region]) -> Result<Vec<Row>> {

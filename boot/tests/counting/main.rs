@@ -50,11 +50,16 @@ fn guest(dir: &tempfile::TempDir, source: &str) -> PathBuf {
 
 /// Runs the guest of this source on so many cores.
 fn run(source: &str, cores: u16) -> Run {
+    run_in(source, cores, |lab| lab)
+}
+
+fn run_in(source: &str, cores: u16, change: impl Fn(Machines) -> Machines) -> Run {
     let dir = tempfile::tempdir().unwrap();
     let qemu = tools::qemu(None).unwrap();
     let plugin = plugin::build(dir.path(), &QemuVersion::ask(&qemu).unwrap()).unwrap();
     let machine = Machine { clock: Clock::Count, ..Machine::new(qemu, guest(&dir, source)) };
-    let mut lab = Machines::new(machine, Duration::from_secs(60), Some(plugin)).unwrap();
+    let lab = Machines::new(machine, Duration::from_secs(60), Some(plugin)).unwrap();
+    let mut lab = change(lab);
     let mut lines = Vec::new();
     let task = Task { experiment: "counting".into(), cores };
     let regions = lab.run(&task, &mut |line| lines.extend(Line::parse(line).unwrap())).unwrap();
@@ -99,6 +104,19 @@ fn cores_are_told_apart_and_lines_move_between_them() {
     assert_eq!(run.mean("work", "first", "fences"), 0.0);
     let first = run.mean("work", "first", "instructions");
     assert_eq!(run.mean("work", "total", "instructions"), first + other);
+}
+
+/// Region 2 of the guest is a loop of eight instructions and a lap.
+#[test]
+fn a_profile_has_every_instruction_that_was_counted() {
+    let run = run_in("one.s", 1, Machines::profiled);
+    for region in &run.regions {
+        let executed: u64 = region.profile.iter().map(|&(_, _, times)| times).sum();
+        assert_eq!(executed, region.total.instructions, "region {}", region.region);
+    }
+    let loops = &run.regions[1].profile;
+    assert!(loops.iter().all(|&(vcpu, _, times)| (vcpu, times) == (0, 100)), "{loops:?}");
+    assert_eq!((loops.len(), run.regions[1].total.lines), (8, None));
 }
 
 #[test]

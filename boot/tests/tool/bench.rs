@@ -116,6 +116,7 @@ fn what_cannot_work_is_said_before_anything_runs() {
         (&["--out", "/proc/no"], "cannot write to the output directory /proc/no"),
         (&["--check", "--limits", "/no/limits"], "cannot read the limits /no/limits"),
         (&["--mode", "count", "--accel", "kvm"], "KVM does not count instructions"),
+        (&["--profile"], "--profile counts instructions: use --mode count"),
     ] {
         let ran = bench(&scene, "echo it ran; exit 33", args);
         assert_eq!(ran.status.code(), Some(125), "{args:?}");

@@ -16,7 +16,7 @@ fn row(experiment: &str, param: (&str, serde_json::Value)) -> Row {
 }
 
 fn results(rows: Vec<Row>) -> Results {
-    Results { environment: Environment::default(), results: rows }
+    Results { environment: Environment::default(), results: rows, profiles: Vec::new() }
 }
 
 #[test]
