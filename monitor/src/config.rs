@@ -1,5 +1,6 @@
 //! What the coordinator is told about the machine and about time when it is made.
 
+use crate::space::Clusters;
 use serde::{Deserialize, Serialize};
 
 /// Deadlines and rates, all in ticks of the clock that `now` counts.
@@ -40,7 +41,8 @@ pub struct Config {
     pub strategy: Strategy,
 }
 
-/// How the cores that have an address space are told to flush translations.
+/// How the cores that have an address space are told to flush translations. But for [`Strategy::Eager`] nobody is
+/// interrupted because rights were added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Strategy {
     /// Each one by the coordinator.
@@ -50,6 +52,12 @@ pub enum Strategy {
         /// How many cores a package has: the first has those from 0. 0 for all that there are.
         package: u16,
     },
+    /// By groups of cores that were measured to be equally far: in each as in a package.
+    Clusters(Clusters),
+    /// Each one by the coordinator, also when rights are added: to compare with.
+    Eager,
+    /// Nobody is told when rights are taken away, so cores go on with what they had: to show that it matters.
+    Untold,
 }
 
 /// Who may control whom.

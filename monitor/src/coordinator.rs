@@ -159,6 +159,7 @@ impl Coordinator {
             Input::StartFailed { core } => self.on_start_failed(core, out),
             Input::PauseHeartbeat => self.heartbeat_paused = true,
             Input::ResumeHeartbeat => self.heartbeat_paused = false,
+            Input::SetStrategy(strategy) => self.set_strategy(strategy),
             Input::Continue => self.on_continue(out),
             Input::Spawn { caller, name, root, frames } => {
                 self.on_spawn(caller, name, (root, frames), out);

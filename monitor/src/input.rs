@@ -1,5 +1,6 @@
 //! What the coordinator can be told.
 
+use crate::config::Strategy;
 use crate::process::{Name, ProcessId};
 use proto::call::{Call, Outcome};
 use proto::event::Event;
@@ -32,6 +33,9 @@ pub enum Input<'a> {
     PauseHeartbeat,
     /// Send them again.
     ResumeHeartbeat,
+    /// Tell cores of shootdowns in this way from now on. Ignored while one is under way: see
+    /// [`crate::Coordinator::strategy`].
+    SetStrategy(Strategy),
     /// Go on with work that one step must not do all at once ([`crate::Output::Again`]).
     Continue,
     /// Make a process whose address space lies ready. Answered by the call's outcome (the pid), or for

@@ -16,12 +16,13 @@ mod fault;
 mod regions;
 mod requests;
 mod round;
+mod route;
 mod share;
-mod tree;
 mod work;
 
 pub use regions::{Kind, MAX_REGIONS};
 pub(crate) use round::Shootdown;
+pub use route::{Clusters, Edge};
 
 use crate::room;
 use alloc::vec::Vec;

@@ -1,6 +1,7 @@
 //! Requests about a process's own memory: checked before anything is changed.
 
 use super::regions::{Kind, Region, end, is_mappable};
+use super::route::Route;
 use super::work::{Job, Work};
 use crate::coordinator::Coordinator;
 use crate::output::Outbox;
@@ -117,7 +118,7 @@ impl Coordinator {
         }
     }
 
-    /// Gives all of the range other rights; says whether any were taken away.
+    /// Gives all of the range other rights; says whether cores must hear of it.
     fn protect(&mut self, pid: Pid, range: PageRange, rights: Rights) -> Result<bool, Outcome> {
         let most_regions = self.most_regions();
         let space = &mut self.table.at_mut(pid).space;
@@ -144,7 +145,8 @@ impl Coordinator {
         if !space.has_room_for_job() {
             return Err(Outcome::AGAIN);
         }
-        let flush = regions.iter().any(|region| !rights.include(region.rights));
+        let takes = regions.iter().any(|region| !rights.include(region.rights));
+        let flush = self.config.strategy.interrupts(takes);
         space.regions.change(range, |region| Some(Region { rights, ..region }));
         Ok(flush)
     }

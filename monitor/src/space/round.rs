@@ -6,6 +6,7 @@
 
 use super::Space;
 use super::regions::end;
+use super::route::Route;
 use super::work::Stage;
 use crate::config::Strategy;
 use crate::coordinator::Coordinator;
@@ -41,12 +42,12 @@ impl Round {
     /// that have let go meanwhile load the new tables when they come back.
     fn next_told(
         &mut self,
-        strategy: Strategy,
+        strategy: &Strategy,
         pinned: &CoreSet,
     ) -> Option<(CoreId, Option<CoreSet>)> {
-        let first = self.untold.at_or_after(CoreId(0))?;
-        if strategy == Strategy::Unicast {
+        if strategy.is_direct() {
             // The same as below for a group of one, without going through whole sets.
+            let first = self.untold.at_or_after(CoreId(0))?;
             self.untold.remove(first);
             if !pinned.contains(first) {
                 self.waiting.remove(first);
@@ -55,7 +56,7 @@ impl Round {
             self.told.insert(first);
             return Some((first, None));
         }
-        let group = self.untold.and(&strategy.group(first));
+        let group = self.untold.and(&strategy.next_group(&self.untold)?);
         let mut there = group.and(pinned);
         self.untold = self.untold.without(&group);
         self.waiting = self.waiting.without(&group.without(&there));
@@ -107,6 +108,20 @@ impl Space {
 }
 
 impl Coordinator {
+    /// The way in which cores are told of shootdowns.
+    #[must_use]
+    pub const fn strategy(&self) -> Strategy {
+        self.config.strategy
+    }
+
+    /// Has cores told in another way, unless some were told in this one and have not answered: who is lost then
+    /// must be looked for in the same tree.
+    pub(crate) fn set_strategy(&mut self, strategy: Strategy) {
+        if self.table.iter().all(|process| process.space.round.is_none()) {
+            self.config.strategy = strategy;
+        }
+    }
+
     /// Goes on with the round of a process that lives, or starts the next. False when this step may do no
     /// more.
     pub(super) fn continue_round(&mut self, pid: Pid, out: &mut Outbox) -> bool {
@@ -162,7 +177,7 @@ impl Coordinator {
                 return false;
             }
             self.budget -= 1;
-            match round.next_told(self.config.strategy, &process.pinned) {
+            match round.next_told(&self.config.strategy, &process.pinned) {
                 Some((core, None)) => {
                     out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
                 }

@@ -7,7 +7,7 @@ use super::memory::FRAMES;
 use super::panics::caught;
 use super::seed::Seed;
 use super::world::{Violation, World};
-use monitor::{Command, Config, Control, CoreState, Input, Name, Policy, Strategy};
+use monitor::{Clusters, Command, Config, Control, CoreState, Input, Name, Policy, Strategy};
 use proto::call::Outcome;
 use proto::event::Event;
 use proto::id::{CoreId, Pid, VcoreId};
@@ -61,11 +61,7 @@ pub struct Failure {
 /// # Errors
 /// The rule that was broken, and when.
 pub fn run(seed: u64, plan: Plan, mut watch: impl FnMut(&World, Action)) -> Result<World, Failure> {
-    let strategy = match seed % 3 {
-        0 => Strategy::Unicast,
-        1 => Strategy::Tree { package: 4 },
-        _ => Strategy::Tree { package: 0 },
-    };
+    let strategy = strategy(&mut Seed::new(seed));
     let config = if plan.faults { FAULTY } else { CONFIG };
     let mut world = World::new(Config { strategy, ..config }, plan.cores);
     world.unlinked = seed % 2 == 1;
@@ -224,6 +220,20 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
     }
 }
 
+/// A way in which cores are told of shootdowns, of those with which no translation is too old.
+fn strategy(seed: &mut Seed) -> Strategy {
+    match seed.below(5) {
+        0 => Strategy::Unicast,
+        1 => Strategy::Tree { package: 4 },
+        2 => Strategy::Tree { package: 0 },
+        3 => Strategy::Eager,
+        _ => {
+            let mut measured = [1, 2, 3, 4, 5, 6].map(|it| (CoreId(it), 1 << seed.below(4)));
+            Strategy::Clusters(Clusters::by_latency(&mut measured))
+        }
+    }
+}
+
 fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {
     let core = any_core(world, seed);
     let control = match seed.below(16) {
@@ -246,6 +256,7 @@ fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {
         10 if faults && seed.once_in(4) => {
             return Action::Tell(Input::Console(Command::Dump { core }));
         }
+        11 if seed.once_in(4) => return Action::Tell(Input::SetStrategy(strategy(seed))),
         9 | 10 if faults => return Action::Tell(Input::Console(start_or_ping(world, core))),
         _ => Control::Preempt { core, warning: if seed.once_in(2) { 0 } else { 60 } },
     };
