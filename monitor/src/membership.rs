@@ -278,9 +278,8 @@ impl Coordinator {
         self.reach_below(core, out);
         let Seat { held, shootdown, .. } = self.cores[core.index()].seat;
         let Some(held) = held else {
-            // It had let go before, and with that of its translations.
             if let Some(shootdown) = shootdown {
-                self.no_translations_on(core, shootdown, out);
+                self.leave_round(core, shootdown, out);
             }
             return;
         };

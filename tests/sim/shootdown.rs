@@ -1,7 +1,7 @@
 //! Facts about shootdowns: who is told, by whom, and what waits for the answers.
 
 use crate::scene::{ONE, Scene, TWO};
-use monitor::{Config, Input, Output, ProcessId, Strategy};
+use monitor::{Command, Config, CoreState, Input, Output, ProcessId, Strategy};
 use proto::call::Outcome;
 use proto::id::CoreId;
 use proto::memory::{FIXED, Rights};
@@ -271,6 +271,58 @@ fn when_an_inner_core_falls_silent_those_below_it_are_told_by_the_coordinator() 
     assert!(scene.state(many).is_some_and(|it| !it.is_dying()));
     scene.act(Action::Fail(TWO, Mishap::Recover));
     scene.ends_well();
+}
+
+/// A core that has let go of the process, and has not answered, falls silent and is found out.
+fn falls_silent(scene: &mut Scene, core: CoreId) {
+    scene.act(Action::Tell(Input::Console(Command::Ping { core })));
+    scene.act(Action::Fail(core, Mishap::FallSilent));
+    scene.act(Action::Tick);
+    let state = scene.setup.world.coordinator.core(core).map(|it| it.state);
+    assert_eq!(state, Some(CoreState::Silent));
+}
+
+fn shootdowns(scene: &Scene, core: CoreId) -> usize {
+    let waiting = scene.waiting_for(core);
+    waiting.iter().filter(|it| matches!(it, ToCore::TlbShootdown { .. })).count()
+}
+
+#[test]
+fn a_silent_core_that_has_let_go_serves_again_although_the_core_above_it_is_lost_later() {
+    let (mut scene, many) = tree_whose_inner_core_has_left();
+    scene.preempt(THREE);
+    scene.core_takes(THREE);
+    scene.hears(THREE);
+    assert_eq!(shootdowns(&scene, THREE), 0, "it is to hear of it through core 2");
+    falls_silent(&mut scene, THREE);
+    assert_eq!(shootdowns(&scene, THREE), 1, "core 2 may never tell it");
+    scene.panics(TWO);
+    scene.hears(TWO);
+    assert_eq!(scene.open_calls(), 0, "nobody waits for who has nothing to flush");
+    assert_eq!(shootdowns(&scene, THREE), 1, "it is not told twice");
+    scene.act(Action::Fail(THREE, Mishap::Recover));
+    scene.settle();
+    assert_eq!(scene.runs(THREE).map(|(pid, _)| pid), Some(many.pid), "it serves again");
+    scene.ends_well();
+}
+
+#[test]
+fn a_silent_core_that_the_coordinator_has_told_is_not_told_again() {
+    for strategy in [Strategy::Unicast, TREE] {
+        let (mut scene, _) = gang(strategy, 2, 1);
+        scene.preempt(ONE);
+        scene.core_takes(ONE);
+        scene.does(TWO, Op::Unmap(PAGE, 1));
+        scene.hears(TWO);
+        scene.hears(ONE);
+        let before = scene.waiting_for(ONE).len();
+        falls_silent(&mut scene, ONE);
+        assert_eq!(scene.waiting_for(ONE).len(), before + 1, "a ping and no shootdown");
+        scene.act(Action::Fail(ONE, Mishap::Recover));
+        scene.settle();
+        assert_eq!(scene.open_calls(), 0);
+        scene.ends_well();
+    }
 }
 
 #[test]

@@ -263,6 +263,29 @@ impl Coordinator {
         }
     }
 
+    /// A silent core has let go of the process, and with that of its translations, so nobody waits for its
+    /// answer. But it serves again only when it has answered, and the round may be over, and forgotten, when
+    /// the core is lost through which it was to hear of it: so it hears of it from the coordinator now, unless
+    /// it did before.
+    pub(crate) fn leave_round(&mut self, core: CoreId, shootdown: Shootdown, out: &mut Outbox) {
+        if !self.heard_from_coordinator(core, shootdown) {
+            let ProcessId { pid, generation } = shootdown.process;
+            let ticket = self.take_ticket();
+            self.cores[core.index()].seat.shootdown = Some(Shootdown { awaited: ticket, ..shootdown });
+            // It has nothing of that process any more: what it is to flush makes no difference.
+            let range = PageRange::default();
+            out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
+        }
+        self.no_translations_on(core, shootdown, out);
+    }
+
+    /// Did the coordinator itself send a core the shootdown that it has not answered?
+    fn heard_from_coordinator(&self, core: CoreId, shootdown: Shootdown) -> bool {
+        let round = self.table.get(shootdown.process).and_then(|it| it.space.round.as_ref());
+        let first = round.and_then(|round| self.config.strategy.first(&round.told, core));
+        shootdown.awaited != shootdown.ticket || first == Some(core)
+    }
+
     /// A core is lost: whoever was to hear of a shootdown through it hears of it from the coordinator.
     pub(crate) fn reach_below(&mut self, core: CoreId, out: &mut Outbox) {
         let Some(shootdown) = self.shootdown_on(core) else { return };

@@ -21,6 +21,12 @@ pub(crate) trait Route {
         untold.at_or_after(CoreId(0)).map(|first| self.group(first))
     }
 
+    /// The core of this one's group that hears of a shootdown from the coordinator, when `told` are all that were
+    /// told of it.
+    fn first(&self, told: &CoreSet, core: CoreId) -> Option<CoreId> {
+        told.and(&self.group(core)).at_or_after(CoreId(0))
+    }
+
     /// The cores that hear of a shootdown through this one, when `told` are all that were told of it.
     fn below(&self, told: &CoreSet, core: CoreId) -> CoreSet {
         let mut below = told.and(&self.group(core));
