@@ -19,7 +19,6 @@ use crate::table::Chain;
 use proto::call::Outcome;
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Pid};
-use proto::message::ToCore;
 
 impl Coordinator {
     /// Gives a process what it wants as far as cores are free, takes back those that it has a right to,
@@ -183,7 +182,7 @@ impl Coordinator {
             _ => return,
         }
         if it.stopping {
-            return out.send(core, ToCore::Stop);
+            return self.send_stop(core, out);
         }
         let owner = it.seat.owner.map(|owner| owner.pid);
         let waits = |pid: &Pid| self.table.at(*pid).queue == Queue::Wanting;

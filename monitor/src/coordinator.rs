@@ -157,6 +157,7 @@ impl Coordinator {
             }
             Input::Console(command) => self.on_command(command, out),
             Input::StartFailed { core } => self.on_start_failed(core, out),
+            Input::NmiAnswered { core, report } => self.on_nmi_answered(core, report, out),
             Input::PauseHeartbeat => self.heartbeat_paused = true,
             Input::ResumeHeartbeat => self.heartbeat_paused = false,
             Input::SetStrategy(strategy) => self.set_strategy(strategy),

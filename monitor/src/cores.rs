@@ -81,10 +81,14 @@ pub(crate) struct Core {
     /// The console has asked for a ping while a heartbeat was outstanding.
     pub(crate) ping_waiting: bool,
     pub(crate) dump: Dump,
+    /// `Dump` was sent and has not been answered, whether or not anybody still waits for that.
+    pub(crate) dump_sent: bool,
     /// When the start-up began, and whether the console asked for it.
     pub(crate) started: u64,
     pub(crate) start_for_console: bool,
     pub(crate) stopping: bool,
+    /// `Stop` was sent: the core will park, if it does anything any more.
+    pub(crate) parks: bool,
     pub(crate) unexpected: u32,
     /// What runs on it.
     pub(crate) seat: Seat,
@@ -98,9 +102,11 @@ impl Core {
             nonce: 0,
             ping_waiting: false,
             dump: Dump::None,
+            dump_sent: false,
             started: now,
             start_for_console: false,
             stopping: false,
+            parks: false,
             unexpected: 0,
             seat: Seat::default(),
         }

@@ -28,6 +28,14 @@ pub enum Input<'a> {
         /// Which one.
         core: CoreId,
     },
+    /// An NMI ([`crate::Output::Nmi`]) has made a core write a report, so many bytes of which are in its
+    /// buffer.
+    NmiAnswered {
+        /// Which one.
+        core: CoreId,
+        /// Length of the report, in bytes.
+        report: u32,
+    },
     /// Stop sending heartbeat pings, and let nobody miss a ping's deadline: an experiment keeps the
     /// cores busy.
     PauseHeartbeat,

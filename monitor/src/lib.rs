@@ -42,6 +42,7 @@ mod pipes;
 mod process;
 mod programs;
 pub mod record;
+mod report;
 mod requests;
 mod room;
 mod seat;

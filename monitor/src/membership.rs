@@ -1,7 +1,7 @@
-//! Which cores serve: joining, heartbeat, reports, parking and restarting, loss.
+//! Which cores serve: joining, heartbeat, parking and restarting, loss.
 
 use crate::coordinator::Coordinator;
-use crate::cores::{Core, CoreState, Dump, Ping, Timer};
+use crate::cores::{Core, CoreState, Ping, Timer};
 use crate::death::LOST_CORE;
 use crate::output::{Event, LossCause, Outbox, Output, Refusal};
 use crate::seat::{Leaving, Seat};
@@ -55,25 +55,19 @@ impl Coordinator {
     }
 
     /// A silent core answered what it had missed: it was late, not dead. It had no lease, or has said since
-    /// that it is free.
+    /// that it is free. One that is yet to take `Stop` will park.
     pub(crate) fn bring_back(&mut self, core: CoreId, out: &mut Outbox) {
+        if self.cores[core.index()].parks {
+            return;
+        }
         self.cores[core.index()].state = CoreState::Online;
         self.online.insert(core);
         out.tell(Event::CoreBack { core });
         self.open_for_lease(core, out);
     }
 
-    pub(crate) fn on_dumped(&mut self, core: CoreId, report: u32, out: &mut Outbox) {
-        let dump = core::mem::take(&mut self.cores[core.index()].dump);
-        if dump == Dump::None {
-            return self.count_unexpected(core);
-        }
-        self.cancel_timer(Timer::Dump(core));
-        out.tell(Event::Dumped { core, report, by_nmi: dump == Dump::ByNmi });
-    }
-
     pub(crate) fn on_stopped(&mut self, core: CoreId, out: &mut Outbox) {
-        // Parked is parked, also when it was given up and taken back meanwhile.
+        // Parked is parked, also when it was given up meanwhile.
         let it = &self.cores[core.index()];
         let asked = it.stopping;
         if core == CoreId::MANAGEMENT || !matches!(it.state, CoreState::Online | CoreState::Silent)
@@ -130,17 +124,6 @@ impl Coordinator {
         }
     }
 
-    pub(crate) fn on_dump_overdue(&mut self, core: CoreId, out: &mut Outbox) {
-        if self.cores[core.index()].dump == Dump::Asked && core != CoreId::MANAGEMENT {
-            self.cores[core.index()].dump = Dump::ByNmi;
-            self.set_timer(Timer::Dump(core), self.now.saturating_add(self.config.answer_timeout));
-            out.push(Output::Nmi { core });
-        } else {
-            self.cores[core.index()].dump = Dump::None;
-            out.tell(Event::DumpUnanswered { core });
-        }
-    }
-
     /// The deadline of a start or a stop has passed.
     pub(crate) fn on_change_overdue(&mut self, core: CoreId, out: &mut Outbox) {
         let starting = self.cores[core.index()].state == CoreState::Starting;
@@ -162,21 +145,6 @@ impl Coordinator {
         Ok(())
     }
 
-    pub(crate) fn ask_dump(&mut self, core: CoreId, out: &mut Outbox) -> Result<(), Refusal> {
-        let it = self.known(core)?;
-        // A silent core is the one whose report is wanted most: the NMI reaches it.
-        if it.state != CoreState::Silent {
-            it.serves()?;
-        }
-        if it.dump != Dump::None {
-            return Err(Refusal::Busy);
-        }
-        self.cores[core.index()].dump = Dump::Asked;
-        self.set_timer(Timer::Dump(core), self.now.saturating_add(self.config.answer_timeout));
-        out.send(core, ToCore::Dump);
-        Ok(())
-    }
-
     pub(crate) fn ask_stop(&mut self, core: CoreId, out: &mut Outbox) -> Result<(), Refusal> {
         let it = self.known(core)?;
         if core == CoreId::MANAGEMENT {
@@ -190,12 +158,18 @@ impl Coordinator {
         self.set_timer(Timer::Change(core), self.now.saturating_add(self.config.answer_timeout));
         self.close_for_lease(core);
         if self.cores[core.index()].seat.is_free() {
-            out.send(core, ToCore::Stop);
+            self.send_stop(core, out);
         } else {
             // `Stop` follows when it is free.
             self.let_go(core, Leaving::Preempt, out);
         }
         Ok(())
+    }
+
+    /// Tells a core that is free to park.
+    pub(crate) fn send_stop(&mut self, core: CoreId, out: &mut Outbox) {
+        self.cores[core.index()].parks = true;
+        out.send(core, ToCore::Stop);
     }
 
     pub(crate) fn ask_start(&mut self, core: CoreId, out: &mut Outbox) -> Result<(), Refusal> {
@@ -219,7 +193,7 @@ impl Coordinator {
         Ok(())
     }
 
-    fn known(&self, core: CoreId) -> Result<&Core, Refusal> {
+    pub(crate) fn known(&self, core: CoreId) -> Result<&Core, Refusal> {
         self.cores.get(core.index()).ok_or(Refusal::NoSuchCore)
     }
 
@@ -319,17 +293,10 @@ impl Coordinator {
         }
         self.cancel_timer(Timer::Ping(core));
     }
-
-    fn end_dump(&mut self, core: CoreId, out: &mut Outbox) {
-        if core::mem::take(&mut self.cores[core.index()].dump) != Dump::None {
-            self.cancel_timer(Timer::Dump(core));
-            out.tell(Event::DumpUnanswered { core });
-        }
-    }
 }
 
 impl Core {
-    fn serves(&self) -> Result<(), Refusal> {
+    pub(crate) fn serves(&self) -> Result<(), Refusal> {
         match self.state {
             CoreState::Online => Ok(()),
             CoreState::Absent => Err(Refusal::Absent),

@@ -39,7 +39,7 @@ fn a_core_that_panics_takes_no_other_along() {
 
 #[test]
 fn a_core_that_hangs_is_noticed_looked_at_by_nmi_and_brought_back() {
-    let script = "hang 2; sleep 5; cores --json; bt 2; start 2; ping 2; exit 0";
+    let script = "hang 2; sleep 5; cores --json; bt 2; bt 2; start 2; ping 2; exit 0";
     let run = Guest::new().script(script).run();
     run.exited(0).printed(&[
         "core 2 does not answer",

@@ -192,12 +192,34 @@ fn a_dump_is_asked_by_message_then_by_nmi_then_given_up() {
     assert_eq!(machine.tick(51), [Output::Nmi { core: ONE }]);
     assert_eq!(machine.tick(101), [Output::Tell(Event::DumpUnanswered { core: ONE })]);
 
-    machine.asks(200, Command::Dump { core: ONE });
-    machine.tick(251);
-    let told = machine.says(252, ONE, ToMonitor::Dumped { report: 9 });
-    assert_eq!(told, [Output::Tell(Event::Dumped { core: ONE, report: 9, by_nmi: true })]);
-    assert_eq!(machine.says(253, ONE, ToMonitor::Dumped { report: 9 }), []);
-    assert_eq!(machine.coordinator.counters().unexpected, 1);
+    // The message still lies in the ring.
+    let ask = Command::Dump { core: ONE };
+    let nmi = Input::NmiAnswered { core: ONE, report: 9 };
+    for now in [200, 300] {
+        assert_eq!(machine.asks(now, ask), [Output::Nmi { core: ONE }]);
+        assert_eq!(machine.asks(now, ask), refused(ask, Refusal::Busy));
+        let told = machine.step(now + 1, nmi);
+        assert_eq!(told, [Output::Tell(Event::Dumped { core: ONE, report: 9, by_nmi: true })]);
+    }
+    machine.asks(400, ask);
+    let told = machine.says(401, ONE, ToMonitor::Dumped { report: 8 });
+    assert_eq!(told, [Output::Tell(Event::Dumped { core: ONE, report: 8, by_nmi: false })]);
+    assert_eq!(machine.step(402, nmi), []);
+    assert_eq!(machine.says(403, ONE, ToMonitor::Dumped { report: 8 }), []);
+    assert_eq!(machine.coordinator.counters().unexpected, 2);
+    assert_eq!(machine.asks(500, ask), [send(ONE, ToCore::Dump)]);
+}
+
+#[test]
+fn the_management_core_gets_no_nmi_and_no_second_message() {
+    let mut machine = Machine::online();
+    let ask = Command::Dump { core: CoreId(0) };
+    assert_eq!(machine.asks(0, ask), [send(CoreId(0), ToCore::Dump)]);
+    assert_eq!(machine.tick(51), [Output::Tell(Event::DumpUnanswered { core: CoreId(0) })]);
+    assert_eq!(machine.asks(60, ask), []);
+    let told = machine.says(61, CoreId(0), ToMonitor::Dumped { report: 8 });
+    let dumped = Event::Dumped { core: CoreId(0), report: 8, by_nmi: false };
+    assert_eq!(told, [Output::Tell(dumped)]);
 }
 
 #[test]
@@ -299,7 +321,7 @@ fn unexpected_messages_are_counted_and_change_nothing_else() {
 }
 
 #[test]
-fn a_core_that_was_given_up_taken_back_and_then_parks_is_stopped() {
+fn a_core_that_was_given_up_and_is_to_park_is_not_taken_back_before() {
     let mut machine = Machine::online();
     machine.asks(1, Command::Ping { core: ONE });
     machine.asks(2, Command::Stop { core: ONE });
@@ -307,7 +329,8 @@ fn a_core_that_was_given_up_taken_back_and_then_parks_is_stopped() {
     machine.step(overdue, Input::Tick);
     assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Silent));
     machine.says(overdue, ONE, ToMonitor::Pong { nonce: 1 });
-    assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Online));
+    // Another `Stop` would come beside the one that it has not taken.
+    assert_eq!(machine.state(ONE), CoreState::Silent);
     machine.says(overdue, ONE, ToMonitor::Stopped);
     assert_eq!(machine.coordinator.core(ONE).map(|it| it.state), Some(CoreState::Stopped));
     assert!(!machine.coordinator.idle_cores().contains(ONE));

@@ -22,6 +22,7 @@ fn inputs() -> Vec<Input<'static>> {
         Input::Message { core, message: ToMonitor::Join { apic: ApicId(1) } },
         Input::Console(Command::Ping { core }),
         Input::StartFailed { core },
+        Input::NmiAnswered { core, report: 7 },
         Input::PauseHeartbeat,
         Input::ResumeHeartbeat,
         Input::Continue,

@@ -271,7 +271,8 @@ impl Coordinator {
         if !self.heard_from_coordinator(core, shootdown) {
             let ProcessId { pid, generation } = shootdown.process;
             let ticket = self.take_ticket();
-            self.cores[core.index()].seat.shootdown = Some(Shootdown { awaited: ticket, ..shootdown });
+            self.cores[core.index()].seat.shootdown =
+                Some(Shootdown { awaited: ticket, ..shootdown });
             // It has nothing of that process any more: what it is to flush makes no difference.
             let range = PageRange::default();
             out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });

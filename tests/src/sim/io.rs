@@ -1,12 +1,13 @@
 //! What programs do with handles, time and users, and what the image does for them on core 0.
 
+use super::Health;
 use super::action::Op;
 use super::memory::FRAMES;
 use super::seed::Seed;
 use super::world::{Happened, World, violation};
 use monitor::{Input, Name, Output, PipeId, ProcessId};
 use proto::call::{ALL_HANDLES, CLOSE_ON_CREATE, Call, HandlePair, NO_HANG, Outcome};
-use proto::id::Pid;
+use proto::id::{CoreId, Pid};
 use proto::message::ToMonitor;
 
 /// A request about handles, time or users. Addresses whose low bits are zero are not mapped.
@@ -47,6 +48,8 @@ pub enum Chore {
     Load(Call),
     /// Copy bytes in: whose, the ticket, from where and how many.
     Copy(ProcessId, u32, u64, u32),
+    /// Look for the report that an NMI has brought.
+    Report(CoreId),
 }
 
 fn flag(set: bool, flag: u8) -> u8 {
@@ -154,6 +157,10 @@ impl World {
     pub(crate) fn do_chore(&mut self) -> Happened {
         match self.chores.pop_front() {
             None => Ok(()),
+            Some(Chore::Report(core)) if self.cores[core.index()].health == Health::Stopped => {
+                Ok(())
+            }
+            Some(Chore::Report(core)) => self.step(Input::NmiAnswered { core, report: 0 }),
             Some(Chore::Load(call)) if call.at % 5 == 0 => {
                 self.step(Input::LoadFailed { caller: call, why: Outcome::NOT_FOUND })
             }

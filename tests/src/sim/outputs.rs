@@ -2,6 +2,7 @@
 
 use super::core::Health;
 use super::faults::lease_to;
+use super::io::Chore;
 use super::memory::Memory;
 use super::world::{Happened, World, process_of, violation};
 use monitor::{Event, Output, ProcessId};
@@ -62,9 +63,11 @@ impl World {
             | Output::CopyIn { .. }
             | Output::CopyOut { .. }
             | Output::Print { .. } => self.apply_io(output),
-            Output::Nmi { .. } | Output::Discard { .. } | Output::Born { .. } | Output::Tell(_) => {
+            Output::Nmi { core } => {
+                self.chores.push_back(Chore::Report(core));
                 Ok(())
             }
+            Output::Discard { .. } | Output::Born { .. } | Output::Tell(_) => Ok(()),
         }
     }
 

@@ -422,15 +422,14 @@ impl Hub {
     }
 
     /// A core that answers an NMI cannot send messages: that its report is there shows in its count. The
-    /// coordinator hears of it as if the core had said so, and gives up when its own deadline passes.
+    /// coordinator is told of it, and gives up when its own deadline passes.
     fn look_for_report(&mut self, node: &mut Node) -> bool {
         let Some((core, before)) = self.interrupted_core else { return false };
         if report::count(core) == before {
             return false;
         }
         self.interrupted_core = None;
-        let message = ToMonitor::Dumped { report: report::length(core) };
-        self.tell(Input::Message { core, message }, node);
+        self.tell(Input::NmiAnswered { core, report: report::length(core) }, node);
         true
     }
 
