@@ -26,7 +26,7 @@ EXPORT int qemu_plugin_version = PLUGIN_API;
 enum { VCPUS = 256, PHASES = 8, LONGEST = 15 };
 enum { MARKER_BEGIN, MARKER_END, MARKER_LAP, MARKER_PHASE = 0x10 };
 
-struct counts { uint64_t instructions, fences, locked, lines, transfers; };
+struct counts { uint64_t instructions, kernel, fences, locked, lines, transfers; };
 
 /* What ran so far (written by the translated code itself), and how far it is attributed. */
 static struct counts executed, attributed;
@@ -45,6 +45,7 @@ static bool follow_lines, profiled;
 static void add(struct counts *to, const struct counts *now, const struct counts *then)
 {
     to->instructions += now->instructions - then->instructions;
+    to->kernel += now->kernel - then->kernel;
     to->fences += now->fences - then->fences;
     to->locked += now->locked - then->locked;
 }
@@ -213,6 +214,8 @@ static void print_counts(const char *before, const struct counts *counts)
 {
     fprintf(out, "%s{\"instructions\":%" PRIu64 ",\"fences\":%" PRIu64 ",\"locked\":%" PRIu64,
             before, counts->instructions, counts->fences, counts->locked);
+    if (counts->kernel != counts->instructions)
+        fprintf(out, ",\"kernel\":%" PRIu64, counts->kernel);
     if (follow_lines)
         fprintf(out, ",\"lines\":%" PRIu64 ",\"transfers\":%" PRIu64, counts->lines,
                 counts->transfers);
@@ -384,6 +387,8 @@ static void on_translation(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
             continue;
         }
         count(insn, &executed.instructions);
+        if (qemu_plugin_insn_vaddr(insn) >> 63)
+            count(insn, &executed.kernel);
         if (is_mfence(code, size))
             count(insn, &executed.fences);
         if (is_locked(code, size))

@@ -75,7 +75,7 @@ pub use process::{Name, ProcessId};
 pub use programs::{MAX_ARGUMENTS, MAX_PATH, Program};
 pub use proto::core_set::{CoreSet, MAX_CORES};
 pub use seat::{Held, Leaving};
-pub use space::{Clusters, Edge, Kind, MAX_PAGES, MAX_REGIONS, RegionView};
+pub use space::{Clusters, Edge, Kind, MAX_PAGES, MAX_REGIONS, RegionView, descend};
 pub use transfer::MAX_COPY;
 pub use user::{BadUser, User};
 pub use view::{PipeView, ProcessView, VcoreView};

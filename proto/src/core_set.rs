@@ -198,6 +198,16 @@ impl CoreSet {
     }
 }
 
+impl FromIterator<CoreId> for CoreSet {
+    fn from_iter<T: IntoIterator<Item = CoreId>>(cores: T) -> Self {
+        let mut set = Self::EMPTY;
+        for core in cores {
+            set.insert(core);
+        }
+        set
+    }
+}
+
 /// The lowest `count` ones of a word.
 fn lowest(word: u64, count: usize) -> u64 {
     let mut rest = word;

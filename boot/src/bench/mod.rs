@@ -41,6 +41,7 @@
 //! | metric | unit | counts |
 //! |---|---|---|
 //! | `instructions` | `instructions` | executed by all cores (of a role: by it alone) |
+//! | `kernel` | `instructions` | of these, at addresses of the kernel; no row if all are |
 //! | `fences` | `fences` | executions of `mfence` |
 //! | `lines` | `lines` | distinct 64-byte lines of memory read or written, per lap |
 //! | `transfers` | `lines` | lines that had to move between cores |

@@ -14,6 +14,8 @@ use super::row::{Counted, Mode, Part, Row, Stats, with_throughput};
 pub struct Counts {
     /// Instructions executed, markers not among them.
     pub instructions: u64,
+    /// Those of them at addresses of the kernel; absent if all are.
+    pub kernel: Option<u64>,
     /// `mfence` executed.
     pub fences: u64,
     /// Instructions executed that lock the bus: a `lock` prefix, or `xchg` with memory.
@@ -127,8 +129,9 @@ fn check_clock(row: &Counted, samples: &[Region]) -> Result<()> {
 
 type Metric = (&'static str, &'static str, fn(&Counts) -> Option<u64>);
 
-const METRICS: [Metric; 4] = [
+const METRICS: [Metric; 5] = [
     ("instructions", "instructions", |counts| Some(counts.instructions)),
+    ("kernel", "instructions", |counts| counts.kernel),
     ("fences", "fences", |counts| Some(counts.fences)),
     ("lines", "lines", |counts| counts.lines),
     ("transfers", "lines", |counts| counts.transfers),

@@ -140,6 +140,7 @@ fn experiments_are_listed() {
         "coordinator",
         "process",
         "vcore",
+        "shootdown",
         "bring-up",
     ];
     assert_eq!(names, all);

@@ -99,6 +99,13 @@ pub fn features() -> Features {
     }
 }
 
+/// How many cores a package has, as far as the processor says; 0 if it doesn't (Intel SDM vol. 2, CPUID leaf 0BH).
+#[must_use]
+pub fn cores_per_package() -> u16 {
+    let levels = CpuId::new().get_extended_topology_info().into_iter().flatten();
+    levels.map(|level| level.processors()).max().unwrap_or(0)
+}
+
 /// Turns on what protects the kernel: write protection, and no-execute, SMEP, SMAP, UMIP and the machine check
 /// where there are.
 /// Turns the caches on, which INIT leaves off.

@@ -26,6 +26,7 @@ mod homes;
 pub mod interrupts;
 mod io_apic;
 mod layout;
+pub mod line;
 pub mod machine;
 pub mod marker;
 mod once;

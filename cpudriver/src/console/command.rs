@@ -10,6 +10,7 @@ mod help;
 mod inspect;
 mod nearest;
 mod processes;
+mod shootdown;
 mod table;
 
 use super::output::Format;
@@ -21,6 +22,7 @@ pub use experiments::{EXPERIMENTS, Experiment, ExperimentSet};
 pub use help::{complete, write_help};
 use monitor::CoreSet;
 use proto::id::{CoreId, Pid};
+pub use shootdown::{Shootdown, Way};
 pub use table::COMMANDS;
 
 /// A command with its arguments, all of them in range; whether the machine has the core is for the one
@@ -105,6 +107,8 @@ pub enum Command<'a> {
     },
     /// Check that all invariants hold.
     Check,
+    /// Choose how cores are told of shootdowns, or show it.
+    Shootdown(Shootdown),
     /// Show the programs that can be run.
     Programs,
     /// End a process, or send it a signal.

@@ -195,9 +195,11 @@ impl Driver {
         if self.held.map(loaded) == Some((pid, generation)) {
             out.add(Effect::Flush { range });
         }
-        for (to, below) in below.subtrees().into_iter().flatten() {
-            let message = Peer::TlbShootdown { pid, generation, range, ticket, below };
-            out.add(Effect::Forward { to, message });
+        if !below.is_empty() {
+            for (to, below) in below.subtrees().into_iter().flatten() {
+                let message = Peer::TlbShootdown { pid, generation, range, ticket, below };
+                out.add(Effect::Forward { to, message });
+            }
         }
         out.send(ToMonitor::ShootdownDone { ticket });
     }

@@ -19,9 +19,8 @@ mod shell;
 mod vcore;
 
 use crate::arch::{self, handoff, heap, percpu, smp};
-use crate::node::{PeerEnds, Star};
+use crate::node::Star;
 use crate::options::Options;
-use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 pub use cpu::{Cpu, last_words};
@@ -34,7 +33,7 @@ use shell::{Shell, say};
 pub type Estate = Star;
 
 /// What core 0 and another core hand to each other.
-pub type Parcel = Box<PeerEnds>;
+pub use crate::node::Parcel;
 
 /// The life of core 0, from the moment when memory and tables are in place.
 pub fn main(mut info: arch::BootInfo) -> ! {

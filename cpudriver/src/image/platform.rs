@@ -3,12 +3,11 @@
 use super::clock::Span;
 use super::vcore;
 use crate::arch::shared::{self, ThisCore};
-use crate::arch::{cpu, handoff, marker, percpu, report};
+use crate::arch::{cpu, handoff, line, marker, percpu, report};
 use crate::driver::Effect;
-use crate::node::{PeerEnds, Platform};
+use crate::node::{Parcel, Platform};
 use crate::post::{Activity, Hardware};
 use crate::trace::Trace;
-use alloc::boxed::Box;
 use proto::id::CoreId;
 
 /// Events of a core's trace that its report shows.
@@ -99,12 +98,27 @@ impl Platform for Kernel {
         })
     }
 
-    fn take_ends(&self) -> Option<Box<PeerEnds>> {
+    fn take_ends(&self) -> Option<Parcel> {
         handoff::take()
     }
 
-    fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>> {
+    fn give_ends(&self, ends: Parcel) -> Result<(), Parcel> {
         handoff::put(ends)
+    }
+
+    #[inline(always)]
+    fn line(&self) -> u64 {
+        line::told()
+    }
+
+    #[inline(always)]
+    fn answered(&self) -> u64 {
+        line::answered(percpu::id())
+    }
+
+    #[inline(always)]
+    fn answer(&self, number: u64) {
+        line::answer(number);
     }
 
     fn look_at_trace(&self) {

@@ -22,6 +22,8 @@ pub enum Part {
     Ask = 3,
     /// Send a stream to every linked peer, and wait until all have summed it up.
     Stream = 4,
+    /// Answer each number that core 0 writes to the shared line.
+    Line = 5,
 }
 
 /// A part with its numbers.
@@ -52,6 +54,7 @@ impl Job {
             2 => Part::Asleep,
             3 => Part::Ask,
             4 => Part::Stream,
+            5 => Part::Line,
             _ => return None,
         };
         Some(Self { part, peer, rounds, warmup, batch })
@@ -100,6 +103,7 @@ pub fn play(job: &Job, station: &mut impl Station, samples: &mut Vec<u32>) -> Ou
     match job.part {
         Part::Ask => ask(job, station, samples),
         Part::Stream => stream(job, station),
+        Part::Line => follow_line(station),
         Part::Awake | Part::Asleep => done(0, 0, 0),
     }
 }
@@ -162,6 +166,17 @@ fn round_trip(nonce: u32, peer: CoreId, station: &mut impl Station) -> Option<u6
     node.flush();
     let answered = wait(station, |node| node.peers.pong == Some(nonce));
     answered.then(|| platform.now() - sent)
+}
+
+/// Answers until it is called off.
+fn follow_line(station: &mut impl Station) -> Outcome {
+    let platform = station.platform();
+    let (begin, mut answers) = (platform.now(), 0);
+    while wait(station, |_| platform.line() != platform.answered()) {
+        platform.answer(platform.line());
+        answers += 1;
+    }
+    done(begin, platform.now(), answers)
 }
 
 fn stream(job: &Job, station: &mut impl Station) -> Outcome {

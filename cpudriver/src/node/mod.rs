@@ -13,9 +13,11 @@ mod peers;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
+pub use tree::{TREE_LINK_BYTES, Tree, TreeEnd, connect_down};
 
 use crate::driver::{Driver, Effect, Sink, Trap};
 use crate::post::{Hardware, Outbox, Receiver, Sender};
@@ -46,13 +48,22 @@ pub trait Platform: Hardware + Copy {
     fn report(&self, trace: &Trace<'_>) -> u32;
 
     /// Takes the ends of rings that the coordinator has put into this core's handoff cell.
-    fn take_ends(&self) -> Option<Box<PeerEnds>>;
+    fn take_ends(&self) -> Option<Parcel>;
 
     /// Puts ends of rings into this core's handoff cell, for the coordinator to take.
     ///
     /// # Errors
     /// The ends, when the coordinator has not taken the last ones.
-    fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>>;
+    fn give_ends(&self, ends: Parcel) -> Result<(), Parcel>;
+
+    /// The number that core 0 has written last to the line that all cores share, for an experiment.
+    fn line(&self) -> u64;
+
+    /// The one that this core has answered last.
+    fn answered(&self) -> u64;
+
+    /// Answers one.
+    fn answer(&self, number: u64);
 
     /// Learns anew whether the calls of what runs on this core are traced.
     fn look_at_trace(&self);
@@ -62,13 +73,24 @@ pub trait Platform: Hardware + Copy {
     fn perform(&self, effect: Effect);
 }
 
-/// The node's ends of the rings to and from the coordinator.
+/// What core 0 and another core hand to each other.
+#[derive(Debug)]
+pub enum Parcel {
+    /// The ends of a link between two cores.
+    Link(Box<PeerEnds>),
+    /// The end of a ring through which shootdowns are handed on.
+    Tree(&'static mut TreeEnd),
+}
+
+/// The ends of rings that a core keeps over its restarts: those to and from the coordinator, and those of trees.
 #[derive(Debug)]
 pub struct Star {
     /// To the coordinator.
     pub sender: Sender<ToMonitor>,
     /// From the coordinator.
     pub receiver: Receiver<ToCore>,
+    /// To and from cores that hand shootdowns on.
+    pub tree: Tree,
 }
 
 /// Counts that only the core itself knows.
@@ -192,6 +214,7 @@ impl<P: Platform> Node<P> {
     pub fn join(&mut self, apic: ApicId) {
         if let Some(star) = &mut self.star {
             star.receiver.discard();
+            star.tree.discard();
         }
         self.answer(ToMonitor::Join { apic });
     }
@@ -217,7 +240,9 @@ impl<P: Platform> Node<P> {
 
     /// Handles one message from another core's lane; false if there was none.
     pub fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
-        self.take_order(sender, lane) || self.take_peer(sender, lane)
+        self.take_order(sender, lane)
+            || self.take_peer(sender, lane)
+            || lane == Lane::Immediate && self.take_handed_on(sender)
     }
 
     fn take_order(&mut self, sender: CoreId, lane: Lane) -> bool {
@@ -329,8 +354,13 @@ impl<P: Platform> Node<P> {
     }
 
     fn link(&mut self, peer: CoreId) -> Option<ToMonitor> {
-        let ends = self.platform.take_ends();
-        let taken = ends.is_some_and(|ends| self.peers.insert(peer, ends));
+        let taken = match self.platform.take_ends() {
+            Some(Parcel::Link(ends)) => self.peers.insert(peer, ends),
+            Some(Parcel::Tree(end)) => {
+                self.star.as_mut().is_some_and(|star| star.tree.insert(peer, end))
+            }
+            None => false,
+        };
         if !taken {
             self.counts.stray += 1;
         }
@@ -342,14 +372,15 @@ impl<P: Platform> Node<P> {
             self.counts.stray += 1;
             return None;
         };
-        match self.platform.give_ends(ends) {
-            Ok(()) => Some(ToMonitor::Unlinked { peer }),
-            Err(ends) => {
-                self.counts.stray += 1;
+        match self.platform.give_ends(Parcel::Link(ends)) {
+            Ok(()) => return Some(ToMonitor::Unlinked { peer }),
+            Err(Parcel::Link(ends)) => {
                 self.peers.insert(peer, ends);
-                None
             }
+            Err(Parcel::Tree(_)) => {}
         }
+        self.counts.stray += 1;
+        None
     }
 
     fn take_part(&mut self, order: &ToCore) -> Option<ToMonitor> {
@@ -373,7 +404,7 @@ impl<P: Platform> Node<P> {
 
     fn counters(&self) -> ToMonitor {
         let Counts { halts, heard, timers, asleep, .. } = self.counts;
-        let (peer_sent, peer_received) = self.peers.traffic();
+        let (peer_sent, peer_received) = self.traffic();
         ToMonitor::Counters {
             doorbells: self.outbox.rung(),
             halts,

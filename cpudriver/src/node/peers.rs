@@ -162,9 +162,28 @@ impl<P: Platform> Node<P> {
         true
     }
 
+    /// Messages sent to and received from other cores than core 0 so far.
+    pub(super) fn traffic(&self) -> (u64, u64) {
+        let (sent, received) = self.peers.traffic();
+        let tree = self.star.as_ref().map_or((0, 0), |star| star.tree.traffic());
+        (sent + tree.0, received + tree.1)
+    }
+
+    /// Handles one shootdown that a core above has handed on; false if there was none.
+    pub(super) fn take_handed_on(&mut self, sender: CoreId) -> bool {
+        let Some(star) = &mut self.star else { return false };
+        match star.tree.take(sender) {
+            Ok(message) => self.hear(sender, message),
+            Err(NoMessage::Malformed) => self.counts.stray += 1,
+            Err(NoMessage::Empty) => return false,
+        }
+        true
+    }
+
     /// Sends a shootdown on to a core below; when it is out of reach the coordinator learns of it.
     pub(super) fn forward(&mut self, to: CoreId, message: Peer) {
-        if !self.tell(to, &message)
+        let star = self.star.as_mut();
+        if !star.is_some_and(|star| star.tree.send(to, &message, &mut self.outbox))
             && let Peer::TlbShootdown { ticket, below, .. } = message
         {
             let mut cores = below;

@@ -3,7 +3,7 @@ extern crate std;
 mod net;
 
 use super::jobs::{MAX_SAMPLES, report};
-use super::{Counts, Job, Next, Part, Star, connect};
+use super::{Counts, Job, Next, Parcel, Part, Star, connect};
 use crate::driver::{Effect, Fate, Trap};
 use crate::post::lanes::SLOTS;
 use crate::post::{Receiver, Sender, link};
@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use net::{CORES, Net};
 use proto::call::{Call, Outcome};
+use proto::core_set::CoreSet;
 use proto::id::{ApicId, CoreId, Epoch, Generation, Lease, Pid, VcoreId};
 use proto::message::{Lane, PageRange, Peer, ToCore, ToMonitor};
 use proto::sample::TO_MONITOR;
@@ -58,6 +59,64 @@ fn every_order_that_can_be_done_at_once_is_answered_at_once() {
     assert_eq!(net.ask(1, ToCore::Stop), [ToMonitor::Stopped]);
     assert_eq!(net.node(1).take_next(), Next::Park);
     assert_eq!(net.node(1).take_next(), Next::Serve, "asking forgets it");
+}
+
+fn multicast(ticket: u32, below: impl IntoIterator<Item = u16>) -> ToCore {
+    let (pid, generation, range) = (Pid(1), Generation(1), PageRange::default());
+    let below = below.into_iter().map(CoreId).collect();
+    ToCore::TlbMulticast { pid, generation, range, ticket, below }
+}
+
+#[test]
+fn a_shootdown_is_handed_down_and_answered_by_each() {
+    let mut net = Net::new();
+    net.link_down(1, 2);
+    net.link_down(2, 3);
+    // Core 1 has two below; that it has no way to the second the coordinator must learn before the answer.
+    let unreached: CoreSet = [CoreId(3)].into_iter().collect();
+    let (told, done) = (multicast(9, [2, 3]), ToMonitor::ShootdownDone { ticket: 9 });
+    let answers = net.ask(1, told);
+    assert_eq!(answers, [ToMonitor::Unreached { ticket: 9, cores: unreached }, done]);
+    net.pass();
+    assert_eq!((net.answers(2), net.answers(3)), (alloc::vec![done], alloc::vec![]));
+    net.link_down(1, 3);
+    let done = ToMonitor::ShootdownDone { ticket: 10 };
+    assert_eq!(net.ask(1, multicast(10, [2, 3])), [done]);
+    net.pass();
+    assert_eq!((net.answers(2), net.answers(3)), (alloc::vec![done], alloc::vec![done]));
+    let counters = net.ask(1, ToCore::Count);
+    assert!(matches!(counters[..], [ToMonitor::Counters { peer_sent: 3, peer_received: 0, .. }]));
+}
+
+#[test]
+fn a_core_that_joins_anew_hands_down_still_and_forgets_what_it_was_handed() {
+    let mut net = Net::new();
+    net.link_down(1, 2);
+    net.link_down(2, 3);
+    net.asleep.push(CoreId(2));
+    assert_eq!(net.ask(1, multicast(9, [2])).len(), 1);
+    net.node(2).join(ApicId(2));
+    net.node(2).flush();
+    net.asleep.clear();
+    let join = ToMonitor::Join { apic: ApicId(2) };
+    net.pass();
+    assert_eq!(net.answers(2), [join], "the shootdown was for its last life");
+    assert_eq!(net.ask(2, multicast(10, [3])), [ToMonitor::ShootdownDone { ticket: 10 }]);
+    net.pass();
+    assert_eq!(net.answers(3), [ToMonitor::ShootdownDone { ticket: 10 }]);
+}
+
+#[test]
+fn a_ring_that_is_full_hands_nothing_down() {
+    let mut net = Net::new();
+    net.link_down(1, 2);
+    net.asleep.push(CoreId(2));
+    let cores: CoreSet = [CoreId(2)].into_iter().collect();
+    let full = (0..20).find_map(|ticket| {
+        let answers = net.ask(1, multicast(ticket, [2]));
+        (answers.len() > 1).then(|| (ticket, answers[0]))
+    });
+    assert!(matches!(full, Some((1.., ToMonitor::Unreached { cores: it, .. })) if it == cores));
 }
 
 #[test]
@@ -186,7 +245,8 @@ fn an_order_that_does_not_decode_is_counted_and_blocks_nothing() {
     let (other, none) = RingBuffer::new(SLOTS);
     let mut wrong = Sender::<ToMonitor>::new(other, producer);
     let (sender, _answers) = link(SLOTS);
-    let star = Star { sender, receiver: Receiver::new(none, consumer) };
+    let tree = super::Tree::new(CORES);
+    let star = Star { sender, receiver: Receiver::new(none, consumer), tree };
     let mut net = Net::new();
     let platform = *net.node(1).platform();
     let mut node = super::Node::new(CoreId(1), CORES, platform, Some(Box::leak(Box::new(star))));
@@ -218,9 +278,9 @@ fn a_link_that_is_not_there_or_there_already_is_counted_and_not_answered() {
     assert_eq!(net.ask(1, ToCore::Link { peer }), [], "nothing is in the cell");
     assert_eq!(net.ask(1, ToCore::Unlink { peer }), []);
     net.link(1, 2, 4);
-    net.machine.cells[1].replace(Some(connect(4).0));
+    net.machine.cells[1].replace(Some(Parcel::Link(connect(4).0)));
     assert_eq!(net.ask(1, ToCore::Link { peer }), [], "there is one already");
-    net.machine.cells[1].replace(Some(connect(4).0));
+    net.machine.cells[1].replace(Some(Parcel::Link(connect(4).0)));
     assert_eq!(net.ask(1, ToCore::Unlink { peer }), [], "the cell is full");
     assert_eq!(net.node(1).peers().linked(), [peer], "so the link stays");
     assert_eq!(net.node(1).counts().stray, 4);

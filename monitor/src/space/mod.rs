@@ -22,7 +22,7 @@ mod work;
 
 pub use regions::{Kind, MAX_REGIONS};
 pub(crate) use round::Shootdown;
-pub use route::{Clusters, Edge};
+pub use route::{Clusters, Edge, descend};
 
 use crate::room;
 use alloc::vec::Vec;

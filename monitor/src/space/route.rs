@@ -133,21 +133,29 @@ impl Route for Clusters {
 
 impl Strategy {
     /// Does the coordinator tell each core itself?
-    pub(crate) const fn is_direct(&self) -> bool {
+    #[must_use]
+    pub const fn is_direct(&self) -> bool {
         matches!(self, Self::Unicast | Self::Eager | Self::Untold)
     }
 
-    /// Who tells whom when these cores are told, from above: a core is told before it tells others.
-    pub fn plan(&self, cores: &CoreSet, visit: &mut impl FnMut(Edge)) {
+    /// Whom the coordinator tells when these cores are told, in order, and the cores that each hands it on to.
+    pub fn groups(&self, cores: &CoreSet, visit: &mut impl FnMut(CoreId, CoreSet)) {
         let mut untold = *cores;
         while let Some(group) = self.next_group(&untold) {
             let mut there = group.and(&untold);
             untold = untold.without(&group);
             let Some(first) = there.at_or_after(CoreId(0)) else { return };
             there.remove(first);
-            visit(Edge { from: None, to: first, depth: 1 });
-            descend(first, &there, 2, visit);
+            visit(first, there);
         }
+    }
+
+    /// Who tells whom when these cores are told, from above: a core is told before it tells others.
+    pub fn plan(&self, cores: &CoreSet, visit: &mut impl FnMut(Edge)) {
+        self.groups(cores, &mut |first, below| {
+            visit(Edge { from: None, to: first, depth: 1 });
+            descend(first, &below, 2, visit);
+        });
     }
 }
 
@@ -163,7 +171,7 @@ pub struct Edge {
 }
 
 /// Visits what a core hands on, and what those do.
-pub(crate) fn descend(from: CoreId, below: &CoreSet, depth: u32, visit: &mut impl FnMut(Edge)) {
+pub fn descend(from: CoreId, below: &CoreSet, depth: u32, visit: &mut impl FnMut(Edge)) {
     for (to, below) in below.subtrees().into_iter().flatten() {
         visit(Edge { from: Some(from), to, depth });
         descend(to, &below, depth + 1, visit);

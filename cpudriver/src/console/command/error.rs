@@ -35,6 +35,10 @@ pub(super) enum Problem<'a> {
         name: &'a str,
         nearest: Option<&'static str>,
     },
+    UnknownWay {
+        name: &'a str,
+        nearest: Option<&'static str>,
+    },
     UnknownOption(&'a str),
     Unexpected(&'a str),
     /// `repeat` inside of `repeat`.
@@ -80,6 +84,10 @@ impl fmt::Display for Problem<'_> {
             Self::UnknownExperiment { name, nearest: None } => {
                 write!(f, "unknown experiment {}; `help bench` lists all", Quoted(name))
             }
+            Self::UnknownWay { name, nearest: Some(nearest) } => {
+                write!(f, "unknown way {}; did you mean `{nearest}`?", Quoted(name))
+            }
+            Self::UnknownWay { name, nearest: None } => write!(f, "unknown way {}", Quoted(name)),
             Self::UnknownOption(word) => write!(f, "unknown option {}", Quoted(word)),
             Self::Unexpected(word) => write!(f, "{} is one argument too many", Quoted(word)),
             Self::Nested => f.write_str("a repeat cannot stand inside another"),

@@ -30,6 +30,10 @@ pub static EXPERIMENTS: &[Experiment] = &[
     },
     Experiment { name: "process", summary: "what a single-core process asks for, by operation" },
     Experiment { name: "vcore", summary: "cores and threads of a many-core process, by operation" },
+    Experiment {
+        name: "shootdown",
+        summary: "having cores forget translations, by way, operation and vcores",
+    },
     Experiment { name: "bring-up", summary: "starting the cores, by phase" },
 ];
 

@@ -58,7 +58,7 @@ fn explain(out: &mut dyn Write, spec: &Spec) -> fmt::Result {
 fn list(out: &mut dyn Write, specs: &[Spec], format: Format) -> fmt::Result {
     if format == Format::Text {
         for spec in specs {
-            writeln!(out, "{:9}{:14}{}", spec.name, short(spec.arguments), spec.summary)?;
+            writeln!(out, "{:10}{:14}{}", spec.name, short(spec.arguments), spec.summary)?;
         }
         return writeln!(out, "`help COMMAND` tells more.");
     }

@@ -4,7 +4,7 @@ use super::super::script::statements;
 use super::args::Args;
 use super::error::Problem;
 use super::processes::{self, PIDS};
-use super::{Command, Prints, Spec, UsageError, experiments, inspect, parse};
+use super::{Command, Prints, Spec, UsageError, experiments, inspect, parse, shootdown};
 use proto::exit::MAX_USER_CODE;
 use proto::id::Pid;
 
@@ -154,6 +154,18 @@ let go) or preempt-warn (the same, 10 ms after it was told).",
         details: "One that doesn't counts as a failure.",
         prints: Prints::Results,
         parse: |_| Ok(Command::Check),
+    },
+    Spec {
+        name: "shootdown",
+        arguments: "[WAY|plan] [N]",
+        summary: "chooses how cores are told to flush",
+        details: "\
+WAY is unicast (the coordinator tells each core), tree (one, which tells two others
+and so on), package or package:CORES (a tree in each), latency (a tree in each group
+of cores that answer equally fast, the farthest first) or eager (unicast, also when
+rights are added). `plan` says who would tell whom, of N cores or of all.",
+        prints: Prints::Results,
+        parse: shootdown::parse,
     },
     Spec {
         name: "kill",

@@ -209,6 +209,7 @@ fn example(spec: &Spec) -> String {
         ("OPERATION", "kill"),
         ("COMMAND", "mem"),
         ("CORE", "1"),
+        ("WAY|plan", "plan"),
         ("NAME...", "poll-cost bring-up"),
         ("NAME", "hello"),
         ("ARGUMENT...", "one two"),
@@ -250,7 +251,7 @@ fn every_command_is_described_in_short_lines_and_once() {
     for (at, spec) in COMMANDS.iter().enumerate() {
         assert!(COMMANDS[..at].iter().all(|other| other.name != spec.name), "{}", spec.name);
         assert!(!spec.summary.is_empty() && !spec.summary.ends_with('.'), "{}", spec.name);
-        assert!(spec.name.len() < 9, "{} is too long for the list", spec.name);
+        assert!(spec.name.len() < 10, "{} is too long for the list", spec.name);
         let mut help = String::new();
         write_help(&mut help, Some(spec.name), Format::Text).unwrap();
         assert!(help.starts_with("usage: "));

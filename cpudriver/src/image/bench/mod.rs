@@ -12,6 +12,7 @@ mod message_cost;
 mod poll;
 mod process;
 mod row;
+mod shootdown;
 mod throughput;
 mod vcore;
 
@@ -104,6 +105,7 @@ impl Shell<'_> {
             "coordinator" => self.coordinator_steps(plan),
             "process" => self.process_costs(plan),
             "vcore" => self.vcore_costs(plan),
+            "shootdown" => self.shootdown_costs(plan),
             "bring-up" => self.bring_up(plan),
             _ => Err(Trouble::Skipped("this kernel does not have it")),
         };

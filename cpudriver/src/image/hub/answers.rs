@@ -4,6 +4,7 @@
 //! waits for their answers itself.
 
 use alloc::collections::VecDeque;
+use monitor::CoreSet;
 use proto::id::CoreId;
 use proto::message::ToMonitor;
 
@@ -15,16 +16,21 @@ const ROOM: usize = 512;
 pub(crate) struct Answers {
     kept: VecDeque<(CoreId, ToMonitor)>,
     lost: Option<CoreId>,
+    /// Cores that have answered a shootdown that was about nothing.
+    pub(super) flushed: CoreSet,
 }
 
 impl Answers {
     /// Makes room for all answers that can be awaited at once.
     pub(crate) fn new() -> Self {
-        Self { kept: VecDeque::with_capacity(ROOM), lost: None }
+        Self { kept: VecDeque::with_capacity(ROOM), lost: None, flushed: CoreSet::EMPTY }
     }
 
     /// Keeps a message if it is such an answer; false if it is the coordinator's.
     pub(crate) fn keep(&mut self, core: CoreId, message: &ToMonitor) -> bool {
+        if let ToMonitor::ShootdownDone { ticket: super::raw::TICKET } = *message {
+            return self.flushed.insert(core);
+        }
         let ours = matches!(
             message,
             ToMonitor::Linked { .. }

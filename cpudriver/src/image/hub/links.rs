@@ -3,11 +3,11 @@
 //! Making and unmaking a link is never broken off: Ctrl-C is heard before and after, so that both ends
 //! agree on whether there is a link.
 
-use super::Hub;
+use super::{Hub, Node};
 use crate::arch::{handoff, heap};
 use crate::image::clock;
 use crate::image::cpu::Cpu;
-use crate::node::{PeerEnds, connect, take_apart};
+use crate::node::{Parcel, PeerEnds, connect, take_apart};
 use alloc::boxed::Box;
 use core::fmt;
 use monitor::CoreState;
@@ -65,10 +65,22 @@ impl Hub {
     pub(crate) fn link(
         &mut self,
         cpu: &mut Cpu,
-        (first, second): (CoreId, CoreId),
+        cores: (CoreId, CoreId),
         slots: usize,
     ) -> Result<(), LinkError> {
         self.must_go_on()?;
+        self.hold_trees(cpu);
+        let linked = self.link_held(cpu, cores, slots);
+        self.release_trees(&mut cpu.node);
+        linked
+    }
+
+    fn link_held(
+        &mut self,
+        cpu: &mut Cpu,
+        (first, second): (CoreId, CoreId),
+        slots: usize,
+    ) -> Result<(), LinkError> {
         [first, second].into_iter().try_for_each(|core| self.must_be_online(core))?;
         let arena = heap::coordinator_stats();
         let free = arena.size.saturating_sub(arena.used);
@@ -111,9 +123,13 @@ impl Hub {
             cpu.node.peers().insert(peer, ends);
             return Ok(());
         }
-        if let Err(ends) = handoff::put_for(core, ends) {
-            free_ends(ends);
-            return Err(LinkError::NoAnswer);
+        match handoff::put_for(core, Parcel::Link(ends)) {
+            Ok(()) => {}
+            Err(Parcel::Link(ends)) => {
+                free_ends(ends);
+                return Err(LinkError::NoAnswer);
+            }
+            Err(Parcel::Tree(_)) => return Err(LinkError::NoAnswer),
         }
         self.order(cpu, core, ToCore::Link { peer }).map(|_| ())
     }
@@ -127,8 +143,10 @@ impl Hub {
         cpu: &mut Cpu,
         (first, second): (CoreId, CoreId),
     ) -> Result<(), LinkError> {
+        self.hold_trees(cpu);
         let one = self.take_back(cpu, first, second);
         let other = self.take_back(cpu, second, first);
+        self.release_trees(&mut cpu.node);
         let freed = |ends: Option<Box<PeerEnds>>| ends.map_or((), free_ends);
         one.map(freed).and(other.map(freed))
     }
@@ -143,12 +161,24 @@ impl Hub {
             return Ok(cpu.node.peers().remove(peer));
         }
         self.order(cpu, core, ToCore::Unlink { peer })?;
-        Ok(handoff::take_from(core))
+        Ok(match handoff::take_from(core) {
+            Some(Parcel::Link(ends)) => Some(ends),
+            _ => None,
+        })
     }
 
-    /// Frees what a core's earlier life has left in its handoff cell, when the core has joined anew.
-    pub(super) fn clear_handoff(core: CoreId) {
-        handoff::take_from(core).into_iter().for_each(free_ends);
+    /// Takes what a core's earlier life has left in its handoff cell, when the core has joined anew.
+    pub(super) fn clear_handoff(&mut self, core: CoreId, node: &mut Node) {
+        let tree_end = match handoff::take_from(core) {
+            Some(Parcel::Link(ends)) => {
+                free_ends(ends);
+                None
+            }
+            Some(Parcel::Tree(end)) => Some(end),
+            None => None,
+        };
+        self.tree_end_back(core, tree_end);
+        self.continue_trees(node);
     }
 
     /// Gives a core an order and waits for its answer, whatever is typed meanwhile: a core answers at once.

@@ -13,10 +13,12 @@ mod keys;
 mod links;
 mod parts;
 mod programs;
+mod raw;
 mod recording;
 mod stars;
 mod storm;
 mod traces;
+mod trees;
 mod turns;
 
 use answers::Answers;
@@ -28,6 +30,7 @@ pub(crate) use programs::RunError;
 pub(crate) use stars::Stars;
 use storm::Watch;
 use traces::Trace;
+use trees::Trees;
 
 use super::cpu::Cpu;
 use super::platform::Kernel;
@@ -63,6 +66,8 @@ pub(crate) struct Hub {
     recorder: Option<Recorder<recording::Device>>,
     stars: Stars,
     answers: Answers,
+    /// The rings of trees.
+    trees: Trees,
     /// Orders for core 0's own node, oldest first, and as much room for those that come while these are obeyed.
     local: Vec<ToCore>,
     spare: Vec<ToCore>,
@@ -171,6 +176,7 @@ impl Hub {
             recorder: recording::begin(options, config, now, usable),
             stars: Stars::new(usable.len()),
             answers: Answers::new(),
+            trees: Trees::new(usable.len()),
             local: Vec::with_capacity(LOCAL),
             spare: Vec::with_capacity(LOCAL),
             events: VecDeque::with_capacity(EVENTS),
@@ -315,13 +321,14 @@ impl Hub {
         match event {
             Event::Joined { core, .. } => {
                 // When the machine has booted the shell counts those that have joined.
-                return Self::clear_handoff(core);
+                return self.clear_handoff(core, node);
             }
-            Event::Started { core, .. } => Self::clear_handoff(core),
+            Event::Started { core, .. } => self.clear_handoff(core, node),
             Event::CoreLost { core, .. } => {
                 self.answers.lose(core);
                 // Core 0 may be waiting for it in a part of an experiment.
                 node.call_off();
+                self.continue_trees(node);
             }
             Event::DumpUnanswered { .. } => self.interrupted_core = None,
             Event::Ended { process, code } => return self.family.ended(process, code),
@@ -356,14 +363,15 @@ impl Hub {
     }
 
     fn hear(&mut self, core: CoreId, message: &ToMonitor, node: &mut Node) {
-        if let ToMonitor::Preempted { lease } = *message {
-            self.look_at_preempted(lease);
+        match *message {
+            ToMonitor::Traced { .. } => return self.saw(core, message),
+            ToMonitor::Preempted { lease } => self.look_at_preempted(lease),
+            ToMonitor::Unreached { ref cores, .. } => self.want_tree(core, cores, node),
+            ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return,
+            _ if self.answers.keep(core, message) => return,
+            _ => {}
         }
-        if let ToMonitor::Traced { .. } = message {
-            self.saw(core, message);
-        } else if !self.answers.keep(core, message) {
-            self.tell(Input::Message { core, message: *message }, node);
-        }
+        self.tell(Input::Message { core, message: *message }, node);
     }
 
     /// One pass over messages, time and keys; whether there was anything.

@@ -1,7 +1,7 @@
 //! The coordinator's ends of the rings to and from every core.
 
 use crate::arch::handoff;
-use crate::node::Star;
+use crate::node::{Star, Tree};
 use crate::post::{Outbox, Receiver, Sender, Traffic, bounds::ORDERS, lanes::SLOTS, link};
 use alloc::vec::Vec;
 use proto::id::CoreId;
@@ -29,10 +29,12 @@ impl Stars {
 
     /// Makes rings to a core that has never run, and gives the core its ends as its estate.
     pub(crate) fn make(&mut self, core: CoreId) {
+        let cores = self.ends.len();
         let Some(place) = self.ends.get_mut(core.index()) else { return };
         let (sender, from_monitor) = link(SLOTS);
         let (to_monitor, receiver) = link(SLOTS);
-        handoff::endow(core, Star { sender: to_monitor, receiver: from_monitor });
+        let tree = Tree::new(cores);
+        handoff::endow(core, Star { sender: to_monitor, receiver: from_monitor, tree });
         // The place is empty; dropping what was in it would be the only drop of a ring, by locked
         // instructions.
         core::mem::forget(place.replace(Ends { sender, receiver }));
@@ -80,7 +82,7 @@ impl Stars {
     pub(crate) fn take(&mut self, core: CoreId, lane: Lane) -> Result<ToMonitor, NoMessage> {
         let ends = self.ends.get_mut(core.index()).and_then(Option::as_mut);
         let message = ends.ok_or(NoMessage::Empty)?.receiver.take(lane);
-        self.malformed += u64::from(message == Err(NoMessage::Malformed));
+        self.malformed += u64::from(matches!(message, Err(NoMessage::Malformed)));
         message
     }
 

@@ -11,6 +11,7 @@ mod memory;
 mod notices;
 mod orders;
 mod processes;
+mod shootdown;
 mod storm;
 mod strace;
 
@@ -186,6 +187,7 @@ impl<'a> Shell<'a> {
             Command::Measure { what, pid } => self.measure(what, pid, format),
             Command::Waiters { pid } => self.waiters(pid, format),
             Command::Check => self.check(format),
+            Command::Shootdown(what) => self.shootdown(what, format),
             Command::Programs => self.list_programs(format),
             Command::Kill { pid, signal } => self.kill(pid, signal),
             Command::Wait { pid } => self.wait_command(pid),

@@ -17,7 +17,7 @@ const MAX_PINGS: usize = 4096;
 
 impl Shell<'_> {
     /// Has the coordinator do something and waits for its answer.
-    fn ask(&mut self, command: Command) -> Result<Event, Failed> {
+    pub(super) fn ask(&mut self, command: Command) -> Result<Event, Failed> {
         self.hub.tell(Input::Console(command), &mut self.cpu.node);
         let event = self.hub.wait(self.cpu, None, Hub::next_event);
         match event {

@@ -3,7 +3,7 @@
 
 use crate::driver::Effect;
 use crate::node::jobs::{self, Outcome};
-use crate::node::{Job, Node, PeerEnds, Platform, Star, Station, connect};
+use crate::node::{Job, Node, Parcel, Platform, Star, Station, Tree, connect, connect_down};
 use crate::post::lanes::SLOTS;
 use crate::post::{Activity, Hardware, Inbox, Receiver, Sender, link};
 use crate::trace::Trace;
@@ -27,7 +27,10 @@ pub(super) struct Machine {
     pub(super) bells: [Cell<u32>; CORES],
     clock: Cell<u64>,
     /// Each core's handoff cell.
-    pub(super) cells: [RefCell<Option<Box<PeerEnds>>>; CORES],
+    pub(super) cells: [RefCell<Option<Parcel>>; CORES],
+    /// The number on the shared line, and each core's answer.
+    pub(super) line: Cell<u64>,
+    pub(super) answers: [Cell<u64>; CORES],
     /// Regions that were begun and not ended.
     pub(super) open: Cell<i32>,
     /// What drivers wanted done to their vcores, by core.
@@ -84,14 +87,23 @@ impl Platform for Here {
         u32::try_from(trace.recorded()).expect("few events")
     }
     fn look_at_trace(&self) {}
+    fn line(&self) -> u64 {
+        self.machine.line.get()
+    }
+    fn answered(&self) -> u64 {
+        self.machine.answers[self.core.index()].get()
+    }
+    fn answer(&self, number: u64) {
+        self.machine.answers[self.core.index()].set(number);
+    }
 
     fn perform(&self, effect: Effect) {
         self.machine.effects.borrow_mut().push((self.core, effect));
     }
-    fn take_ends(&self) -> Option<Box<PeerEnds>> {
+    fn take_ends(&self) -> Option<Parcel> {
         self.machine.cells[self.core.index()].take()
     }
-    fn give_ends(&self, ends: Box<PeerEnds>) -> Result<(), Box<PeerEnds>> {
+    fn give_ends(&self, ends: Parcel) -> Result<(), Parcel> {
         let mut cell = self.machine.cells[self.core.index()].borrow_mut();
         match *cell {
             Some(_) => Err(ends),
@@ -182,7 +194,17 @@ impl Net {
     pub(super) fn link(&mut self, first: u16, second: u16, slots: usize) {
         let (one, other) = connect(slots);
         for (core, peer, ends) in [(first, second, one), (second, first, other)] {
-            self.machine.cells[usize::from(core)].replace(Some(ends));
+            self.machine.cells[usize::from(core)].replace(Some(Parcel::Link(ends)));
+            let peer = CoreId(peer);
+            assert_eq!(self.ask(core, ToCore::Link { peer }), [ToMonitor::Linked { peer }]);
+        }
+    }
+
+    /// Makes the ring through which the first core hands shootdowns down to the second, as core 0 does.
+    pub(super) fn link_down(&mut self, above: u16, below: u16) {
+        let (down, up) = connect_down();
+        for (core, peer, end) in [(below, above, up), (above, below, down)] {
+            self.machine.cells[usize::from(core)].replace(Some(Parcel::Tree(end)));
             let peer = CoreId(peer);
             assert_eq!(self.ask(core, ToCore::Link { peer }), [ToMonitor::Linked { peer }]);
         }
@@ -217,7 +239,8 @@ impl Net {
 fn seat(core: CoreId, machine: &'static Machine) -> (Option<Seat>, Option<Ends>) {
     let (sender, from_monitor) = link(SLOTS);
     let (to_monitor, receiver) = link(SLOTS);
-    let star = Star { sender: to_monitor, receiver: from_monitor };
+    let tree = Tree::new(CORES);
+    let star = Star { sender: to_monitor, receiver: from_monitor, tree };
     let is_other = core != CoreId::MANAGEMENT;
     let star = is_other.then(|| Box::leak(Box::new(star)));
     let node = Node::new(core, CORES, Here { core, machine }, star);

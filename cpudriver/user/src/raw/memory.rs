@@ -120,8 +120,18 @@ impl Drop for Mapping {
 ///
 /// [`Error::Invalid`] if it is not the program's to unmap.
 pub unsafe fn unmap(memory: NonNull<[u8]>) -> Result<(), Error> {
+    // SAFETY: the caller vouches.
+    unsafe { unmapping(memory) }.call()
+}
+
+/// The request of [`unmap`].
+///
+/// # Safety
+///
+/// As [`unmap`], from the moment on when it is made.
+pub unsafe fn unmapping(memory: NonNull<[u8]>) -> Request<'static, ()> {
     let start = memory.as_ptr().expose_provenance() as u64;
-    Request::new(number::UNMAP, nothing).with(start).with(memory.len() as u64).call()
+    Request::new(number::UNMAP, nothing).with(start).with(memory.len() as u64)
 }
 
 /// Changes the rights to memory.
@@ -134,9 +144,19 @@ pub unsafe fn unmap(memory: NonNull<[u8]>) -> Result<(), Error> {
 ///
 /// [`Error::Invalid`] if it is not the program's to change, or the rights are impossible.
 pub unsafe fn protect(memory: NonNull<[u8]>, rights: Rights) -> Result<(), Error> {
+    // SAFETY: the caller vouches.
+    unsafe { protecting(memory, rights) }.call()
+}
+
+/// The request of [`protect`].
+///
+/// # Safety
+///
+/// As [`protect`], from the moment on when it is made.
+pub unsafe fn protecting(memory: NonNull<[u8]>, rights: Rights) -> Request<'static, ()> {
     let start = memory.as_ptr().expose_provenance() as u64;
     let request = Request::new(number::PROTECT, nothing).with(start);
-    request.with(memory.len() as u64).with(rights.0.into()).call()
+    request.with(memory.len() as u64).with(rights.0.into())
 }
 
 /// Gives a child memory that was mapped with [`SHARED`]; it is at the same address there.

@@ -1,0 +1,154 @@
+//! What the experiment `shootdown` runs: changes a page that all vcores have used as often as asked, and prints a line with the
+//! clock's ticks for each time, and at last one with the number of the core that it ran on.
+//!
+//!     run bench_shootdown munmap 8 2
+#![no_std]
+#![no_main]
+
+use core::hint::spin_loop;
+use core::pin::pin;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+use programs::Words;
+use user::measure::begin;
+use user::memory::{POPULATE, Rights, map, protecting, unmapping};
+use user::{Call, Error, calls, info, println, threads};
+
+user::main!(main);
+
+const USAGE: &str = "OPERATION ROUNDS VCORES";
+/// The most rounds: there is room for as many samples.
+const MOST: usize = 256;
+const PAGE: usize = 4096;
+
+/// The page that all vcores use, its address; 0 when there is nothing more to do.
+static SHARED: AtomicU64 = AtomicU64::new(u64::MAX);
+/// A number for each time that they are to use it, and how many have.
+static TURN: AtomicU64 = AtomicU64::new(0);
+static USED: AtomicU64 = AtomicU64::new(0);
+
+fn main() -> Result<(), Error> {
+    let mut words = Words::new(USAGE);
+    let operation = words.word();
+    let rounds = words.number(8_usize).clamp(1, MOST);
+    let vcores: u16 = words.number(1);
+    words.end();
+    let round = match operation {
+        "munmap" => unmap_page,
+        "mprotect" => take_rights,
+        "mprotect-add" => add_rights,
+        "page-fault" => first_use,
+        _ => Words::new(USAGE).refuse(),
+    };
+    threads::start(vcores)?;
+    spin_until(|| info::vcores() == vcores);
+    for number in 1..vcores {
+        drop(threads::spawn(move || use_when_told(number)));
+    }
+    let mut samples = [0; MOST];
+    for sample in &mut samples[..rounds] {
+        *sample = round(u64::from(vcores) - 1)?;
+    }
+    SHARED.store(0, Ordering::Relaxed);
+    TURN.fetch_add(1, Ordering::Release);
+    for sample in &samples[..rounds] {
+        println!("{sample}");
+    }
+    println!("{}", calls::core().call()?);
+    Ok(())
+}
+
+/// Spins until something is so. In count mode all cores take turns, and one that pauses gives its turn away.
+fn spin_until(is_so: impl Fn() -> bool) {
+    while !is_so() {
+        spin_loop();
+    }
+}
+
+/// Writes to the page whenever it is told to.
+fn use_when_told(number: u16) {
+    let mut seen = 0;
+    loop {
+        spin_until(|| TURN.load(Ordering::Acquire) != seen);
+        seen = TURN.load(Ordering::Acquire);
+        let page = SHARED.load(Ordering::Relaxed);
+        if page == 0 {
+            return;
+        }
+        touch(page + u64::from(number) * 8);
+        USED.fetch_add(1, Ordering::Release);
+    }
+}
+
+fn touch(address: u64) {
+    let word = core::ptr::with_exposed_provenance_mut::<u64>(address as usize);
+    // SAFETY: it lies in memory that is mapped and can be written while vcores are told to use it.
+    unsafe { word.write_volatile(address) };
+}
+
+/// A new page that all vcores, so many others than this one, have used.
+fn new_page(others: u64) -> Result<NonNull<[u8]>, Error> {
+    let page = map(PAGE, Rights::READ_WRITE, POPULATE)?;
+    have_used(page, others);
+    Ok(page)
+}
+
+fn have_used(page: NonNull<[u8]>, others: u64) {
+    let address = page.as_ptr().expose_provenance() as u64;
+    touch(address);
+    USED.store(0, Ordering::Relaxed);
+    SHARED.store(address, Ordering::Relaxed);
+    TURN.fetch_add(1, Ordering::Release);
+    spin_until(|| USED.load(Ordering::Acquire) == others);
+}
+
+/// From the call until its answer is there.
+fn measured(request: user::Request<'static, ()>) -> Result<u64, Error> {
+    let mut call = pin!(Call::new(request));
+    let open = begin();
+    call.as_mut().start();
+    spin_until(|| call.is_done());
+    let ticks = open.end();
+    call.result().unwrap_or(Err(Error::Invalid))?;
+    Ok(ticks)
+}
+
+fn unmap_page(others: u64) -> Result<u64, Error> {
+    let page = new_page(others)?;
+    // SAFETY: nobody uses it before it is mapped anew.
+    measured(unsafe { unmapping(page) })
+}
+
+fn take_rights(others: u64) -> Result<u64, Error> {
+    let page = new_page(others)?;
+    // SAFETY: nobody uses it before it is mapped anew.
+    let ticks = measured(unsafe { protecting(page, Rights::READ) })?;
+    // SAFETY: as above.
+    unsafe { unmapping(page) }.call()?;
+    Ok(ticks)
+}
+
+/// Gives back what was taken away, when no vcore has used it since.
+fn add_rights(others: u64) -> Result<u64, Error> {
+    let page = new_page(others)?;
+    // SAFETY: nobody uses it in between.
+    unsafe { protecting(page, Rights::READ) }.call()?;
+    // SAFETY: it allows all that is done to it.
+    let ticks = measured(unsafe { protecting(page, Rights::READ_WRITE) })?;
+    have_used(page, others);
+    // SAFETY: nobody uses it before it is mapped anew.
+    unsafe { unmapping(page) }.call()?;
+    Ok(ticks)
+}
+
+/// The first use of a page that has no memory yet.
+fn first_use(_: u64) -> Result<u64, Error> {
+    let page = map(PAGE, Rights::READ_WRITE, 0)?;
+    let address = page.as_ptr().expose_provenance() as u64;
+    let open = begin();
+    touch(address);
+    let ticks = open.end();
+    // SAFETY: nobody uses it any more.
+    unsafe { unmapping(page) }.call()?;
+    Ok(ticks)
+}
