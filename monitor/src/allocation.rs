@@ -13,9 +13,7 @@ use crate::cores::{CoreState, Timer};
 use crate::gang::Place;
 use crate::lifecycle::{State, Trigger};
 use crate::output::Outbox;
-use crate::process::Queue;
 use crate::seat::Leaving;
-use crate::table::Chain;
 use proto::call::Outcome;
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Pid};
@@ -27,28 +25,32 @@ impl Coordinator {
         let Some(process) = self.table.by_pid(pid) else { return };
         let Some(gang) = &process.gang else { return };
         // Mostly there is nothing to consider.
-        let (lacks, waits) = (process.could_use_core(), process.queue == Queue::Wanting);
-        let reports = gang.to_report().is_some();
-        if reports || lacks && !(self.idle.is_empty() && self.provisioned.is_empty()) {
-            self.consider_all(pid, out);
-        } else if lacks && !waits {
-            self.wait_for_core(pid);
-        } else if waits && !lacks {
-            self.unqueue(pid);
+        let mut lacks = process.could_use_core();
+        let mut reports = gang.to_report().is_some() && !process.is_dying();
+        if lacks && !self.idle.is_empty() {
+            lacks = self.grant_idle(pid, out);
+            reports = true;
         }
+        if reports {
+            self.report_preempted(pid, out);
+        }
+        if lacks && !self.provisioned.is_empty() {
+            self.reclaim(pid, out);
+        }
+        self.queue_if(lacks, pid);
     }
 
-    fn consider_all(&mut self, pid: Pid, out: &mut Outbox) {
+    /// Grants free cores to a process, as far as it could use them and this step may; says whether it could use
+    /// more.
+    fn grant_idle(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         while let Some(core) = self.core_for(pid) {
             if !self.spend() {
-                break;
+                return true;
             }
             self.idle.remove(core);
             self.grant(core, pid, out);
         }
-        self.report_preempted(pid, out);
-        self.reclaim(pid, out);
-        self.queue_for_cores(pid);
+        self.table.at(pid).could_use_core()
     }
 
     /// The free core that suits a process best, if it could use one.
@@ -66,21 +68,23 @@ impl Coordinator {
         own().or_else(nobodys).or_else(|| self.idle.nearest(near))
     }
 
-    /// Gives a free core to a process that is short of one; says whether it could run a vcore on it.
-    fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> bool {
+    /// Gives a free core to a process that is short of one; says whether that is its first, `None` if it
+    /// could not run a vcore on it.
+    #[inline(always)]
+    fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> Option<bool> {
         let process = self.table.at_mut(pid);
-        let runnable = process.state() == State::RunnableM;
-        let Some(gang) = &mut process.gang else { return false };
-        let Some(vcore) = gang.next_to_start() else { return false };
+        let gang = process.gang.as_mut()?;
+        let vcore = gang.next_to_start()?;
         gang.move_to_tail(vcore, Place::Online);
-        if runnable {
+        let is_first = process.state() == State::RunnableM;
+        if is_first {
             self.follow(pid, Trigger::RunMany);
         }
         self.start(core, pid, vcore, out);
         if self.cores[core.index()].seat.owner.is_none_or(|owner| owner.pid != pid) {
-            self.rotation.push(&mut self.cores, core);
+            self.rotation.push(core.0);
         }
-        true
+        Some(is_first)
     }
 
     /// Puts a core whose holder has no right to it into the rotation, and takes another one out.
@@ -89,9 +93,12 @@ impl Coordinator {
         let holder = seat.held.filter(|held| held.leaving.is_none()).map(|held| held.lease.pid);
         match holder {
             Some(holder) if seat.owner.is_none_or(|owner| owner.pid != holder) => {
-                self.rotation.push(&mut self.cores, core);
+                self.rotation.remove(core.0);
+                self.rotation.push(core.0);
             }
-            _ => self.rotation.remove(&mut self.cores, core),
+            _ => {
+                self.rotation.remove(core.0);
+            }
         }
     }
 
@@ -135,66 +142,70 @@ impl Coordinator {
 
     /// Brings a process's place in the queue for cores in line with what it wants.
     pub(crate) fn queue_for_cores(&mut self, pid: Pid) {
-        let Some(process) = self.table.by_pid(pid) else { return };
-        match (process.queue, process.could_use_core()) {
-            (Queue::None, true) => {
-                if !self.idle.is_empty() {
-                    // The step's budget is spent; the free cores are its all the same.
-                    return self.queue_work(pid);
-                }
-                self.wait_for_core(pid);
-            }
-            (Queue::Wanting, false) => self.unqueue(pid),
-            _ => {}
+        if let Some(process) = self.table.by_pid(pid) {
+            self.queue_if(process.could_use_core(), pid);
         }
     }
 
-    /// Puts a process behind the others that want a core.
+    /// Puts a process that lacks a core behind the others that do, unless it waits already; takes one that does not
+    /// out of the queue.
     #[inline(always)]
-    fn wait_for_core(&mut self, pid: Pid) {
-        self.table.push_back(&mut self.wanting, Chain::Queue, pid);
-        self.table.at_mut(pid).queue = Queue::Wanting;
-        if !self.sharing {
-            self.sharing = true;
-            self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
+    fn queue_if(&mut self, lacks: bool, pid: Pid) {
+        if !lacks {
+            self.wanting.remove(pid.0);
+        } else if !self.idle.is_empty() {
+            // The step's budget is spent; the free cores are its all the same.
+            self.queue_work(pid);
+        } else {
+            self.wanting.push(pid.0);
+            if !self.sharing {
+                self.sharing = true;
+                self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
+            }
         }
     }
 
-    /// Takes a process out of whichever queue it waits in.
-    pub(crate) fn unqueue(&mut self, pid: Pid) {
-        let queue = core::mem::replace(&mut self.table.at_mut(pid).queue, Queue::None);
-        match queue {
-            Queue::None => {}
-            Queue::Run => self.table.unlink(&mut self.run, Chain::Queue, pid),
-            Queue::Wanting => self.table.unlink(&mut self.wanting, Chain::Queue, pid),
-        }
-    }
-
-    /// A core has nothing to do: finds somebody for it.
-    pub(crate) fn core_free(&mut self, core: CoreId, out: &mut Outbox) {
+    /// A core has nothing to do: finds somebody for it, and says whom.
+    pub(crate) fn core_free(&mut self, core: CoreId, out: &mut Outbox) -> Option<Pid> {
         if core == CoreId::MANAGEMENT {
-            return self.dispatch(out);
+            self.dispatch(out);
+            return None;
         }
         let it = &self.cores[core.index()];
-        match it.state {
-            CoreState::Online if it.seat.is_free() => {}
-            CoreState::Silent if it.seat.is_free() => return self.bring_back(core, out),
-            _ => return,
+        if it.state != CoreState::Online || it.stopping || !it.seat.is_free() {
+            self.core_free_but_unfit(core, out);
+            return None;
         }
-        if it.stopping {
-            return self.send_stop(core, out);
-        }
-        let owner = it.seat.owner.map(|owner| owner.pid);
-        let waits = |pid: &Pid| self.table.at(*pid).queue == Queue::Wanting;
-        let Some(pid) = owner.filter(waits).or_else(|| self.wanting.first()) else {
+        let owner = it.seat.owner.map(|owner| owner.pid.0);
+        let waits = owner.filter(|owner| self.wanting.contains(*owner));
+        let Some(pid) = waits.or_else(|| self.wanting.first()).map(Pid) else {
             self.idle.insert(core);
-            return;
+            return None;
         };
-        self.unqueue(pid);
-        if !self.grant(core, pid, out) {
-            self.idle.insert(core);
+        // Behind the others, if it wants more.
+        self.wanting.remove(pid.0);
+        match self.grant(core, pid, out) {
+            Some(false) => self.queue_for_cores(pid),
+            is_first => {
+                if is_first.is_none() {
+                    self.idle.insert(core);
+                }
+                // Others of its vcores were preempted too, perhaps.
+                self.consider(pid, out);
+            }
         }
-        self.consider(pid, out);
+        Some(pid)
+    }
+
+    /// A core that is not to be leased at once, if it has let go of all that it had.
+    #[cold]
+    fn core_free_but_unfit(&mut self, core: CoreId, out: &mut Outbox) {
+        let it = &self.cores[core.index()];
+        match it.state {
+            CoreState::Online if it.seat.is_free() => self.send_stop(core, out),
+            CoreState::Silent if it.seat.is_free() => self.bring_back(core, out),
+            _ => {}
+        }
     }
 
     /// A quantum is over: one core changes hands if somebody waits who has fewer than its holder. Who has
@@ -205,22 +216,23 @@ impl Coordinator {
             return;
         };
         self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
-        let Some(core) = self.rotation.first() else { return };
-        let holder = self.cores[core.index()].seat.held.map(|held| held.lease.pid);
+        let Some(core) = self.rotation.first().map(CoreId) else { return };
+        let holder = self.cores[core.index()].seat.held.as_ref().map(|held| held.lease.pid);
         let has = holder.map_or(0, |holder| self.online_vcores(holder));
         let mut waiting = first;
         while self.spend() {
-            if has > self.online_vcores(waiting) {
+            if has > self.online_vcores(Pid(waiting)) {
                 return self.let_go(core, Leaving::Preempt, out);
             }
-            self.unqueue(waiting);
-            self.queue_for_cores(waiting);
+            self.wanting.remove(waiting);
+            self.queue_for_cores(Pid(waiting));
             match self.wanting.first() {
                 Some(next) if next != first => waiting = next,
                 _ => break,
             }
         }
-        self.rotation.push(&mut self.cores, core);
+        self.rotation.remove(core.0);
+        self.rotation.push(core.0);
     }
 
     fn online_vcores(&self, pid: Pid) -> u16 {

@@ -7,8 +7,8 @@ use crate::cores::{Core, CoreState};
 use crate::gang::Place;
 use crate::lease::process_of;
 use crate::lifecycle::State;
-use crate::process::{Demise, Process, Queue};
-use crate::table::{Chain, List};
+use crate::process::{Demise, Process};
+use crate::table::List;
 use alloc::vec::Vec;
 use core::fmt;
 use proto::id::{CoreId, Pid};
@@ -125,7 +125,8 @@ impl Coordinator {
         }
         rule(total == usize::from(gang.max()), "I2: every vcore is on a list")?;
         let reported = count(Place::Online) == 0 || count(Place::Preempted) == 0;
-        rule(reported || process.working || process.is_dying(), "I2: online xor preempted")?;
+        let working = self.work.contains(process.id.pid.0);
+        rule(reported || working || process.is_dying(), "I2: online xor preempted")?;
         let urgent = gang.urgent.is_none() || count(Place::Online) == 0;
         rule(urgent, "no vcore is urgent while one is online")
     }
@@ -137,7 +138,10 @@ impl Coordinator {
         match process.state() {
             State::Created => rule(cores == 0 && !many, "a process that never ran has no core"),
             State::RunnableS => {
-                rule(process.queue == Queue::Run, "a runnable process is in the run queue")?;
+                rule(
+                    self.run.contains(process.id.pid.0),
+                    "a runnable process is in the run queue",
+                )?;
                 rule(cores == 0 && !many, "a runnable process has no core")
             }
             State::RunningS => rule(cores == 1 && !many, "a running process has one core"),
@@ -145,7 +149,7 @@ impl Coordinator {
             State::RunnableM => rule(cores == 0 && many, "a preempted process has no core"),
             State::RunningM => rule(cores > 0 && many, "I5: a running process has a core"),
             State::Dying | State::DyingAbort => {
-                rule(process.queue == Queue::None, "a dying process waits for nothing")?;
+                rule(!self.is_queued(process), "a dying process waits for nothing")?;
                 rule(process.demise != Demise::None, "a dying process is being destroyed")?;
                 let off = process.demise != Demise::Ended || process.is_off_all_cores();
                 rule(off, "a process has ended only when all its cores have let go or are lost")
@@ -155,8 +159,8 @@ impl Coordinator {
 
     fn audit_family(&self, process: &Process) -> Audit {
         let rule = |holds, rule| process_rule(process, holds, rule);
-        let children = self.walk(process.children, Chain::Sibling);
-        let ended = self.walk(process.ended_children, Chain::Sibling);
+        let children = self.walk(process.children);
+        let ended = self.walk(process.ended_children);
         let count = children.len() + ended.len();
         rule(count == usize::from(process.child_count), "the count of children is exact")?;
         let is_child = |pid: &Pid| self.table.at(*pid).parent == Some(process.id);
@@ -168,35 +172,28 @@ impl Coordinator {
     }
 
     fn audit_queues(&self) -> Audit {
-        let run = self.walk(self.run, Chain::Queue);
-        let in_queue = |queue| self.table.iter().filter(|it| it.queue == queue).count();
-        let once = "I10: a process that was woken is in a queue once";
-        core_rule(CoreId(0), run.len() == in_queue(Queue::Run), once)?;
-        for pid in run {
-            let process = self.table.at(pid);
-            process_rule(
-                process,
-                process.state() == State::RunnableS,
-                "the run queue is runnable",
-            )?;
+        let exists = |number: u16| self.table.by_pid(Pid(number)).is_some();
+        let mut all = self.run.iter().chain(self.wanting.iter()).chain(self.work.iter());
+        core_rule(CoreId(0), all.all(exists), "who is in a queue exists")?;
+        for process in self.run.iter().filter_map(|number| self.table.by_pid(Pid(number))) {
+            let runnable = process.state() == State::RunnableS;
+            process_rule(process, runnable, "the run queue is runnable")?;
+            let once = !self.wanting.contains(process.id.pid.0);
+            process_rule(process, once, "I10: a process that was woken is in a queue once")?;
         }
-        let waiting = self.walk(self.wanting, Chain::Queue);
-        core_rule(CoreId(0), waiting.len() == in_queue(Queue::Wanting), once)?;
-        for &pid in &waiting {
-            let process = self.table.at(pid);
-            process_rule(process, process.queue == Queue::Wanting, "the queue for cores is exact")?;
-            process_rule(process, process.shortage() > 0, "who waits for a core is short of one")?;
-            let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start());
-            process_rule(process, startable.is_some(), "who waits for a core can run a vcore")?;
+        for process in self.table.iter() {
+            let could = process.shortage() > 0
+                && process.gang.as_ref().is_some_and(|gang| gang.next_to_start().is_some());
+            let Pid(number) = process.id.pid;
+            if self.wanting.contains(number) {
+                process_rule(process, could, "who waits for a core is short of one and can run")?;
+            } else if !self.work.contains(number) {
+                process_rule(process, !could, "who is short of a core and can run a vcore waits")?;
+            }
         }
-        for process in self.table.iter().filter(|it| it.queue != Queue::Wanting && !it.working) {
-            let startable = process.gang.as_ref().and_then(|gang| gang.next_to_start());
-            let content = process.shortage() == 0 || startable.is_none();
-            process_rule(process, content, "who is short of a core and can run a vcore waits")?;
-        }
-        let conserving = waiting.is_empty() || self.idle.is_empty() || !self.work.is_empty();
+        let conserving = self.wanting.is_empty() || self.idle.is_empty() || !self.work.is_empty();
         core_rule(CoreId(0), conserving, "no core is idle while a process waits for one")?;
-        for core in self.rotation.all(&self.cores) {
+        for core in self.rotation.iter().map(CoreId) {
             let held = self.cores[core.index()].seat.held;
             let staying = held.is_some_and(|held| held.leaving.is_none());
             core_rule(core, staying, "a core in the rotation is leased")?;
@@ -204,7 +201,7 @@ impl Coordinator {
         core_rule(CoreId(0), self.counters.illegal == 0, "no illegal transition was tried")
     }
 
-    fn walk(&self, list: List, chain: Chain) -> Vec<Pid> {
-        core::iter::successors(list.first(), |&pid| self.table.next(chain, pid)).collect()
+    fn walk(&self, list: List) -> Vec<Pid> {
+        core::iter::successors(list.first(), |&pid| self.table.next(pid)).collect()
     }
 }

@@ -3,10 +3,10 @@
 use crate::audit::{Audit, Broken, process_rule};
 use crate::clocks::soonest;
 use crate::coordinator::Coordinator;
+use crate::cores::Timer;
 use crate::handles::Object;
 use crate::pipes::{Direction, Pipe, PipeId};
 use crate::process::{Demise, Process};
-use crate::timers::TimerId;
 use crate::waits::{Queue, Wait, WaitRef};
 
 fn rule(holds: bool, rule: &'static str) -> Audit {
@@ -68,7 +68,7 @@ impl Coordinator {
         let made = |(_, pipe): &(PipeId, &Pipe)| pipe.owner == Some(process.id);
         let pipes = self.pipes.iter().filter(made).count();
         rule(pipes == usize::from(process.io.pipes), "a process's pipes are counted")?;
-        let clock = self.clocks.deadline(TimerId(process.id.pid.0));
+        let clock = self.deadlines.deadline(Timer::Clock(process.id.pid));
         if process.is_dying() {
             let closed = process.demise <= Demise::Close;
             let rest = process.io.handles.iter().next().is_none();

@@ -162,9 +162,7 @@ impl Coordinator {
         if vcore.0 >= vcores {
             return Outcome::INVALID;
         }
-        out.push(crate::Output::Post { process: process.id, vcore, event });
-        self.notify(pid, vcore, out);
-        self.count_event(pid, event, out);
+        self.post_to(pid, vcore, event, out);
         Outcome::OK
     }
 

@@ -4,7 +4,6 @@ use crate::config::Policy;
 use crate::coordinator::Coordinator;
 use crate::output::{Event as Told, Outbox, Output};
 use crate::process::{Demise, Name, Process, ProcessId};
-use crate::table::Chain;
 use crate::waits::{Wait, Waiting};
 use proto::call::{Call, NO_HANG, Outcome};
 use proto::id::Pid;
@@ -91,7 +90,7 @@ impl Coordinator {
             child.parent = Some(parent);
             child.depth = depth + 1;
             let mut children = self.table.at(parent.pid).children;
-            self.table.push_back(&mut children, Chain::Sibling, made.pid);
+            self.table.push_back(&mut children, made.pid);
             let parent = self.table.at_mut(parent.pid);
             parent.children = children;
             parent.child_count += 1;
@@ -144,7 +143,7 @@ impl Coordinator {
 
     fn reap(&mut self, parent: Pid, child: Pid, call: Call, out: &mut Outbox) {
         let mut ended = self.table.at(parent).ended_children;
-        self.table.unlink(&mut ended, Chain::Sibling, child);
+        self.table.unlink(&mut ended, child);
         let process = self.table.at_mut(parent);
         process.ended_children = ended;
         process.child_count -= 1;

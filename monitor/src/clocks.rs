@@ -4,19 +4,16 @@
 //! that is due is looked for among the few places of the process.
 
 use crate::coordinator::Coordinator;
+use crate::cores::Timer;
 use crate::output::Outbox;
 use crate::process::Process;
-use crate::timers::TimerId;
-use crate::waits::{Wait, Waiting, places};
+use crate::waits::{WaitRef, Waiting, places};
 use proto::call::{Call, Outcome};
 use proto::event::{Event, kind};
 use proto::id::{Pid, VcoreId};
 
 /// Alarms of a process, at most.
 pub const MAX_ALARMS: usize = 8;
-
-/// What one step may still touch for processes whose time has come.
-const ENTRIES_PER_TICK: u32 = 32;
 
 const _: () = assert!(MAX_ALARMS == u8::BITS as usize, "a bit for each");
 
@@ -64,33 +61,43 @@ impl Alarm {
     }
 }
 
-fn sleeps_until(wait: &Wait) -> Option<u64> {
-    match wait.what {
-        Waiting::Sleep { until } => Some(until),
-        _ => None,
+/// Something that a process waits for.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    Sleep(WaitRef),
+    Alarm(usize, Alarm),
+}
+
+/// What comes first for a process, and when.
+fn first_due(process: &Process) -> Option<(u64, Due)> {
+    let mut first: Option<(u64, Due)> = None;
+    let mut consider = |moment: u64, due: Due| {
+        if first.is_none_or(|(soonest, _)| moment < soonest) {
+            first = Some((moment, due));
+        }
+    };
+    for (at, wait) in process.waits.all(process.id.pid) {
+        if let Waiting::Sleep { until } = wait.what {
+            consider(until, Due::Sleep(at));
+        }
     }
+    for (number, alarm) in process.io.alarms.iter() {
+        consider(alarm.deadline, Due::Alarm(number, alarm));
+    }
+    first
 }
 
 /// When something of the process is due.
 pub(crate) fn soonest(process: &Process) -> Option<u64> {
-    let mut soonest = None;
-    let mut consider = |moment: u64| {
-        soonest = Some(soonest.map_or(moment, |soonest: u64| soonest.min(moment)));
-    };
-    process.io.alarms.iter().for_each(|(_, alarm)| consider(alarm.deadline));
-    process.waits.iter().filter_map(sleeps_until).for_each(consider);
-    soonest
+    first_due(process).map(|(moment, _)| moment)
 }
 
 impl Coordinator {
     /// Sets the process's deadline to what comes first.
     pub(crate) fn set_clock(&mut self, pid: Pid) {
-        let clock = TimerId(pid.0);
         match soonest(self.table.at(pid)) {
-            Some(deadline) => self.clocks.set(clock, deadline),
-            None => {
-                self.clocks.cancel(clock);
-            }
+            Some(deadline) => self.set_timer(Timer::Clock(pid), deadline),
+            None => self.cancel_timer(Timer::Clock(pid)),
         }
     }
 
@@ -126,50 +133,32 @@ impl Coordinator {
         Outcome::OK
     }
 
-    /// Time has come for some processes; as many are served as this step may.
-    pub(crate) fn on_clocks(&mut self, out: &mut Outbox) {
-        self.budget = self.budget.min(ENTRIES_PER_TICK);
-        while self.budget > 0 {
-            let expired = self.clocks.expired(self.now, &mut self.budget);
-            let Some(TimerId(pid)) = expired else { return };
-            let pid = Pid(pid);
-            if self.table.by_pid(pid).is_some_and(|it| !it.is_dying()) {
-                self.end_sleeps(pid, out);
-                self.ring_alarms(pid, out);
-                self.set_clock(pid);
-            }
-        }
-    }
-
-    fn end_sleeps(&mut self, pid: Pid, out: &mut Outbox) {
-        let now = self.now;
-        let due = |wait: &Wait| sleeps_until(wait).is_some_and(|until| until <= now);
-        while let Some(at) = self.table.at(pid).waits.find(pid, due) {
-            if !self.spend() {
+    /// Something of a process is due: all that is comes in turn, as far as this step may.
+    pub(crate) fn on_clock(&mut self, pid: Pid, out: &mut Outbox) {
+        loop {
+            let Some(process) = self.table.by_pid_mut(pid).filter(|it| !it.is_dying()) else {
                 return;
+            };
+            let Some((moment, due)) = first_due(process) else { return };
+            if moment > self.now || self.budget == 0 {
+                return self.set_timer(Timer::Clock(pid), moment);
             }
-            self.finish(at, Outcome::OK, 0, out);
-        }
-    }
-
-    fn ring_alarms(&mut self, pid: Pid, out: &mut Outbox) {
-        let now = self.now;
-        let due = |it: &(usize, Alarm)| it.1.deadline <= now;
-        let next = |it: &Self| it.table.at(pid).io.alarms.iter().find(due);
-        while let Some((number, alarm)) = next(self) {
-            if !self.spend() {
-                return;
+            self.budget -= 1;
+            match due {
+                Due::Sleep(at) => self.finish(at, Outcome::OK, 0, out),
+                Due::Alarm(number, alarm) => {
+                    process.io.alarms.change(number, alarm.after(self.now));
+                    let event = Event { kind: kind::ALARM, value: number as u64 };
+                    self.post(pid, alarm.vcore, event, out);
+                }
             }
-            self.table.at_mut(pid).io.alarms.change(number, alarm.after(now));
-            let event = Event { kind: kind::ALARM, value: number as u64 };
-            self.post(pid, alarm.vcore, event, out);
         }
     }
 
     /// A process's alarms go with it.
     pub(crate) fn drop_alarms(&mut self, pid: Pid) {
         self.table.at_mut(pid).io.alarms = Alarms::NONE;
-        self.clocks.cancel(TimerId(pid.0));
+        self.cancel_timer(Timer::Clock(pid));
     }
 
     /// Waits until more events have been posted to the process than the caller knows of. One call at a time
@@ -191,17 +180,13 @@ impl Coordinator {
         self.complete(pid, call, outcome, value, out);
     }
 
-    /// An event has been posted to a living process. That a call is done is not news to those who wait for
-    /// events: their own calls' ends would wake them.
-    pub(crate) fn count_event(&mut self, pid: Pid, event: Event, out: &mut Outbox) {
-        if event.kind == kind::CALL_DONE {
-            return;
-        }
-        let process = self.table.at_mut(pid);
-        process.io.posted = process.io.posted.wrapping_add(1);
-        let posted = process.io.posted;
+    /// An event has been posted to a living process: the call that waits for one is answered. That a call is done
+    /// is not news to those who wait for events: their own calls' ends would wake them.
+    pub(crate) fn end_await(&mut self, pid: Pid, out: &mut Outbox) {
+        let process = self.table.at(pid);
+        let posted = u64::from(process.io.posted);
         if let Some(at) = process.waits.find(pid, |wait| wait.what == Waiting::Event) {
-            self.finish(at, Outcome::OK, u64::from(posted), out);
+            self.finish(at, Outcome::OK, posted, out);
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use crate::config::Config;
 use crate::core_set::{CoreSet, MAX_CORES};
-use crate::cores::{Core, CoreState, CoreView, OTHER_TIMERS, TIMERS_PER_CORE, Timer};
+use crate::cores::{Core, CoreState, CoreView, Timer};
+use crate::deadlines::Deadlines;
+use crate::fifo::Fifo;
 use crate::input::{Command, Input};
 use crate::output::{Outbox, Output};
 use crate::pipes::Pipes;
-use crate::seat::Rotation;
-use crate::table::{Chain, List, Table};
-use crate::timers::{NEVER, TimerId, Timers};
+use crate::table::Table;
+use crate::timers::NEVER;
 use alloc::vec::Vec;
 use proto::id::{CoreId, Pid};
 use proto::message::ToMonitor;
@@ -16,8 +17,9 @@ use proto::message::ToMonitor;
 /// The greatest pid.
 const MAX_PID: u16 = 32_767;
 
-/// Timers handled in one step; more wait for the next, which the armed deadline brings at once.
-const TIMERS_PER_STEP: usize = 16;
+/// Timers handled in one step, and what is done for them; more waits for the next step, which the armed deadline
+/// brings at once.
+const ENTRIES_PER_TICK: u32 = 32;
 
 /// List entries that one step touches where there may be many; the rest waits for another step.
 const ENTRIES_PER_STEP: u32 = 64;
@@ -32,7 +34,7 @@ pub struct Coordinator {
     pub(crate) now: u64,
     pub(crate) cores: Vec<Core>,
     pub(crate) online: CoreSet,
-    pub(crate) timers: Timers,
+    pub(crate) deadlines: Deadlines,
     pub(crate) armed: u64,
     pub(crate) heartbeat_paused: bool,
     /// The core after the one that was pinged last.
@@ -40,15 +42,15 @@ pub struct Coordinator {
     pub(crate) counters: Counters,
     pub(crate) table: Table,
     /// Single-core processes that are runnable, in turn.
-    pub(crate) run: List,
+    pub(crate) run: Fifo,
     /// When the running single-core process's slice is over.
     pub(crate) slice_end: u64,
     /// Many-core processes that want a core, in turn.
-    pub(crate) wanting: List,
+    pub(crate) wanting: Fifo,
     /// The timer that shares cores is set.
     pub(crate) sharing: bool,
     /// Processes whose work one step could not finish.
-    pub(crate) work: List,
+    pub(crate) work: Fifo,
     /// Entries that this step may still touch.
     pub(crate) budget: u32,
     /// Cores that can be leased, those of them that are not, and those told to let go.
@@ -57,10 +59,9 @@ pub struct Coordinator {
     pub(crate) leaving: CoreSet,
     /// Cores that somebody has a right to.
     pub(crate) provisioned: CoreSet,
-    pub(crate) rotation: Rotation,
+    /// Cores whose holders have no right to them, longest held first.
+    pub(crate) rotation: Fifo,
     pub(crate) pipes: Pipes,
-    /// When something of a process is due, by pid.
-    pub(crate) clocks: Timers,
     /// Names the bytes that were asked for last.
     pub(crate) last_ticket: u32,
     /// The last number that was given to a batch of frames, to a shootdown or to shared memory.
@@ -96,30 +97,30 @@ impl Coordinator {
     #[must_use]
     pub fn new(config: Config, now: u64, usable: &[bool]) -> Self {
         let count = usable.len().clamp(1, MAX_CORES);
+        let max_processes = config.max_processes.min(MAX_PID);
         let mut new = Self {
             config,
             now,
             cores: Vec::with_capacity(count),
             online: CoreSet::EMPTY,
-            timers: Timers::new(OTHER_TIMERS as usize + count * TIMERS_PER_CORE as usize),
+            deadlines: Deadlines::new(max_processes + 1, count),
             armed: NEVER,
             heartbeat_paused: false,
             heartbeat_next: CoreId(1),
             counters: Counters::default(),
-            table: Table::new(config.max_processes.min(MAX_PID)),
-            run: List::default(),
+            table: Table::new(max_processes),
+            run: Fifo::new(max_processes),
             slice_end: 0,
-            wanting: List::default(),
+            wanting: Fifo::new(max_processes),
             sharing: false,
-            work: List::default(),
+            work: Fifo::new(max_processes),
             budget: 0,
             leasable: CoreSet::EMPTY,
             idle: CoreSet::EMPTY,
             leaving: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
-            rotation: Rotation::default(),
+            rotation: Fifo::new((count - 1) as u16),
             pipes: Pipes::new(config.max_pipes, config.pipe_bytes),
-            clocks: Timers::new(usize::from(config.max_processes.min(MAX_PID)) + 1),
             last_ticket: 0,
             next_ticket: 0,
             frames: config.frames,
@@ -153,7 +154,6 @@ impl Coordinator {
                 // Where more is due than one step does, the same moment is armed once more.
                 self.armed = if self.armed > self.now { self.armed } else { NEVER };
                 self.on_tick(out);
-                self.on_clocks(out);
             }
             Input::Console(command) => self.on_command(command, out),
             Input::StartFailed { core } => self.on_start_failed(core, out),
@@ -244,10 +244,11 @@ impl Coordinator {
     }
 
     fn on_tick(&mut self, out: &mut Outbox) {
-        for _ in 0..TIMERS_PER_STEP {
-            let expired = self.timers.expired(self.now, &mut self.budget);
+        self.budget = ENTRIES_PER_TICK;
+        while self.spend() {
+            let expired = self.deadlines.expired(self.now, &mut self.budget);
             let Some(timer) = expired else { return };
-            match Timer::from_number(timer.0) {
+            match timer {
                 Timer::Heartbeat => self.on_heartbeat(out),
                 Timer::Ping(core) => self.on_ping_overdue(core, out),
                 Timer::Dump(core) => self.on_dump_overdue(core, out),
@@ -256,6 +257,7 @@ impl Coordinator {
                 Timer::Warning(core) => self.on_warning_over(core, out),
                 Timer::Slice => self.on_slice_over(out),
                 Timer::Share => self.on_share(out),
+                Timer::Clock(pid) => self.on_clock(pid, out),
             }
         }
     }
@@ -265,8 +267,7 @@ impl Coordinator {
         if let Some(pipe) = self.pipes.next_work() {
             self.serve_pipe(pipe, out);
         }
-        let Some(pid) = self.table.pop_front(&mut self.work, Chain::Work) else { return };
-        self.table.at_mut(pid).working = false;
+        let Some(pid) = self.work.pop().map(Pid) else { return };
         self.continue_space(pid, out);
         if self.table.at(pid).is_dying() {
             self.continue_demise(pid, out);
@@ -277,9 +278,7 @@ impl Coordinator {
 
     /// Puts a process behind the others whose work is to be continued.
     pub(crate) fn queue_work(&mut self, pid: Pid) {
-        if !core::mem::replace(&mut self.table.at_mut(pid).working, true) {
-            self.table.push_back(&mut self.work, Chain::Work, pid);
-        }
+        self.work.push(pid.0);
     }
 
     /// May this step touch one more entry of a list?
@@ -290,19 +289,21 @@ impl Coordinator {
     }
 
     fn arm(&mut self, out: &mut Outbox) {
-        let deadline = self.timers.soonest().min(self.clocks.soonest());
+        let deadline = self.deadlines.soonest();
         if deadline != self.armed {
             self.armed = deadline;
             out.push(Output::Arm { deadline: (deadline != NEVER).then_some(deadline) });
         }
     }
 
+    #[inline(always)]
     pub(crate) fn set_timer(&mut self, timer: Timer, deadline: u64) {
-        self.timers.set(TimerId(timer.number()), deadline);
+        self.deadlines.set(timer, deadline);
     }
 
+    #[inline(always)]
     pub(crate) fn cancel_timer(&mut self, timer: Timer) {
-        self.timers.cancel(TimerId(timer.number()));
+        self.deadlines.cancel(timer);
     }
 
     pub(crate) fn count_unexpected(&mut self, core: CoreId) {

@@ -1,7 +1,7 @@
 //! What the coordinator knows about each core as a member of the machine.
 
 use crate::seat::{Held, Seat};
-use proto::id::CoreId;
+use proto::id::{CoreId, Pid};
 
 /// Whether a core serves, and if not, why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -144,41 +144,6 @@ pub(crate) enum Timer {
     Slice,
     /// A core changes hands if somebody waits for one.
     Share,
-}
-
-/// Timers of a core.
-pub(crate) const TIMERS_PER_CORE: u16 = 5;
-/// Timers that are no core's.
-pub(crate) const OTHER_TIMERS: u16 = 3;
-
-impl Timer {
-    /// The timer's number: those that are no core's, then the cores' in turn.
-    pub(crate) fn number(self) -> u16 {
-        let of = |core: CoreId, which| OTHER_TIMERS + core.0 * TIMERS_PER_CORE + which;
-        match self {
-            Self::Heartbeat => 0,
-            Self::Slice => 1,
-            Self::Share => 2,
-            Self::Ping(core) => of(core, 0),
-            Self::Dump(core) => of(core, 1),
-            Self::Change(core) => of(core, 2),
-            Self::LetGo(core) => of(core, 3),
-            Self::Warning(core) => of(core, 4),
-        }
-    }
-
-    /// The timer of that number.
-    pub(crate) fn from_number(number: u16) -> Self {
-        let Some(of_cores) = number.checked_sub(OTHER_TIMERS) else {
-            return [Self::Heartbeat, Self::Slice, Self::Share][usize::from(number)];
-        };
-        let core = CoreId(of_cores / TIMERS_PER_CORE);
-        match of_cores % TIMERS_PER_CORE {
-            0 => Self::Ping(core),
-            1 => Self::Dump(core),
-            2 => Self::Change(core),
-            3 => Self::LetGo(core),
-            _ => Self::Warning(core),
-        }
-    }
+    /// Something of a process is due.
+    Clock(Pid),
 }

@@ -11,7 +11,6 @@ use crate::lifecycle::{State, Trigger};
 use crate::output::{Event as Told, Outbox, Output};
 use crate::process::Demise;
 use crate::seat::Leaving;
-use crate::table::Chain;
 use proto::call::Outcome;
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Pid, VcoreId};
@@ -32,7 +31,8 @@ impl Coordinator {
         }
         process.exit = Some(code);
         process.demise = Demise::Revoke;
-        self.unqueue(pid);
+        self.run.remove(pid.0);
+        self.wanting.remove(pid.0);
         self.follow(pid, Trigger::Kill);
         self.continue_demise(pid, out);
     }
@@ -65,7 +65,8 @@ impl Coordinator {
     /// Something that destroying a process may have waited for has come about.
     pub(crate) fn resume_demise(&mut self, pid: Pid, out: &mut Outbox) {
         // What goes on anyway does so in its own steps, or else each of these would be as long.
-        if self.table.by_pid(pid).is_some_and(|it| it.demise != Demise::None && !it.working) {
+        let dies = self.table.by_pid(pid).is_some_and(|it| it.demise != Demise::None);
+        if dies && !self.work.contains(pid.0) {
             self.continue_demise(pid, out);
         }
     }
@@ -104,7 +105,7 @@ impl Coordinator {
                 return false;
             }
             let from = if list.is_empty() { &mut ended } else { &mut list };
-            self.table.unlink(from, Chain::Sibling, child);
+            self.table.unlink(from, child);
             let process = self.table.at_mut(pid);
             (process.children, process.ended_children) = (list, ended);
             process.child_count -= 1;
@@ -145,8 +146,8 @@ impl Coordinator {
         };
         let it = self.table.at_mut(parent.pid);
         let (mut children, mut ended) = (it.children, it.ended_children);
-        self.table.unlink(&mut children, Chain::Sibling, pid);
-        self.table.push_back(&mut ended, Chain::Sibling, pid);
+        self.table.unlink(&mut children, pid);
+        self.table.push_back(&mut ended, pid);
         let it = self.table.at_mut(parent.pid);
         (it.children, it.ended_children) = (children, ended);
         let event = Event { kind: kind::CHILD_ENDED, value: u64::from(pid.0) };
@@ -167,10 +168,8 @@ impl Coordinator {
             return self.queue_work(pid);
         }
         let process = self.table.at(pid);
-        let (process, root, working) = (process.id, process.root, process.working);
-        if working {
-            self.table.unlink(&mut self.work, Chain::Work, pid);
-        }
+        let (process, root) = (process.id, process.root);
+        self.work.remove(pid.0);
         out.push(Output::FreeSpace { process, root });
         self.frames += self.table.at(pid).space.frames();
         self.table.remove(pid);

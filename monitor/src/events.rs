@@ -18,56 +18,63 @@ impl Coordinator {
         if process.is_dying() {
             return;
         }
-        let (mut vcore, mut is_urgent) = (VcoreId(0), false);
-        if let Some(gang) = &mut process.gang {
-            vcore = target(gang, preferred);
-            is_urgent = gang.urgent.is_some();
-        }
-        out.push(Output::Post { process: process.id, vcore, event });
-        self.notify_living(pid, vcore, out);
-        if is_urgent {
-            // One that is not saved yet keeps others from being started before it.
-            self.queue_for_cores(pid);
-        }
-        self.count_event(pid, event, out);
+        let vcore = process.gang.as_mut().map_or(VcoreId(0), |gang| target(gang, preferred));
+        self.post_to(pid, vcore, event, out);
     }
 
-    /// Marks a vcore as having something to look for, wakes its process, and tells its core.
+    /// Posts an event to a vcore of a living process, wakes the process if it waits, and tells the vcore's core.
     #[inline(always)]
-    pub(crate) fn notify(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
-        if !self.table.at(pid).is_dying() {
-            self.notify_living(pid, vcore, out);
-        }
-    }
-
-    #[inline(always)]
-    fn notify_living(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+    pub(crate) fn post_to(&mut self, pid: Pid, vcore: VcoreId, event: Event, out: &mut Outbox) {
         let process = self.table.at_mut(pid);
-        out.push(Output::SetPending { process: process.id, vcore });
-        let waiting = process.state() == State::Waiting;
-        let Some(gang) = &mut process.gang else {
-            process.notified = process.notified.wrapping_add(1);
-            if waiting {
-                return self.wake_single(pid, out);
+        out.push(Output::Post { process: process.id, vcore, event });
+        let is_news = event.kind != kind::CALL_DONE;
+        process.io.posted = process.io.posted.wrapping_add(u32::from(is_news));
+        let may_await = is_news && process.waits.count() > 0;
+        match &mut process.gang {
+            None => {
+                process.notified = process.notified.wrapping_add(1);
+                self.notify_single(pid, out);
             }
-            return self.notify_single(pid, out);
-        };
-        let Some(it) = gang.get_mut(vcore) else { return };
-        it.notified = it.notified.wrapping_add(1);
-        let core = it.core;
-        if gang.place(vcore) == Some(Place::Online) {
-            self.route(core, out);
-        } else if waiting {
+            Some(gang) => {
+                let Some(it) = gang.get_mut(vcore) else { return };
+                it.notified = it.notified.wrapping_add(1);
+                let (core, count) = (it.core, it.notified);
+                if gang.place(vcore) == Some(Place::Online) {
+                    self.route(core, count, out);
+                } else {
+                    self.notify_offline(pid, vcore, out);
+                }
+            }
+        }
+        if may_await {
+            self.end_await(pid, out);
+        }
+    }
+
+    /// A vcore that has no core has been notified: it is started before others if its process waits.
+    fn notify_offline(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+        let process = self.table.at_mut(pid);
+        let waiting = process.state() == State::Waiting;
+        let Some(gang) = &mut process.gang else { return };
+        if waiting {
             gang.urgent = Some(vcore);
             self.wake_many(pid, out);
+        } else if gang.urgent.is_some() {
+            // One that is not saved yet keeps others from being started before it.
+            self.queue_for_cores(pid);
         }
     }
 
     fn notify_single(&mut self, pid: Pid, out: &mut Outbox) {
-        let held = self.cores[0].seat.held.filter(|held| held.lease.pid == pid);
+        let process = self.table.at_mut(pid);
+        let count = process.notified;
+        if process.state() == State::Waiting {
+            return self.wake_single(pid, out);
+        }
+        let held = self.cores[0].seat.held.as_ref().filter(|held| held.lease.pid == pid);
         match held.map(|held| held.leaving) {
-            Some(None) => self.route(CoreId::MANAGEMENT, out),
-            Some(Some(Leaving::Wait)) => self.table.at_mut(pid).woken = true,
+            Some(None) => self.route(CoreId::MANAGEMENT, count, out),
+            Some(Some(Leaving::Wait)) => process.woken = true,
             // The flag in its memory tells it when it runs next.
             _ => {}
         }
@@ -76,18 +83,14 @@ impl Coordinator {
     /// Tells a core how often its vcore has been notified, unless it lets go, or a `Notify` is on its
     /// way: its answer brings this one about.
     #[inline(always)]
-    pub(crate) fn route(&mut self, core: CoreId, out: &mut Outbox) {
-        let Some(held) = self.cores[core.index()].seat.held else { return };
+    pub(crate) fn route(&mut self, core: CoreId, count: u32, out: &mut Outbox) {
+        let Some(held) = &mut self.cores[core.index()].seat.held else { return };
         if held.leaving.is_some() || held.notify.is_some() {
             return;
         }
-        let lease = held.lease;
-        let count = self.table.at(lease.pid).notified(lease.vcore);
-        if let Some(held) = &mut self.cores[core.index()].seat.held {
-            held.notify = Some((lease.epoch, count));
-            held.told = count;
-        }
-        out.send(core, ToCore::Notify { lease, count });
+        held.notify = Some((held.lease.epoch, count));
+        held.told = count;
+        out.send(core, ToCore::Notify { lease: held.lease, count });
     }
 
     /// Writes the outcome of a call into its structure, and posts the event if one was asked for.

@@ -5,8 +5,7 @@ use crate::cores::{Core, Dump, Timer};
 use crate::gang::Place;
 use crate::handles::{Handle, MAX_HANDLES, Object};
 use crate::seat::Held;
-use crate::table::{Chain, List};
-use crate::timers::TimerId;
+use crate::table::List;
 use crate::view::{ProcessView, view};
 use crate::waits::{Wait, Waiting};
 use proto::id::{CoreId, Pid, VcoreId};
@@ -138,7 +137,7 @@ impl Coordinator {
     }
 
     fn in_list(&self, list: List) -> impl Iterator<Item = Pid> + '_ {
-        core::iter::successors(list.first(), |&pid| self.table.next(Chain::Sibling, pid))
+        core::iter::successors(list.first(), |&pid| self.table.next(pid))
     }
 
     /// The handles of a process, lowest first.
@@ -181,7 +180,7 @@ impl Coordinator {
     fn debts_of(&self, core: CoreId, it: &Core) -> impl Iterator<Item = Debt> + use<> {
         let held = it.seat.held;
         let sent = |timer: Timer, patience: u64| {
-            let due = self.timers.deadline(TimerId(timer.number()));
+            let due = self.deadlines.deadline(timer);
             due.and_then(|due| due.checked_sub(patience))
         };
         let patience = self.config.answer_timeout;

@@ -5,8 +5,8 @@ use crate::coordinator::Coordinator;
 use crate::cores::Core;
 use crate::lease::process_of;
 use crate::lifecycle::State;
-use crate::process::{Demise, Process, Queue};
-use proto::id::CoreId;
+use crate::process::{Demise, Process};
+use proto::id::{CoreId, Pid};
 
 /// The invariants I1 to I14. A rule of [`Coordinator::audit`] that is a part of one begins with its name.
 pub const INVARIANTS: [&str; 14] = [
@@ -40,7 +40,7 @@ impl Coordinator {
         for (core, it) in (0..).map(CoreId).zip(&self.cores) {
             self.audit_lease(core, it)?;
         }
-        self.table.iter().try_for_each(audit_waiting)
+        self.table.iter().try_for_each(|process| self.audit_waiting(process))
     }
 
     fn audit_lease(&self, core: CoreId, it: &Core) -> Audit {
@@ -57,15 +57,21 @@ impl Coordinator {
         let revoked = process.demise > Demise::Revoke;
         rule(!revoked || held.leaving.is_some(), "I7: who is destroyed has let go or was told to")
     }
-}
 
-fn audit_waiting(process: &Process) -> Audit {
-    if process.state() != State::Waiting {
-        return Ok(());
+    fn audit_waiting(&self, process: &Process) -> Audit {
+        if process.state() != State::Waiting {
+            return Ok(());
+        }
+        let urgent = process.gang.as_ref().is_some_and(|gang| gang.urgent.is_some());
+        process_rule(process, !urgent, "I9: a waiting process has nothing urgent to see")?;
+        process_rule(process, !self.is_queued(process), "I10: who waits is not queued to run")
     }
-    let urgent = process.gang.as_ref().is_some_and(|gang| gang.urgent.is_some());
-    process_rule(process, !urgent, "I9: a waiting process has nothing urgent to see")?;
-    process_rule(process, process.queue == Queue::None, "I10: who waits is not queued to run")
+
+    /// Does a process stand in a queue for cores?
+    pub(crate) fn is_queued(&self, process: &Process) -> bool {
+        let Pid(number) = process.id.pid;
+        self.run.contains(number) || self.wanting.contains(number)
+    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::cores::{CoreState, Timer};
 use crate::gang::Place;
 use crate::lifecycle::Trigger;
 use crate::output::{Outbox, Output};
-use crate::process::ProcessId;
+use crate::process::{Process, ProcessId};
 use crate::seat::{Held, Leaving};
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Lease, Pid, VcoreId};
@@ -15,15 +15,31 @@ pub(crate) fn process_of(lease: Lease) -> ProcessId {
     ProcessId { pid: lease.pid, generation: lease.generation }
 }
 
+/// Puts a vcore on the map of its process, if that is a many-core one; how often it has been notified.
+#[inline(always)]
+pub(crate) fn put_on_map(
+    process: &mut Process,
+    vcore: VcoreId,
+    core: CoreId,
+    out: &mut Outbox,
+) -> u32 {
+    let Some(gang) = &mut process.gang else { return process.notified };
+    gang.last_core = core;
+    let Some(it) = gang.get_mut(vcore) else { return 0 };
+    it.core = core;
+    let notified = it.notified;
+    out.push(Output::Map { process: process.id, vcore, core: Some(core) });
+    notified
+}
+
 impl Coordinator {
     /// Gives a free core to a vcore, or the management core to a single-core process.
     #[inline(always)]
     pub(crate) fn start(&mut self, core: CoreId, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
-        let now = self.now;
         let process = self.table.at_mut(pid);
         process.pinned.insert(core);
-        let ProcessId { generation, .. } = process.id;
-        let (root, notified) = (process.root, process.notified(vcore));
+        let (root, ProcessId { generation, .. }) = (process.root, process.id);
+        let notified = put_on_map(process, vcore, core, out);
         let seat = &mut self.cores[core.index()].seat;
         seat.epoch.0 = seat.epoch.0.wrapping_add(1);
         let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
@@ -35,23 +51,9 @@ impl Coordinator {
             notify: None,
             told: notified,
             warned: false,
-            since: now,
+            since: self.now,
         });
-        self.put_on_map(pid, vcore, core, out);
         out.send(core, ToCore::StartCore { lease, root, notified });
-    }
-
-    /// Puts a vcore of a many-core process on the map.
-    #[inline(always)]
-    pub(crate) fn put_on_map(&mut self, pid: Pid, vcore: VcoreId, core: CoreId, out: &mut Outbox) {
-        let process = self.table.at_mut(pid);
-        if let Some(gang) = &mut process.gang {
-            out.push(Output::Map { process: process.id, vcore, core: Some(core) });
-            gang.last_core = core;
-            if let Some(it) = gang.get_mut(vcore) {
-                it.core = core;
-            }
-        }
     }
 
     /// Tells a core to let go of its lease, unless it was told before.
@@ -69,8 +71,8 @@ impl Coordinator {
             gang.move_to_tail(lease.vcore, Place::Leaving);
         }
         self.leaving.insert(core);
-        self.rotation.remove(&mut self.cores, core);
         if core != CoreId::MANAGEMENT {
+            self.rotation.remove(core.0);
             self.set_timer(Timer::LetGo(core), self.now.saturating_add(self.config.answer_timeout));
         }
         out.send(core, why.message(lease));
@@ -81,13 +83,12 @@ impl Coordinator {
     }
 
     /// The lease of a core, if it is the one that the core speaks of; else the message is stale.
+    #[inline(always)]
     pub(crate) fn held(&mut self, core: CoreId, lease: Lease) -> Option<&mut Held> {
-        let matches = self.cores[core.index()].seat.held.is_some_and(|held| held.lease == lease);
-        if !matches {
-            self.counters.stale += 1;
-            return None;
-        }
-        self.cores[core.index()].seat.held.as_mut()
+        let Self { cores, counters, .. } = self;
+        let held = cores[core.index()].seat.held.as_mut().filter(|held| held.lease == lease);
+        counters.stale += u64::from(held.is_none());
+        held
     }
 
     /// The lease of a core whose vcore waits for the answer to a request; `None` when the message is
@@ -131,8 +132,9 @@ impl Coordinator {
         }
         held.notify = None;
         let (lease, told) = (held.lease, held.told);
-        if self.table.at(lease.pid).notified(lease.vcore) != told {
-            self.route(core, out);
+        let notified = self.table.at(lease.pid).notified(lease.vcore);
+        if notified != told {
+            self.route(core, notified, out);
         }
     }
 
@@ -142,8 +144,12 @@ impl Coordinator {
         match held.leaving {
             Some(why) if why.saves() == saved => {
                 self.vacate(core, saved, out);
-                self.after_leaving(lease, why, out);
-                self.core_free(core, out);
+                self.after_leaving(lease.pid, why, out);
+                // Who waits for the core comes first: what its last holder still wants can wait until then.
+                let next = self.core_free(core, out);
+                if next != Some(lease.pid) {
+                    self.consider(lease.pid, out);
+                }
                 self.resume_demise(lease.pid, out);
             }
             _ => self.count_unexpected(core),
@@ -169,40 +175,52 @@ impl Coordinator {
     /// `saved` will be restarted before others.
     #[inline(always)]
     pub(crate) fn vacate(&mut self, core: CoreId, saved: bool, out: &mut Outbox) {
-        self.keep_shootdown(core);
-        let Some(held) = self.cores[core.index()].seat.held.take() else { return };
-        self.cancel_timer(Timer::LetGo(core));
+        let seat = &mut self.cores[core.index()].seat;
+        let Some(held) = seat.held.take() else { return };
+        let process = self.table.at_mut(held.lease.pid);
+        if seat.shootdown.is_none() {
+            seat.shootdown = process.space.shootdown_on(core, process.id);
+        }
+        process.pinned.remove(core);
+        process.lost.remove(core);
+        let (id, dying, ticks) = (process.id, process.is_dying(), self.now - held.since);
+        match &mut process.gang {
+            None => process.ticks += ticks,
+            Some(gang) => {
+                let vcore = held.lease.vcore;
+                if let Some(vcore) = gang.get_mut(vcore) {
+                    vcore.ticks += ticks;
+                }
+                if saved && !dying && held.leaving == Some(Leaving::Preempt) {
+                    gang.move_to_tail(vcore, Place::Preempted);
+                } else {
+                    gang.move_to_head(vcore, Place::Inactive);
+                }
+                if let Some((from, _)) = held.from {
+                    gang.move_to_head(from, Place::Inactive);
+                }
+                out.push(Output::Map { process: id, vcore, core: None });
+            }
+        }
+        self.forget_lease(core, &held);
+    }
+
+    /// Nothing is expected any more of a core that had a lease.
+    #[inline(always)]
+    fn forget_lease(&mut self, core: CoreId, held: &Held) {
+        if held.leaving.is_some() {
+            self.leaving.remove(core);
+            self.cancel_timer(Timer::LetGo(core));
+        } else if core != CoreId::MANAGEMENT {
+            self.rotation.remove(core.0);
+        }
         if held.warned {
             self.cancel_timer(Timer::Warning(core));
         }
-        self.leaving.remove(core);
-        self.rotation.remove(&mut self.cores, core);
-        let ticks = self.now - held.since;
-        let process = self.table.at_mut(held.lease.pid);
-        process.pinned.remove(core);
-        process.lost.remove(core);
-        let (id, dying) = (process.id, process.is_dying());
-        let Some(gang) = &mut process.gang else {
-            process.ticks += ticks;
-            return;
-        };
-        if let Some(vcore) = gang.get_mut(held.lease.vcore) {
-            vcore.ticks += ticks;
-        }
-        if saved && !dying && held.leaving == Some(Leaving::Preempt) {
-            gang.move_to_tail(held.lease.vcore, Place::Preempted);
-        } else {
-            gang.move_to_head(held.lease.vcore, Place::Inactive);
-        }
-        if let Some((from, _)) = held.from {
-            gang.move_to_head(from, Place::Inactive);
-        }
-        out.push(Output::Map { process: id, vcore: held.lease.vcore, core: None });
     }
 
     /// What becomes of the process whose core is free.
-    pub(crate) fn after_leaving(&mut self, lease: Lease, why: Leaving, out: &mut Outbox) {
-        let pid = lease.pid;
+    pub(crate) fn after_leaving(&mut self, pid: Pid, why: Leaving, out: &mut Outbox) {
         if self.table.at(pid).is_dying() {
             return;
         }
@@ -222,7 +240,7 @@ impl Coordinator {
                 }
             }
             Leaving::BecomeMany => self.become_many(pid, out),
-            Leaving::Preempt => self.after_preempt(pid, out),
+            Leaving::Preempt => self.after_preempt(pid),
             Leaving::Yield => self.after_yield(pid, out),
             Leaving::Killed => {}
         }

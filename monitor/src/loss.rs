@@ -19,7 +19,8 @@ impl Coordinator {
         let pid = held.lease.pid;
         if held.leaving == Some(Leaving::Yield) {
             // It had given its context up.
-            return self.after_leaving(held.lease, Leaving::Yield, out);
+            self.after_leaving(pid, Leaving::Yield, out);
+            return self.consider(pid, out);
         }
         let process = self.table.at(pid);
         if process.is_dying() {

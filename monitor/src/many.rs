@@ -3,7 +3,7 @@
 use crate::coordinator::Coordinator;
 use crate::cores::Timer;
 use crate::gang::{Gang, Place};
-use crate::lease::process_of;
+use crate::lease::put_on_map;
 use crate::lifecycle::{State, Trigger};
 use crate::output::{Outbox, Output};
 use crate::seat::{Held, Leaving};
@@ -60,7 +60,6 @@ impl Coordinator {
         }
         out.push(Output::AddVcores { process: process.id, vcores: gang.max() });
         process.gang = Some(gang);
-        self.consider(pid, out);
     }
 
     pub(crate) fn on_yield(
@@ -108,15 +107,13 @@ impl Coordinator {
                 }
             }
         }
-        self.consider(pid, out);
     }
 
-    /// A vcore was saved: others are told, or it will be the first to be restarted.
-    pub(crate) fn after_preempt(&mut self, pid: Pid, out: &mut Outbox) {
+    /// A vcore was saved: it is the first to be restarted, or others are told.
+    pub(crate) fn after_preempt(&mut self, pid: Pid) {
         if self.when_off_all(pid).is_some() {
             self.follow(pid, Trigger::LoseLast);
         }
-        self.consider(pid, out);
     }
 
     /// `Some` when no vcore has a core any more: whether some were preempted.
@@ -171,7 +168,8 @@ impl Coordinator {
                 vcore.ticks += now - held.since;
             }
         }
-        let notified = process.notified(to);
+        out.push(Output::Map { process: process.id, vcore: from.vcore, core: None });
+        let notified = put_on_map(process, to, core, out);
         let seat = &mut self.cores[core.index()].seat;
         seat.epoch.0 = seat.epoch.0.wrapping_add(1);
         let lease = Lease { vcore: to, epoch: seat.epoch, ..from };
@@ -184,8 +182,6 @@ impl Coordinator {
             told: notified,
             ..held
         });
-        out.push(Output::Map { process: process_of(from), vcore: from.vcore, core: None });
-        self.put_on_map(from.pid, to, core, out);
         out.send(core, ToCore::SetContext { lease, notified });
         self.queue_for_cores(from.pid);
     }
@@ -213,6 +209,9 @@ impl Coordinator {
 
     /// The time that a warning gave is up.
     pub(crate) fn on_warning_over(&mut self, core: CoreId, out: &mut Outbox) {
+        if let Some(held) = &mut self.cores[core.index()].seat.held {
+            held.warned = false;
+        }
         self.let_go(core, Leaving::Preempt, out);
     }
 }

@@ -42,7 +42,7 @@ pub enum Output {
     Tell(Event),
     /// Call `step` with [`crate::Input::Continue`] when no other input waits.
     Again,
-    /// Put an event into the mailbox of a vcore.
+    /// Put an event into the mailbox of a vcore, and set its flag that says that there is something to look for.
     Post {
         /// Whose.
         process: ProcessId,
@@ -50,13 +50,6 @@ pub enum Output {
         vcore: VcoreId,
         /// What happened.
         event: event::Event,
-    },
-    /// Set a vcore's flag that says that there is something to look for.
-    SetPending {
-        /// Whose.
-        process: ProcessId,
-        /// Which vcore's.
-        vcore: VcoreId,
     },
     /// Write a call's outcome into its structure and mark it as done.
     Complete {

@@ -5,7 +5,7 @@ use crate::gang::{Gang, Place};
 use crate::io::Io;
 use crate::lifecycle::{Lifecycle, State};
 use crate::space::Space;
-use crate::table::{Chain, Link, List};
+use crate::table::{Link, List};
 use crate::waits::Waits;
 use proto::call::Outcome;
 use proto::id::{Generation, Pid, VcoreId};
@@ -80,16 +80,6 @@ pub(crate) enum Demise {
     Ended,
 }
 
-/// Queues that a process can be on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Queue {
-    None,
-    /// Single-core processes that wait for the management core.
-    Run,
-    /// Many-core processes that want a core.
-    Wanting,
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Process {
     pub(crate) id: ProcessId,
@@ -127,9 +117,7 @@ pub(crate) struct Process {
     pub(crate) io: Io,
     /// Its memory.
     pub(crate) space: Space,
-    pub(crate) queue: Queue,
-    pub(crate) working: bool,
-    pub(crate) links: [Link; Chain::COUNT],
+    pub(crate) siblings: Link,
 }
 
 impl Process {
@@ -159,9 +147,7 @@ impl Process {
             waits: Waits::NONE,
             io: Io::NONE,
             space: Space::new()?,
-            queue: Queue::None,
-            working: false,
-            links: [Link::default(); Chain::COUNT],
+            siblings: Link::default(),
         })
     }
 

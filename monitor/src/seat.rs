@@ -1,11 +1,9 @@
-//! What runs on a core, and the queue in which cores are taken from those who have them.
+//! What runs on a core.
 
-use crate::cores::Core;
 use crate::process::ProcessId;
 use crate::space::Shootdown;
-use alloc::vec::Vec;
 use proto::call::Outcome;
-use proto::id::{CoreId, Epoch, Lease, VcoreId};
+use proto::id::{Epoch, Lease, VcoreId};
 use proto::message::ToCore;
 
 /// Why a core is told to let go of its lease.
@@ -77,63 +75,10 @@ pub(crate) struct Seat {
     pub(crate) owner: Option<ProcessId>,
     /// A shootdown waits for its answer.
     pub(crate) shootdown: Option<Shootdown>,
-    turn: Option<Turn>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Turn {
-    prev: Option<CoreId>,
-    next: Option<CoreId>,
 }
 
 impl Seat {
     pub(crate) fn is_free(&self) -> bool {
         self.held.is_none() && self.shootdown.is_none()
-    }
-}
-
-/// The cores whose holders have no right to them, longest held first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Rotation {
-    head: Option<CoreId>,
-    tail: Option<CoreId>,
-}
-
-impl Rotation {
-    pub(crate) fn first(&self) -> Option<CoreId> {
-        self.head
-    }
-
-    pub(crate) fn push(&mut self, cores: &mut [Core], core: CoreId) {
-        self.remove(cores, core);
-        cores[core.index()].seat.turn = Some(Turn { prev: self.tail, next: None });
-        match self.tail {
-            Some(tail) => Self::turn(cores, tail).next = Some(core),
-            None => self.head = Some(core),
-        }
-        self.tail = Some(core);
-    }
-
-    #[inline]
-    pub(crate) fn remove(&mut self, cores: &mut [Core], core: CoreId) {
-        let Some(Turn { prev, next }) = cores[core.index()].seat.turn.take() else { return };
-        match prev {
-            Some(prev) => Self::turn(cores, prev).next = next,
-            None => self.head = next,
-        }
-        match next {
-            Some(next) => Self::turn(cores, next).prev = prev,
-            None => self.tail = prev,
-        }
-    }
-
-    /// The cores in their order.
-    pub(crate) fn all(&self, cores: &[Core]) -> Vec<CoreId> {
-        let next = |core: &CoreId| cores[core.index()].seat.turn.and_then(|turn| turn.next);
-        core::iter::successors(self.head, next).collect()
-    }
-
-    fn turn(cores: &mut [Core], core: CoreId) -> &mut Turn {
-        cores[core.index()].seat.turn.as_mut().expect("a neighbour is in the queue")
     }
 }

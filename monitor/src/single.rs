@@ -4,9 +4,7 @@ use crate::coordinator::Coordinator;
 use crate::cores::Timer;
 use crate::lifecycle::{State, Trigger};
 use crate::output::Outbox;
-use crate::process::Queue;
 use crate::seat::Leaving;
-use crate::table::Chain;
 use proto::call::{NICE, Outcome};
 use proto::id::{CoreId, Lease, Pid, VcoreId};
 use proto::message::ToCore;
@@ -24,8 +22,7 @@ impl Coordinator {
 
     /// Puts a runnable process at the end of the run queue.
     pub(crate) fn queue_to_run(&mut self, pid: Pid, out: &mut Outbox) {
-        self.table.push_back(&mut self.run, Chain::Queue, pid);
-        self.table.at_mut(pid).queue = Queue::Run;
+        self.run.push(pid.0);
         if self.cores[0].seat.held.is_some() {
             self.set_timer(Timer::Slice, self.slice_end.max(self.now));
         }
@@ -37,8 +34,7 @@ impl Coordinator {
         if !self.cores[0].seat.is_free() {
             return;
         }
-        let Some(pid) = self.table.pop_front(&mut self.run, Chain::Queue) else { return };
-        self.table.at_mut(pid).queue = Queue::None;
+        let Some(pid) = self.run.pop().map(Pid) else { return };
         self.follow(pid, Trigger::RunSingle);
         self.slice_end = self.now.saturating_add(self.config.slice);
         if !self.run.is_empty() {

@@ -1,4 +1,4 @@
-//! The table of processes: by pid, in constant time, and the lists that run through it.
+//! The table of processes: by pid, in constant time, and the lists of children that run through it.
 
 use crate::process::{Name, Process, ProcessId};
 use crate::room::{self, One};
@@ -6,21 +6,6 @@ use alloc::vec::Vec;
 use proto::id::{Generation, Pid};
 
 const NOBODY: Pid = Pid(0);
-
-/// Which of a process's links a list runs through.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Chain {
-    /// The run queue, or the queue for cores.
-    Queue,
-    /// Work to be continued.
-    Work,
-    /// The parent's children.
-    Sibling,
-}
-
-impl Chain {
-    pub(crate) const COUNT: usize = 3;
-}
 
 /// A process's place in a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -151,48 +136,42 @@ impl Table {
         self.slots.len()
     }
 
-    pub(crate) fn next(&self, chain: Chain, pid: Pid) -> Option<Pid> {
-        let next = self.at(pid).links[chain as usize].next;
+    pub(crate) fn next(&self, pid: Pid) -> Option<Pid> {
+        let next = self.at(pid).siblings.next;
         (next != NOBODY).then_some(next)
     }
 
-    pub(crate) fn push_back(&mut self, list: &mut List, chain: Chain, pid: Pid) {
+    pub(crate) fn push_back(&mut self, list: &mut List, pid: Pid) {
         let tail = core::mem::replace(&mut list.tail, pid);
-        self.at_mut(pid).links[chain as usize] = Link { prev: tail, next: NOBODY };
+        self.at_mut(pid).siblings = Link { prev: tail, next: NOBODY };
         match tail {
             NOBODY => list.head = pid,
-            tail => self.at_mut(tail).links[chain as usize].next = pid,
+            tail => self.at_mut(tail).siblings.next = pid,
         }
     }
 
-    pub(crate) fn unlink(&mut self, list: &mut List, chain: Chain, pid: Pid) {
-        let Link { prev, next } = self.at(pid).links[chain as usize];
-        self.join(list, chain, prev, next);
-        self.at_mut(pid).links[chain as usize] = Link::default();
-    }
-
-    pub(crate) fn pop_front(&mut self, list: &mut List, chain: Chain) -> Option<Pid> {
-        let first = list.first()?;
-        self.unlink(list, chain, first);
-        Some(first)
+    pub(crate) fn unlink(&mut self, list: &mut List, pid: Pid) {
+        let Link { prev, next } = self.at(pid).siblings;
+        self.join(list, prev, next);
+        self.at_mut(pid).siblings = Link::default();
     }
 
     /// Makes `next` follow `prev`; [`NOBODY`] stands for the list's own ends.
-    fn join(&mut self, list: &mut List, chain: Chain, prev: Pid, next: Pid) {
+    fn join(&mut self, list: &mut List, prev: Pid, next: Pid) {
         match prev {
             NOBODY => list.head = next,
-            prev => self.at_mut(prev).links[chain as usize].next = next,
+            prev => self.at_mut(prev).siblings.next = next,
         }
         match next {
             NOBODY => list.tail = prev,
-            next => self.at_mut(next).links[chain as usize].prev = prev,
+            next => self.at_mut(next).siblings.prev = prev,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Chain, List, Name, Pid, ProcessId, Table};
+    use super::{List, Name, Pid, ProcessId, Table};
 
     fn insert(table: &mut Table) -> ProcessId {
         table.insert(Name::new("it"), 0).unwrap()
@@ -227,12 +206,13 @@ mod tests {
         let mut list = List::default();
         for _ in 0..3 {
             let id = insert(&mut table);
-            table.push_back(&mut list, Chain::Queue, id.pid);
+            table.push_back(&mut list, id.pid);
         }
-        table.unlink(&mut list, Chain::Queue, Pid(2));
-        assert_eq!(table.pop_front(&mut list, Chain::Queue), Some(Pid(1)));
-        assert_eq!(table.pop_front(&mut list, Chain::Queue), Some(Pid(3)));
-        assert_eq!(table.pop_front(&mut list, Chain::Queue), None);
+        table.unlink(&mut list, Pid(2));
+        for pid in [Pid(1), Pid(3)] {
+            assert_eq!(list.first(), Some(pid));
+            table.unlink(&mut list, pid);
+        }
         assert!(list.is_empty());
     }
 }

@@ -1,10 +1,10 @@
 //! Deadlines: a wheel of buckets, each coarser than the one before.
 //!
 //! A timer lies in the bucket of the highest digit in which its deadline differs from `base`, so the lowest
-//! bucket that is not empty holds the soonest. Setting and cancelling take the same few instructions
-//! however many timers are set, and nothing is allocated after construction. The price is that of a bucket
-//! with more than [`FEW`] timers only its beginning is known: when that has come they are spread over finer
-//! ones, and the moment that is asked for next is nearer to theirs.
+//! bucket that is not empty holds the soonest. Each bucket knows when its soonest comes, so setting a timer takes
+//! the same few instructions however many are set, and so does asking for the soonest; nothing is allocated after
+//! construction. The price is that when the soonest of a bucket with more than [`FEW`] timers goes, the next one's
+//! moment is not looked for: the bucket is spread over finer ones when that of the one that went has come.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -18,6 +18,7 @@ const NONE: u16 = u16::MAX;
 const DIGIT: u32 = 4;
 const SLOTS: usize = 1 << DIGIT;
 const LEVELS: usize = (u64::BITS / DIGIT) as usize;
+const BUCKETS: usize = LEVELS * SLOTS;
 /// So many timers of a bucket are looked at for the soonest.
 const FEW: usize = 8;
 
@@ -36,22 +37,25 @@ struct Entry {
 
 const UNSET: Entry = Entry { deadline: NEVER, prev: NONE, next: NONE, bucket: NONE };
 
+#[derive(Clone, Copy, Debug)]
+struct Bucket {
+    first: u16,
+    /// No timer that lies here comes earlier.
+    soonest: u64,
+}
+
 /// The timers that are set.
 #[derive(Clone, Debug)]
 pub(crate) struct Timers {
     entries: Vec<Entry>,
-    /// The first of each bucket.
-    heads: [u16; LEVELS * SLOTS],
+    buckets: [Bucket; BUCKETS],
     /// Which buckets of a level are not empty, and which levels.
     slots: [u16; LEVELS],
     levels: u16,
     /// A moment that is not later than any that will be asked about.
     base: u64,
-    /// The bucket that is being spread over finer ones, because its beginning has come.
+    /// The bucket that is being spread over finer ones, because its moment has come.
     spreading: Option<u16>,
-    /// What [`Timers::soonest`] said last, and whether that timer is gone.
-    soonest: u64,
-    is_stale: bool,
 }
 
 // What timers are set is all that matters: where they lie follows from what was set and asked earlier.
@@ -74,13 +78,11 @@ impl Timers {
     pub(crate) fn new(count: usize) -> Self {
         Self {
             entries: vec![UNSET; count],
-            heads: [NONE; LEVELS * SLOTS],
+            buckets: [Bucket { first: NONE, soonest: NEVER }; BUCKETS],
             slots: [0; LEVELS],
             levels: 0,
             base: 0,
             spreading: None,
-            soonest: NEVER,
-            is_stale: false,
         }
     }
 
@@ -90,23 +92,12 @@ impl Timers {
 
     /// The soonest deadline, or an earlier moment at which to look again; [`NEVER`] if no timer is set.
     #[inline]
-    pub(crate) fn soonest(&mut self) -> u64 {
-        if self.is_stale {
-            self.is_stale = false;
-            self.soonest = self.look();
-        }
-        self.soonest
-    }
-
-    fn look(&self) -> u64 {
+    pub(crate) fn soonest(&self) -> u64 {
         if self.spreading.is_some() {
             return self.base;
         }
-        let Some(bucket) = self.first_bucket() else { return NEVER };
-        match self.least(bucket) {
-            Some(timer) => self.entries[usize::from(timer)].deadline,
-            None => self.begin(bucket),
-        }
+        self.first_bucket()
+            .map_or(NEVER, |bucket| self.buckets[usize::from(bucket) % BUCKETS].soonest)
     }
 
     /// When a timer comes, if it is set.
@@ -115,73 +106,85 @@ impl Timers {
         (entry.bucket != NONE).then_some(entry.deadline)
     }
 
-    /// Sets a timer, or moves one that is set.
-    pub(crate) fn set(&mut self, timer: TimerId, deadline: u64) {
-        self.cancel(timer);
-        self.entries[usize::from(timer.0)].deadline = deadline;
-        self.put(timer.0);
-        self.soonest = self.soonest.min(deadline);
+    /// Sets a timer, or moves one that is set; when it would have come, or [`NEVER`] if it was not set.
+    #[inline(always)]
+    pub(crate) fn set(&mut self, timer: TimerId, deadline: u64) -> u64 {
+        let was = self.cancel(timer);
+        self.put(timer.0, deadline);
+        was
     }
 
-    /// Cancels a timer; says whether it was set.
-    pub(crate) fn cancel(&mut self, timer: TimerId) -> bool {
-        let entry = &mut self.entries[usize::from(timer.0)];
-        let Entry { deadline, prev, next, bucket } = *entry;
-        if bucket == NONE {
-            return false;
+    /// Cancels a timer; when it would have come, or [`NEVER`] if it was not set.
+    #[inline(always)]
+    pub(crate) fn cancel(&mut self, timer: TimerId) -> u64 {
+        if self.entries[usize::from(timer.0)].bucket == NONE { NEVER } else { self.take_out(timer) }
+    }
+
+    /// Cancels a timer that is set.
+    fn take_out(&mut self, timer: TimerId) -> u64 {
+        let Entry { deadline, bucket, .. } = self.entries[usize::from(timer.0)];
+        self.unlink(timer);
+        let at = usize::from(bucket) % BUCKETS;
+        if self.buckets[at].first != NONE
+            && self.buckets[at].soonest == deadline
+            && let Some((_, soonest)) = self.soonest_of(bucket)
+        {
+            self.buckets[at].soonest = soonest;
         }
+        deadline
+    }
+
+    /// Takes a timer that is set out of its bucket.
+    #[inline(always)]
+    fn unlink(&mut self, timer: TimerId) {
+        let entry = &mut self.entries[usize::from(timer.0)];
+        let Entry { prev, next, bucket, .. } = *entry;
         entry.bucket = NONE;
-        self.is_stale |= deadline <= self.soonest;
         if let Some(next) = self.entries.get_mut(usize::from(next)) {
             next.prev = prev;
         }
         if let Some(prev) = self.entries.get_mut(usize::from(prev)) {
             prev.next = next;
-            return true;
+            return;
         }
-        self.heads[usize::from(bucket)] = next;
+        let at = usize::from(bucket) % BUCKETS;
+        self.buckets[at].first = next;
         if next == NONE {
-            let level = usize::from(bucket) / SLOTS;
-            self.slots[level] &= !(1 << (usize::from(bucket) % SLOTS));
+            let level = at / SLOTS;
+            self.slots[level] &= !(1 << (at % SLOTS));
             self.levels &= !(u16::from(self.slots[level] == 0) << level);
         }
-        true
     }
 
     /// Takes a timer whose deadline has come. It may take several calls, each of which spends some of
     /// `budget` on spreading timers, before there is one; meanwhile [`Timers::soonest`] is not later than
     /// `now`.
-    #[inline]
     pub(crate) fn expired(&mut self, now: u64, budget: &mut u32) -> Option<TimerId> {
-        if self.soonest() > now { None } else { self.find_expired(now, budget) }
-    }
-
-    fn find_expired(&mut self, now: u64, budget: &mut u32) -> Option<TimerId> {
         while self.spread(budget) {
             let Some(bucket) = self.first_bucket() else {
-                (self.base, self.soonest) = (self.base.max(now), NEVER);
+                self.base = self.base.max(now);
                 return None;
             };
-            if let Some(timer) = self.least(bucket) {
-                // What was known of a bucket with many timers may be too early by now.
-                self.soonest = self.entries[usize::from(timer)].deadline;
-                let is_due = self.soonest <= now;
-                return (is_due && self.cancel(TimerId(timer))).then_some(TimerId(timer));
-            }
-            let begin = self.begin(bucket);
-            if begin > now {
-                // Between here and there no timer is set.
-                (self.base, self.soonest) = (self.base.max(now), begin);
+            let at = usize::from(bucket) % BUCKETS;
+            if self.buckets[at].soonest > now {
                 return None;
             }
-            if usize::from(bucket) < SLOTS {
-                let timer = TimerId(self.heads[usize::from(bucket)]);
-                self.cancel(timer);
+            if let Some((timer, soonest)) = self.soonest_of(bucket) {
+                if soonest <= now {
+                    self.take_out(timer);
+                    return Some(timer);
+                }
+                // What was known of a bucket with many timers was too early.
+                self.buckets[at].soonest = soonest;
+                return None;
+            }
+            if at < SLOTS {
+                let timer = TimerId(self.buckets[at].first);
+                self.unlink(timer);
                 return Some(timer);
             }
-            self.base = self.base.max(begin);
+            self.base = self.base.max(self.begin(bucket));
             self.spreading = Some(bucket);
-            self.is_stale = true;
         }
         None
     }
@@ -189,31 +192,38 @@ impl Timers {
     /// Goes on with spreading a bucket, as far as `budget` goes; says whether none is left to be spread.
     fn spread(&mut self, budget: &mut u32) -> bool {
         let Some(bucket) = self.spreading else { return true };
-        while let Some(timer) = Some(self.heads[usize::from(bucket)]).filter(|&it| it != NONE) {
+        loop {
+            let timer = self.buckets[usize::from(bucket) % BUCKETS].first;
+            if timer == NONE {
+                break;
+            }
             if *budget == 0 {
                 return false;
             }
             *budget -= 1;
-            self.cancel(TimerId(timer));
-            self.put(timer);
+            self.unlink(TimerId(timer));
+            self.put(timer, self.entries[usize::from(timer)].deadline);
         }
         self.spreading = None;
         true
     }
 
     /// Puts a timer that lies nowhere where its deadline says.
-    fn put(&mut self, timer: u16) {
-        let moment = self.entries[usize::from(timer)].deadline.max(self.base);
-        let level = (moment ^ self.base).checked_ilog2().unwrap_or(0) / DIGIT;
+    fn put(&mut self, timer: u16, deadline: u64) {
+        let moment = deadline.max(self.base);
+        // The lowest digit counts as different if none is.
+        let level = ((moment ^ self.base) | 1).ilog2() / DIGIT;
         let slot = (moment >> (level * DIGIT)) as usize % SLOTS;
         let level = level as usize;
-        let bucket = level * SLOTS + slot;
-        let next = core::mem::replace(&mut self.heads[bucket], timer);
+        let at = level * SLOTS + slot;
+        let bucket = &mut self.buckets[at];
+        let next = core::mem::replace(&mut bucket.first, timer);
+        let others = if next == NONE { NEVER } else { bucket.soonest };
+        bucket.soonest = deadline.min(others);
         if let Some(next) = self.entries.get_mut(usize::from(next)) {
             next.prev = timer;
         }
-        let entry = &mut self.entries[usize::from(timer)];
-        (entry.prev, entry.next, entry.bucket) = (NONE, next, bucket as u16);
+        self.entries[usize::from(timer)] = Entry { deadline, prev: NONE, next, bucket: at as u16 };
         self.slots[level] |= 1 << slot;
         self.levels |= 1 << level;
     }
@@ -225,18 +235,18 @@ impl Timers {
         Some((level * SLOTS) as u16 + slots.trailing_zeros() as u16)
     }
 
-    /// The soonest of a bucket, if there are few, of two the one with the smaller number.
-    fn least(&self, bucket: u16) -> Option<u16> {
-        let mut at = self.heads[usize::from(bucket)];
-        let (mut least, mut deadline) = (at, NEVER);
+    /// The soonest of a bucket, if there are few, of two the one with the smaller number; and when it comes.
+    fn soonest_of(&self, bucket: u16) -> Option<(TimerId, u64)> {
+        let mut at = self.buckets[usize::from(bucket) % BUCKETS].first;
+        let (mut soonest, mut deadline) = (at, NEVER);
         for _ in 0..FEW {
             let Some(entry) = self.entries.get(usize::from(at)) else { break };
-            if entry.deadline < deadline || entry.deadline == deadline && at < least {
-                (least, deadline) = (at, entry.deadline);
+            if entry.deadline < deadline || entry.deadline == deadline && at < soonest {
+                (soonest, deadline) = (at, entry.deadline);
             }
             at = entry.next;
         }
-        (at == NONE).then_some(least)
+        (at == NONE).then_some((TimerId(soonest), deadline))
     }
 
     /// When a bucket begins.
@@ -272,14 +282,16 @@ mod tests {
         assert_eq!(timers.soonest(), 20);
         assert_eq!(timers.expired(25, &mut 9), Some(TimerId(1)));
         assert_eq!(timers.expired(25, &mut 9), None);
-        assert!(timers.cancel(TimerId(0)) && !timers.cancel(TimerId(0)));
+        assert_eq!([timers.cancel(TimerId(0)), timers.cancel(TimerId(0))], [30, NEVER]);
         assert_eq!(timers.soonest(), NEVER);
     }
 
     #[test]
     fn many_timers_of_one_bucket_are_spread_a_few_at_a_time() {
         let mut timers = Timers::new(100);
-        (0..100).for_each(|timer| timers.set(TimerId(timer), 0x1000 + u64::from(timer)));
+        for timer in 0..100 {
+            timers.set(TimerId(timer), 0x1000 + u64::from(timer));
+        }
         assert_eq!(timers.soonest(), 0x1000);
         let mut budget = 30;
         assert_eq!(timers.expired(0x1000, &mut budget), None);
@@ -316,12 +328,12 @@ mod tests {
             for deed in deeds {
                 match deed {
                     Deed::Set(timer, deadline) => {
-                        timers.set(TimerId(timer), deadline);
-                        model[usize::from(timer)] = Some(deadline);
+                        let was = model[usize::from(timer)].replace(deadline);
+                        prop_assert_eq!(timers.set(TimerId(timer), deadline), was.unwrap_or(NEVER));
                     }
                     Deed::Cancel(timer) => {
-                        let was_set = model[usize::from(timer)].take().is_some();
-                        prop_assert_eq!(timers.cancel(TimerId(timer)), was_set);
+                        let was = model[usize::from(timer)].take();
+                        prop_assert_eq!(timers.cancel(TimerId(timer)), was.unwrap_or(NEVER));
                     }
                     Deed::Pass(ticks) => {
                         now += ticks;

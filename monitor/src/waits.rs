@@ -101,6 +101,14 @@ impl Waits {
         places(self.taken).filter_map(|slot| self.slots[usize::from(slot)].as_ref())
     }
 
+    /// All, with their names.
+    pub(crate) fn all(&self, pid: Pid) -> impl Iterator<Item = (WaitRef, &Wait)> {
+        places(self.taken).filter_map(move |slot| {
+            let wait = self.slots[usize::from(slot)].as_ref()?;
+            Some((WaitRef { pid, slot }, wait))
+        })
+    }
+
     /// The first for which `is` holds.
     pub(crate) fn find(&self, pid: Pid, is: impl Fn(&Wait) -> bool) -> Option<WaitRef> {
         let holds = |slot: &u8| self.slots[usize::from(*slot)].as_ref().is_some_and(&is);

@@ -367,6 +367,6 @@ fn a_thousand_rounds_of_stop_and_start_leave_no_trace() {
     first.now = machine.coordinator.now;
     first.counters = machine.coordinator.counters;
     first.cores[1].started = machine.coordinator.cores[1].started;
-    first.timers = machine.coordinator.timers.clone();
+    first.deadlines = machine.coordinator.deadlines.clone();
     assert_eq!(first, machine.coordinator);
 }

@@ -92,8 +92,9 @@ impl Space {
         Some(if range.pages > most { PageRange::default() } else { range })
     }
 
-    /// The shootdown that a core has been sent and has not answered.
-    fn shootdown_on(&self, core: CoreId, process: ProcessId) -> Option<Shootdown> {
+    /// The shootdown that a core has been sent and has not answered, be it that it lets go of the process now.
+    #[inline(always)]
+    pub(crate) fn shootdown_on(&self, core: CoreId, process: ProcessId) -> Option<Shootdown> {
         let sent = |it: &&Round| it.waiting.contains(core) && !it.untold.contains(core);
         let round = self.round.as_ref().filter(sent)?;
         let alone = round.alone.contains(core) && !round.untold_alone.contains(core);
@@ -230,12 +231,6 @@ impl Coordinator {
         }
         let process = process_of(seat.held?.lease);
         self.table.get(process)?.space.shootdown_on(core, process)
-    }
-
-    /// A core that lets go of a process still has to answer its shootdown.
-    #[inline(always)]
-    pub(crate) fn keep_shootdown(&mut self, core: CoreId) {
-        self.cores[core.index()].seat.shootdown = self.shootdown_on(core);
     }
 
     /// A core has flushed, or is known to have nothing to flush.

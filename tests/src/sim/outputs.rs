@@ -29,12 +29,9 @@ impl World {
                 Ok(())
             }
             Output::Post { process, vcore, event } => {
-                let memory = self.written(process, "event")?;
-                memory.vcores[usize::from(vcore.0)].mailbox.push(event);
-                Ok(())
-            }
-            Output::SetPending { process, vcore } => {
-                self.written(process, "flag")?.vcores[usize::from(vcore.0)].pending = true;
+                let memory = &mut self.written(process, "event")?.vcores[usize::from(vcore.0)];
+                memory.mailbox.push(event);
+                memory.pending = true;
                 Ok(())
             }
             Output::Map { process, vcore, core } => {

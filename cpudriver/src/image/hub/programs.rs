@@ -176,11 +176,6 @@ impl Programs {
                     self.spaces.post(root, vcore, event);
                 }
             }
-            Output::SetPending { process, vcore } => {
-                if let Some(root) = it.root(process) {
-                    self.spaces.set_pending(root, vcore);
-                }
-            }
             Output::Complete { process, call, outcome, value } => {
                 let failed = self.failed.take_if(|failed| *failed == call).is_some();
                 let outcome = if failed { Outcome::FAULT } else { outcome };

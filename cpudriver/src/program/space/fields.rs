@@ -107,8 +107,8 @@ impl<M: Memory> Spaces<M> {
         }
     }
 
-    /// Posts an event to a vcore's mailbox; notes its kind if there is no room. Does nothing if the vcore has
-    /// no page.
+    /// Posts an event to a vcore's mailbox, or notes its kind if there is no room, and sets the byte that says that
+    /// there is something to look for. Does nothing if the vcore has no page.
     pub fn post(&mut self, root: u64, vcore: VcoreId, event: Event) {
         let Some(page) = self.vcore(root, vcore) else { return };
         let memory = &mut self.memory;
@@ -117,19 +117,14 @@ impl<M: Memory> Spaces<M> {
         // Both are what the program left there: a count that cannot be leaves no room.
         if posted.wrapping_sub(taken) >= data::EVENTS {
             let kind = usize::from(event.kind).min(data::OVERFLOW_KINDS - 1);
-            return memory.store_u8(page, data::OVERFLOW + kind, 1);
+            memory.store_u8(page, data::OVERFLOW + kind, 1);
+        } else {
+            let at = data::MAILBOX + (posted % data::EVENTS) as usize * data::EVENT_BYTES;
+            memory.store_u16(page, at, event.kind);
+            memory.store_u64(page, at + 8, event.value);
+            memory.store_u32(page, data::POSTED, posted.wrapping_add(1));
         }
-        let at = data::MAILBOX + (posted % data::EVENTS) as usize * data::EVENT_BYTES;
-        memory.store_u16(page, at, event.kind);
-        memory.store_u64(page, at + 8, event.value);
-        memory.store_u32(page, data::POSTED, posted.wrapping_add(1));
-    }
-
-    /// Sets a vcore's byte that says that there is something to look for.
-    pub fn set_pending(&mut self, root: u64, vcore: VcoreId) {
-        if let Some(page) = self.vcore(root, vcore) {
-            self.memory.store_u8(page, data::PENDING, 1);
-        }
+        memory.store_u8(page, data::PENDING, 1);
     }
 
     /// Writes outcome and value into the structure of a call, and then that it is done. Does nothing if there

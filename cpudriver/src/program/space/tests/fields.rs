@@ -28,6 +28,18 @@ fn u64_at(spaces: &Spaces<Ram>, root: u64, address: u64) -> u64 {
 }
 
 #[test]
+fn an_event_for_which_there_is_no_room_is_something_to_look_for_too() {
+    let mut spaces = spaces(60, 0);
+    let root = loaded(&mut spaces);
+    let pending = DATA + data::PENDING as u64;
+    for _ in 0..=data::EVENTS {
+        spaces.write(root, pending, &[0]).unwrap();
+        spaces.post(root, ZERO, Event { kind: 7, value: 0 });
+        assert_eq!(u8_at(&spaces, root, pending), 1);
+    }
+}
+
+#[test]
 fn events_are_posted_until_there_is_no_room_and_then_their_kind_is_noted() {
     let mut spaces = spaces(60, 0);
     let root = loaded(&mut spaces);
@@ -46,7 +58,6 @@ fn events_are_posted_until_there_is_no_room_and_then_their_kind_is_noted() {
     spaces.post(root, ZERO, Event { kind: 9, value: 99 });
     let first = DATA + data::MAILBOX as u64;
     assert_eq!((u16_at(&spaces, root, first), u64_at(&spaces, root, first + 8)), (9, 99));
-    spaces.set_pending(root, ZERO);
     assert_eq!(field(&spaces, data::PENDING), 1);
 }
 
