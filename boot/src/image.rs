@@ -34,9 +34,25 @@ pub fn workspace() -> anyhow::Result<PathBuf> {
 /// When the target cannot be installed, cargo does not start, or the image does not build; cargo's
 /// messages have been shown by then.
 pub fn build() -> anyhow::Result<PathBuf> {
+    build_in(&workspace()?, &[])
+}
+
+/// Builds the image for tests, which can hold cores up (`cpudriver::probe`), into a folder of its own.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_with_probes() -> anyhow::Result<PathBuf> {
     let root = workspace()?;
-    tools::rust_targets(&root)?;
-    let mut cargo = cargo(&root);
+    let target = target_folder().map_or_else(|| root.join("target"), PathBuf::from);
+    let folder = target.join("probes").into_os_string();
+    build_in(&root, &["--features".into(), "probes".into(), "--target-dir".into(), folder])
+}
+
+fn build_in(root: &Path, more: &[OsString]) -> anyhow::Result<PathBuf> {
+    tools::rust_targets(root)?;
+    let mut cargo = cargo(root);
+    cargo.args(more);
     cargo.args(["--release", "--package", "cpudriver", "--bin", BINARY]);
     cargo.args(["--target", tools::KERNEL_TARGET]);
     let images = run(cargo, "the kernel image")?;

@@ -25,6 +25,9 @@ pub struct MachineArgs {
     /// A kernel image to boot, instead of building one and its programs
     #[arg(long, value_name = "PATH")]
     pub image: Option<PathBuf>,
+    /// Boots the build for tests, whose console can hold cores up
+    #[arg(long)]
+    pub probes: bool,
     /// An archive of programs to boot with, instead of those that belong to the sources
     #[arg(long, value_name = "PATH")]
     pub initrd: Option<PathBuf>,
@@ -45,7 +48,8 @@ impl MachineArgs {
     pub fn prepare(&self, clock: Clock) -> anyhow::Result<Machine> {
         let qemu = tools::qemu(self.qemu.as_deref())?;
         let accel = self.accelerator(clock)?;
-        let image = self.image.clone().map_or_else(image::build, Ok)?;
+        let build = if self.probes { image::build_with_probes } else { image::build };
+        let image = self.image.clone().map_or_else(build, Ok)?;
         ensure!(image.is_file(), "the image {} does not exist", image.display());
         let archive = match &self.initrd {
             None if self.image.is_none() => Some(programs::build(&image)?),

@@ -23,6 +23,8 @@ pub mod machine;
 pub mod node;
 pub mod options;
 pub mod post;
+#[cfg(any(test, feature = "probes"))]
+pub mod probe;
 pub mod program;
 pub mod results;
 pub mod stats;

@@ -95,6 +95,12 @@ impl Guest {
         self.option("--silent-core", core)
     }
 
+    /// The image for tests, whose console can hold cores up.
+    pub fn probes(mut self) -> Self {
+        self.args.push("--probes".into());
+        self
+    }
+
     /// Boots with this archive of programs instead of those of the sources.
     pub fn archive(self, path: &Path) -> Self {
         self.option("--initrd", path.display())
@@ -178,6 +184,8 @@ impl Guest {
 
     fn outcome(&self, record: Option<&Path>) -> anyhow::Result<Outcome> {
         let (image, programs) = built();
+        let is_probed = self.args.iter().any(|arg| arg == "--probes");
+        let image = if is_probed { built_with_probes() } else { image };
         let built = ["--image".into(), image.display().to_string()];
         let programs = ["--initrd".into(), programs.display().to_string()];
         let words = built.into_iter().chain(programs).chain(self.words());
@@ -210,6 +218,12 @@ fn built() -> &'static (PathBuf, PathBuf) {
         anyhow::Ok((image, programs))
     };
     BUILT.get_or_init(|| build().unwrap_or_else(|error| panic!("{error:#}")))
+}
+
+/// The image for tests, built when first asked for.
+fn built_with_probes() -> &'static PathBuf {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| image::build_with_probes().unwrap_or_else(|error| panic!("{error:#}")))
 }
 
 /// What a guest did.

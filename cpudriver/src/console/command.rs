@@ -9,6 +9,8 @@ mod experiments;
 mod help;
 mod inspect;
 mod nearest;
+#[cfg(feature = "probes")]
+mod probe;
 mod processes;
 mod shootdown;
 mod table;
@@ -21,6 +23,8 @@ pub use error::UsageError;
 pub use experiments::{EXPERIMENTS, Experiment, ExperimentSet};
 pub use help::{complete, write_help};
 use monitor::CoreSet;
+#[cfg(feature = "probes")]
+pub use probe::Probe;
 use proto::id::{CoreId, Pid};
 pub use shootdown::{Shootdown, Way};
 pub use table::COMMANDS;
@@ -176,6 +180,9 @@ pub enum Command<'a> {
         /// command of the script has succeeded, else 1.
         code: Option<u8>,
     },
+    /// Hold cores up, and see what crossed.
+    #[cfg(feature = "probes")]
+    Probe(Probe),
     /// Print a text.
     Echo(&'a str),
     /// Run a script several times.

@@ -1,6 +1,7 @@
 //! What each core owns, and the loop that it runs.
 
 use super::platform::Kernel;
+use super::probes;
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{apic, cpu, percpu};
 use crate::node::jobs::{self, MAX_SAMPLES};
@@ -73,6 +74,7 @@ impl Cpu {
             }
         }
         if let Some(message) = self.run_vcore() {
+            probes::before_request(&message);
             self.send_request(&message);
         }
     }
@@ -87,6 +89,7 @@ impl Cpu {
 
     /// Halts, unless there is something to do, and counts what ended the halt.
     pub fn sleep(&mut self) {
+        probes::before_halt(self);
         let before = cpu::now();
         if self.inbox.sleep(self.node.platform()) {
             let ticks = cpu::now().wrapping_sub(before);
@@ -108,7 +111,9 @@ impl Station for Cpu {
     #[inline]
     fn pass(&mut self) -> bool {
         let platform = *self.node.platform();
+        probes::before_orders(&platform);
         let served = self.inbox.serve(&platform, &mut self.node);
+        probes::before_answers();
         self.node.flush();
         served
     }

@@ -15,6 +15,8 @@ mod clock;
 pub mod cpu;
 mod hub;
 pub mod platform;
+#[cfg_attr(not(feature = "probes"), path = "no_probes.rs")]
+mod probes;
 mod shell;
 mod vcore;
 

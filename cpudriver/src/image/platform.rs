@@ -1,14 +1,15 @@
 //! The machine as a node sees it: `arch`, behind the traits of the pure code.
 
 use super::clock::Span;
-use super::vcore;
+use super::{probes, vcore};
 use crate::arch::shared::{self, ThisCore};
 use crate::arch::{cpu, handoff, line, marker, percpu, report};
-use crate::driver::Effect;
+use crate::driver::{Driver, Effect};
 use crate::node::{Parcel, Platform};
 use crate::post::{Activity, Hardware};
 use crate::trace::Trace;
 use proto::id::CoreId;
+use proto::message::ToCore;
 
 /// Events of a core's trace that its report shows.
 const SHOWN_EVENTS: usize = 8;
@@ -119,6 +120,11 @@ impl Platform for Kernel {
     #[inline(always)]
     fn answer(&self, number: u64) {
         line::answer(number);
+    }
+
+    #[inline(always)]
+    fn takes(&self, order: &ToCore, driver: &Driver) {
+        probes::takes(order, driver);
     }
 
     fn look_at_trace(&self) {

@@ -5,6 +5,7 @@
 //! page that it shares with its process.
 
 use super::cpu::Cpu;
+use super::probes;
 use crate::arch::space::{VcorePage, saved_page, vcore_page};
 use crate::arch::user::{self, CallFault, Exit};
 use crate::arch::{cpu, percpu, time};
@@ -139,7 +140,9 @@ impl Cpu {
     pub(super) fn run_vcore(&mut self) -> Option<ToMonitor> {
         let platform = *self.node.platform();
         let mut told = None;
+        probes::before_user();
         if self.inbox.leave(&platform, Activity::User) {
+            probes::in_user_mode();
             told = loop {
                 let next = match user::run() {
                     Exit::Call if user::is_traced() => self.traced_call(),

@@ -65,6 +65,10 @@ pub trait Platform: Hardware + Copy {
     /// Answers one.
     fn answer(&self, number: u64);
 
+    /// An order about the core's lease is taken, which the driver has not seen: for test builds.
+    #[inline(always)]
+    fn takes(&self, _: &ToCore, _: &Driver) {}
+
     /// Learns anew whether the calls of what runs on this core are traced.
     fn look_at_trace(&self);
 
@@ -291,6 +295,7 @@ impl<P: Platform> Node<P> {
             | ToCore::Done { .. }
             | ToCore::TlbShootdown { .. }
             | ToCore::TlbMulticast { .. } => {
+                self.platform.takes(order, &self.driver);
                 let mut doer = Doer::new(self.platform);
                 self.driver.on_message(order, &mut doer);
                 self.finish(&doer)
@@ -320,6 +325,13 @@ impl<P: Platform> Node<P> {
             self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
         }
         sent
+    }
+
+    /// Whether no order lies in this core's ring.
+    #[cfg(feature = "probes")]
+    #[must_use]
+    pub fn has_read_all(&self) -> bool {
+        self.star.as_ref().is_none_or(|star| star.receiver.is_empty())
     }
 
     /// Passes on what was seen of a call of the vcore that runs here. The caller flushes.

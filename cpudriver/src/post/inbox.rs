@@ -88,6 +88,13 @@ impl Inbox {
         hardware.fence();
     }
 
+    /// Whether it knows of no sender that has something.
+    #[cfg(feature = "probes")]
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Halts until a doorbell rings, unless something is there already. Returns whether it halted.
     ///
     /// The caller has flushed its outbox. After the return the core is in the kernel, and looks again.

@@ -255,6 +255,18 @@ rights are added). `plan` says who would tell whom, of N cores or of all.",
         prints: Prints::Nothing,
         parse: |args| Ok(Command::Sleep(args.seconds()?)),
     },
+    #[cfg(feature = "probes")]
+    Spec {
+        name: "probe",
+        arguments: "delay POINT CORE | await | go | clear | show",
+        summary: "holds cores up at points, and shows what crossed",
+        details: "\
+The test build has it. delay makes the core stand still when it next comes to the
+point, await waits until all that were told to do, and go lets them go on. show
+prints how often each crossing was met since clear.",
+        prints: Prints::Nothing,
+        parse: super::probe::parse,
+    },
     Spec {
         name: "echo",
         arguments: "[TEXT]",

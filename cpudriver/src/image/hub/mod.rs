@@ -34,6 +34,7 @@ use trees::Trees;
 
 use super::cpu::Cpu;
 use super::platform::Kernel;
+use super::probes;
 use crate::arch::{BootInfo, cpu, heap, report, smp, time};
 use crate::node::Station;
 use crate::options::Options;
@@ -222,6 +223,7 @@ impl Hub {
     pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
         let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
         let now = cpu::now();
+        probes::heard(coordinator, &input);
         if let Some(recorder) = &mut self.recorder {
             recorder.before(now, &input);
         }
@@ -400,6 +402,9 @@ impl Hub {
     /// Has the own node carry out what it was ordered; whether there was anything.
     fn obey(&mut self, node: &mut Node) -> bool {
         let any = !self.local.is_empty();
+        if any && probes::own_orders_wait() {
+            return false;
+        }
         while !self.local.is_empty() {
             // What is ordered meanwhile comes behind these.
             let mut orders = core::mem::replace(&mut self.local, core::mem::take(&mut self.spare));

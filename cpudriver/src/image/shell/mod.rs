@@ -10,6 +10,8 @@ mod many;
 mod memory;
 mod notices;
 mod orders;
+#[cfg(feature = "probes")]
+mod probe;
 mod processes;
 mod shootdown;
 mod storm;
@@ -203,6 +205,8 @@ impl<'a> Shell<'a> {
             Command::Version => self.version(format),
             Command::Reboot => machine::exit(exit::REBOOT),
             Command::Exit { code } => self.leave(code),
+            #[cfg(feature = "probes")]
+            Command::Probe(probe) => self.probe(probe),
             Command::Echo(text) => {
                 say!("{text}");
                 Ok(())
