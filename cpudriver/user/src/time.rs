@@ -3,7 +3,7 @@
 //! The clock is the time stamp counter, which a program reads without a call. Where the machine counts instructions
 //! instead of time ([`COUNTS`](proto::program::global::feature::COUNTS)), so do moments and spans.
 
-use crate::{Error, calls, info, wait};
+use crate::{Error, calls, info, threads};
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
@@ -67,22 +67,19 @@ fn duration(ticks: u64, hz: u64) -> Duration {
 ///
 /// [`Error::Interrupted`] if it was cut short, [`Error::Again`] if the process waits for too much already.
 pub fn sleep(span: Duration) -> Result<(), Error> {
-    if !info::is_many() {
-        return calls::sleep(ticks(span)).call();
+    if threads::are_on() {
+        threads::sleep_until(Moment::now() + span);
+        return Ok(());
     }
-    let end = Moment::now() + span;
-    wait::patiently(|| {
-        // It may have passed while there was no room for one more call.
-        let left = end.0.saturating_sub(Moment::now().0);
-        if left == 0 { Ok(()) } else { calls::sleep(left).call() }
-    })
+    calls::sleep(ticks(span)).call()
 }
 
 /// Asks for the event [`ALARM`](crate::event::kind::ALARM) with this number, at a moment.
 ///
 /// # Errors
 ///
-/// [`Error::Again`] if the process has too many alarms.
+/// [`Error::Again`] if the process has too many alarms. In a process with threads one number is the scheduler's:
+/// [`threads::ALARM`].
 pub fn set_alarm(number: u64, moment: Moment) -> Result<(), Error> {
     calls::alarm(number, moment.0, 0).call()
 }

@@ -2,7 +2,7 @@
 
 use crate::raw::call::Block;
 use crate::raw::page;
-use crate::{Error, calls, event, info, threads};
+use crate::{Error, calls, event, threads};
 use core::sync::atomic::Ordering;
 use proto::event::kind::CALL_DONE;
 use proto::program::data;
@@ -24,14 +24,21 @@ pub(crate) fn until(mut is_there: impl FnMut() -> bool) {
     }
 }
 
-/// Asks for something that may have to wait. A thread whose process waits for too much already lets others run, and
-/// asks again.
+/// Asks for something that may have to wait. A thread whose process waits for too much already waits until that is less,
+/// and asks again.
 pub(crate) fn patiently<T>(mut ask: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
+    let mut refusals = 0;
     loop {
         match ask() {
-            Err(Error::Again) if info::is_many() => threads::yield_now(),
-            outcome => return outcome,
+            Err(Error::Again) if threads::are_on() => threads::wait_for_room(refusals),
+            outcome => {
+                if refusals > 0 {
+                    threads::pass_room_on();
+                }
+                return outcome;
+            }
         }
+        refusals += 1;
     }
 }
 

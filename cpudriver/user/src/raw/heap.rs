@@ -3,11 +3,11 @@
 //! The allocator is talc's; it asks the kernel for memory when it has none left, and keeps it. Programs that
 //! allocate nothing contain nothing of this.
 
-use super::notify;
+use super::lock::{Before, RawLock};
 use crate::memory;
 use crate::memory::Rights;
 use core::alloc::Layout;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::cell::UnsafeCell;
 use talc::DefaultBinning;
 use talc::base::Talc;
 use talc::base::binning::Binning;
@@ -40,40 +40,35 @@ unsafe impl Source for Kernel {
     }
 }
 
-/// Keeps vcores apart, as [`super::lock::Lock`] does. In a single-core process it is always free.
+/// Keeps vcores apart. In a single-core process it is always free.
 struct Lock {
-    is_held: AtomicBool,
-    /// The holder had notifications on before.
-    were_on: AtomicBool,
+    raw: RawLock,
+    /// What was so before the holder took it.
+    before: UnsafeCell<Before>,
 }
 
-// SAFETY: the flag is true exactly while it is held.
+// SAFETY: `before` is touched by the holder alone.
+unsafe impl Sync for Lock {}
+
+// SAFETY: it is held by one at a time, see `RawLock`.
 unsafe impl RawMutex for Lock {
-    const INIT: Self = Self { is_held: AtomicBool::new(false), were_on: AtomicBool::new(false) };
+    const INIT: Self = Self { raw: RawLock::new(), before: UnsafeCell::new(None) };
     type GuardMarker = GuardNoSend;
 
     fn lock(&self) {
-        while !self.try_lock() {
-            crate::threads::relax_here();
-        }
+        let before = self.raw.acquire();
+        // SAFETY: it is held here.
+        unsafe { *self.before.get() = before };
     }
 
     fn try_lock(&self) -> bool {
-        let were_on = notify::disable_notifications();
-        let is_mine = !self.is_held.swap(true, Ordering::Acquire);
-        if is_mine {
-            self.were_on.store(were_on, Ordering::Relaxed);
-        } else if were_on {
-            notify::enable_notifications();
-        }
-        is_mine
+        self.lock();
+        true
     }
 
     unsafe fn unlock(&self) {
-        let were_on = self.were_on.load(Ordering::Relaxed);
-        self.is_held.store(false, Ordering::Release);
-        if were_on {
-            notify::enable_notifications();
-        }
+        // SAFETY: it is held here until the next line.
+        let before = unsafe { *self.before.get() };
+        self.raw.release(before);
     }
 }

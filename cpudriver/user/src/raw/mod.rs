@@ -2,27 +2,38 @@
 //!
 //! [`call`] has the structure of a call and the instruction that makes it, [`request`] what
 //! makes it safe, [`page`] the pages that the kernel keeps in the
-//! memory of a process, `start` the entry, `keyed` what each thread has, `bytes` what compilers expect to be there, `heap` the allocator,
+//! memory of a process, `start` the entry, `bytes` what compilers expect to be there, `heap` the allocator,
 //! [`measure`] the marks of what is measured.
+//!
+//! What a scheduler stands on: [`vcore`] and [`thread`] are what it has to do with, [`here`] what it does on its own vcore, `switch` goes from one to the other and
+//! `steal` takes a thread from a vcore that was stopped; [`lock`] is for vcores, [`list`] has threads that wait, `ring` those
+//! that a vcore has to run; `packet` is how a thread ends, `keyed` what it has of its own, [`lost`] what is left when a core
+//! has stopped.
 
+pub(crate) mod alarm;
 #[cfg(atoll)]
 mod bytes;
 pub mod call;
 pub(crate) mod guarded;
 #[cfg(atoll)]
 mod heap;
+pub mod here;
 pub(crate) mod keyed;
+pub mod list;
 pub mod lock;
+pub mod lost;
 pub mod measure;
 pub mod memory;
 pub(crate) mod notify;
+pub(crate) mod packet;
 pub mod page;
 pub mod request;
+mod ring;
 pub mod start;
-pub(crate) mod steal;
-pub(crate) mod switch;
-pub(crate) mod thread;
-pub(crate) mod vcore;
+mod steal;
+mod switch;
+pub mod thread;
+pub mod vcore;
 
 /// The time stamp counter, read after all earlier instructions have been executed.
 #[must_use]

@@ -1,55 +1,73 @@
 //! Notifications on and off: whether the vcore that a thread runs on may be entered.
 
-use super::call::Block;
+use super::here::Here;
 use super::page;
-use super::switch::local;
-use super::vcore::{count, vcore};
-use core::sync::atomic::{AtomicU8, Ordering};
-use proto::program::{data, number};
+use super::switch;
+use super::vcore::{Vcore, count, current};
+use core::sync::atomic::{AtomicU8, Ordering, compiler_fence};
+use proto::program::data;
 
-/// Turns notifications off on this vcore, so that it is not entered: the thread stays here. True if they were on.
-pub(crate) fn disable_notifications() -> bool {
-    if count() == 0 {
-        return false;
-    }
-    let local = local();
-    if local.is_vcore() {
-        return false;
-    }
-    local.stays.store(1, Ordering::Relaxed);
-    core::sync::atomic::compiler_fence(Ordering::SeqCst);
-    let page = page::vcore(local.number.load(Ordering::Relaxed));
-    let was_on = page.u8(data::IN_VCORE_CONTEXT).swap(1, Ordering::Relaxed) == 0;
-    core::sync::atomic::compiler_fence(Ordering::SeqCst);
-    local.stays.store(0, Ordering::Relaxed);
-    was_on
+/// Turns notifications off on this vcore, so that it is not entered: the thread stays here. Gives the vcore, and whether
+/// they were on; in vcore context they are off.
+#[inline]
+fn off() -> (&'static Vcore, bool) {
+    switch::set_stays(1);
+    compiler_fence(Ordering::SeqCst);
+    let vcore = current();
+    let byte = vcore.page().u8(data::IN_VCORE_CONTEXT);
+    // Nobody else writes it meanwhile: the kernel does when it enters the vcore, which ends here again.
+    let were_on = byte.load(Ordering::Relaxed) == 0;
+    byte.store(1, Ordering::Relaxed);
+    compiler_fence(Ordering::SeqCst);
+    switch::set_stays(0);
+    (vcore, were_on)
 }
 
-/// The byte that tells tools of a critical section on this vcore.
-pub(crate) fn critical() -> Option<&'static AtomicU8> {
-    if count() == 0 {
-        return None;
+/// Turns them on again, and looks for what has come meanwhile.
+#[inline]
+fn on(vcore: &'static Vcore) {
+    vcore.page().u8(data::IN_VCORE_CONTEXT).store(0, Ordering::Relaxed);
+    page::fence();
+    if vcore.is_pending() {
+        super::vcore::enter();
     }
-    Some(page::vcore(local().number.load(Ordering::Relaxed)).u8(data::CRITICAL))
+}
+
+/// Does something with notifications off, in a process with threads. It must not [leave](super::thread::leave).
+#[inline]
+pub(crate) fn without<R>(work: impl FnOnce(&Here) -> R) -> R {
+    let (vcore, were_on) = off();
+    // SAFETY: the thread stays on this vcore until they are on again.
+    let here = unsafe { Here::of(vcore) };
+    let result = work(here);
+    if were_on {
+        on(vcore);
+    }
+    result
+}
+
+/// Turns them off for a lock; `None` in a process without threads.
+#[inline]
+pub(super) fn off_for_lock() -> Option<(&'static Vcore, bool)> {
+    (count() != 0).then(off)
+}
+
+/// Turns them on after a lock, if they were.
+#[inline]
+pub(super) fn on_after_lock(before: Option<(&'static Vcore, bool)>) {
+    if let Some((vcore, true)) = before {
+        on(vcore);
+    }
+}
+
+/// The byte that tells of a critical section on a vcore.
+#[inline]
+pub(super) fn critical(vcore: &Vcore) -> &'static AtomicU8 {
+    vcore.page().u8(data::CRITICAL)
 }
 
 /// Are notifications off, as in vcore context and in critical sections? Of a thread that could be moved the answer
 /// may be wrong, towards yes.
-pub(crate) fn is_critical() -> bool {
-    let page = page::vcore(local().number.load(Ordering::Relaxed));
-    page.u8(data::IN_VCORE_CONTEXT).load(Ordering::Relaxed) != 0
-}
-
-/// Turns them on again, and looks for what has come meanwhile.
-pub(crate) fn enable_notifications() {
-    let number = local().number.load(Ordering::Relaxed);
-    let page = page::vcore(number);
-    page.u8(data::IN_VCORE_CONTEXT).store(0, Ordering::Relaxed);
-    page::fence();
-    let owes = || vcore(number as u16).owes_recovery.load(Ordering::Relaxed);
-    if page.u8(data::PENDING).load(Ordering::Relaxed) != 0 || owes() {
-        let enter = Block::new(number::ENTER, [0; 5]);
-        // SAFETY: the vcore is entered and resumes this thread.
-        unsafe { enter.enter() };
-    }
+pub(crate) fn are_off() -> bool {
+    count() != 0 && current().is_in_context()
 }

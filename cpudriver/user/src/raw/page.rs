@@ -31,6 +31,14 @@ pub const fn vcore(number: u64) -> Page {
     Page { start: layout::DATA + number * 4096, bytes: 4096 }
 }
 
+impl Page {
+    /// The page of a vcore, whose address the vcore knows: without a look at its number.
+    #[inline]
+    pub(super) const fn of_vcore(start: u64) -> Self {
+        Self { start, bytes: 4096 }
+    }
+}
+
 macro_rules! field {
     ($(#[$doc:meta])* $name:ident, $atomic:ty) => {
         $(#[$doc])*

@@ -5,50 +5,53 @@
 //! vcore's `stealing`, and the vcore, should it be started meanwhile, waits in vcore context, so that the kernel does not
 //! overwrite what is being copied.
 
+use super::here::Here;
 use super::page;
-use super::thread::Thread;
+use super::thread::{Parked, Thread};
 use super::vcore::Vcore;
 use core::hint::spin_loop;
 use core::sync::atomic::Ordering;
 use proto::program::{data, info};
 
 impl Vcore {
-    /// Takes the thread that ran here, if there was one and nobody else has it.
-    fn take_current(&self) -> Option<&'static Thread> {
-        // SAFETY: threads are never freed.
-        unsafe { self.current.swap(core::ptr::null_mut(), Ordering::AcqRel).as_ref() }
-    }
-
     /// Takes the thread that ran here; waits for whoever is trying to take it away, and may give it back.
     pub(super) fn retake_current(&'static self) -> Option<&'static Thread> {
         loop {
-            let current = self.take_current();
+            let current = self.current.take();
             if current.is_some() {
                 return current;
             }
             // Only while nobody else can take it does an empty place mean that there is none.
-            let me = u32::from(self.number()) + 1;
-            let free = self.stealing.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed);
-            if free.is_ok() {
-                let current = self.take_current();
-                self.stealing.store(0, Ordering::Release);
+            if self.begin_stealing(self) {
+                let current = self.current.take();
+                self.end_stealing();
                 return current;
             }
-            crate::threads::relax(self);
+            super::vcore::relax();
         }
     }
 
+    /// Lets only this vcore take the thread of another one; false if somebody else does.
+    pub(super) fn begin_stealing(&self, from: &Self) -> bool {
+        let me = u32::from(self.number()) + 1;
+        from.stealing.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// Others may take it again.
+    pub(super) fn end_stealing(&self) {
+        self.stealing.store(0, Ordering::Release);
+    }
+
     /// It was stopped, and does not run.
-    pub(crate) fn is_preempted(&self) -> bool {
+    #[must_use]
+    pub fn is_preempted(&self) -> bool {
         self.page().u8(data::PREEMPTED).load(Ordering::Acquire) != 0
     }
 
     /// It was stopped in vcore context, or has a thread that must go on there: it has to be run.
-    pub(crate) fn must_run(&self) -> bool {
-        let current = self.current.load(Ordering::Acquire);
-        // SAFETY: threads are never freed.
-        let stays = unsafe { current.as_ref() }.is_some_and(Thread::stays);
-        stays || self.page().u8(data::IN_VCORE_CONTEXT).load(Ordering::Acquire) != 0
+    #[must_use]
+    pub fn must_run(&self) -> bool {
+        self.current.get().is_some_and(Thread::stays) || self.is_in_context()
     }
 
     fn since(&self) -> u64 {
@@ -56,30 +59,7 @@ impl Vcore {
         page::INFO.u64(at + info::vcore::SINCE).load(Ordering::Acquire)
     }
 
-    /// Takes the thread of another vcore that was preempted with it. `None` when there is nothing to take: it runs
-    /// again, somebody else takes it, or it must be run.
-    pub(crate) fn steal_from(&self, other: &Self) -> Option<&'static Thread> {
-        let me = u32::from(self.number()) + 1;
-        other.stealing.compare_exchange(0, me, Ordering::AcqRel, Ordering::Relaxed).ok()?;
-        other.page().u8(data::STEALING).store(1, Ordering::Relaxed);
-        page::fence();
-        let stolen = other.take_current().and_then(|thread| {
-            if !other.is_preempted() || other.in_context() || thread.stays() {
-                // It may be running on: it is given back.
-                other.current.store(core::ptr::from_ref(thread).cast_mut(), Ordering::Release);
-                return None;
-            }
-            thread.keep_registers(other.page());
-            other.hand_over_extended(thread);
-            other.page().u8(data::OCCUPIED).store(0, Ordering::Relaxed);
-            Some(thread)
-        });
-        other.page().u8(data::STEALING).store(0, Ordering::Relaxed);
-        other.stealing.store(0, Ordering::Release);
-        stolen
-    }
-
-    fn in_context(&self) -> bool {
+    pub(super) fn is_in_context(&self) -> bool {
         self.page().u8(data::IN_VCORE_CONTEXT).load(Ordering::Acquire) != 0
     }
 
@@ -113,5 +93,33 @@ impl Vcore {
                 return self.scratch.store(old, Ordering::Relaxed);
             }
         }
+    }
+}
+
+impl Here {
+    /// Takes the thread of another vcore that was preempted with it. `None` when there is nothing to take: it runs
+    /// again, somebody else takes it, or it must be run.
+    #[must_use]
+    pub fn steal_from(&self, other: &Vcore) -> Option<Parked> {
+        if !self.vcore().begin_stealing(other) {
+            return None;
+        }
+        other.page().u8(data::STEALING).store(1, Ordering::Relaxed);
+        page::fence();
+        let stolen = other.current.take().and_then(|thread| {
+            if !other.is_preempted() || other.is_in_context() || thread.stays() {
+                // It may be running on: it is given back.
+                other.current.set(Some(thread));
+                return None;
+            }
+            thread.keep_registers(other.page());
+            other.hand_over_extended(thread);
+            other.page().u8(data::OCCUPIED).store(0, Ordering::Relaxed);
+            // SAFETY: it was interrupted, and was that vcore's until it was taken there.
+            Some(unsafe { Parked::again(thread) })
+        });
+        other.page().u8(data::STEALING).store(0, Ordering::Relaxed);
+        other.end_stealing();
+        stolen
     }
 }

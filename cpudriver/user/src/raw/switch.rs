@@ -9,6 +9,7 @@
 //! interrupted at any instruction from then on.
 
 use super::call::Block;
+use super::vcore::Vcore;
 use core::mem::offset_of;
 use core::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use proto::program::data::{EXTENDED_BYTES, IN_VCORE_CONTEXT, PENDING};
@@ -41,11 +42,11 @@ impl Area {
 pub(crate) struct Local {
     /// Its own address.
     me: AtomicU64,
-    /// The page of the vcore that it runs on.
-    pub(crate) page: AtomicU64,
-    /// That vcore's own `Local`.
+    /// The vcore that it is or belongs to: the address of that one's `Local`.
     pub(crate) vcore: AtomicU64,
-    /// The end of that vcore's stack.
+    /// Of a vcore: its page.
+    pub(crate) page: AtomicU64,
+    /// Of a vcore: the end of its stack.
     pub(crate) stack: AtomicU64,
     /// Of a vcore: where its entry saves the extended state.
     pub(crate) area: AtomicU64,
@@ -55,10 +56,8 @@ pub(crate) struct Local {
     pub(crate) rsp: AtomicU64,
     /// Of a thread: it must go on where it was interrupted, on the same vcore.
     pub(crate) stays: AtomicU64,
-    /// The number of the vcore.
-    pub(crate) number: AtomicU64,
-    /// The CPU has XSAVE.
-    has_xsave: AtomicU8,
+    /// Of a vcore: its entry saves by XSAVE.
+    pub(crate) has_xsave: AtomicU8,
 }
 
 impl Local {
@@ -67,41 +66,28 @@ impl Local {
     pub(crate) const fn new() -> Self {
         Self {
             me: AtomicU64::new(0),
-            page: AtomicU64::new(0),
             vcore: AtomicU64::new(0),
+            page: AtomicU64::new(0),
             stack: AtomicU64::new(0),
             area: AtomicU64::new(0),
             saved: AtomicU64::new(0),
             rsp: AtomicU64::new(0),
             stays: AtomicU64::new(0),
-            number: AtomicU64::new(0),
             has_xsave: AtomicU8::new(0),
         }
     }
 
     /// Its address, which it learns here.
     pub(crate) fn settle(&'static self) -> u64 {
-        let address = core::ptr::from_ref(self).addr() as u64;
+        let address = self.address();
         self.me.store(address, Ordering::Relaxed);
-        self.has_xsave.store(u8::from(crate::info::xcr0() != 0), Ordering::Relaxed);
         address
     }
 
-    /// Is it that of a vcore?
-    pub(crate) fn is_vcore(&self) -> bool {
-        self.vcore.load(Ordering::Relaxed) == core::ptr::from_ref(self).addr() as u64
-    }
-
-    /// Makes it belong to the same vcore as another.
-    pub(crate) fn join(&self, vcore: &Self) {
-        for (mine, theirs) in [
-            (&self.page, &vcore.page),
-            (&self.vcore, &vcore.vcore),
-            (&self.stack, &vcore.stack),
-            (&self.number, &vcore.number),
-        ] {
-            mine.store(theirs.load(Ordering::Relaxed), Ordering::Relaxed);
-        }
+    /// Its address.
+    #[inline]
+    pub(crate) fn address(&'static self) -> u64 {
+        core::ptr::from_ref(self).expose_provenance() as u64
     }
 }
 
@@ -120,11 +106,27 @@ pub(super) fn here() -> u64 {
     here
 }
 
-/// What FS leads to, in a process with threads.
-pub(super) fn local() -> &'static Local {
-    let place: *const Local = core::ptr::with_exposed_provenance(here() as usize);
-    // SAFETY: in a process with threads FS leads to a `Local` of a thread or a vcore, which is never freed.
-    unsafe { &*place }
+/// Address of the `Local` of the vcore that what FS leads to is, or belongs to.
+#[must_use]
+#[inline]
+pub(super) fn vcore_address() -> u64 {
+    let vcore;
+    // SAFETY: in a process with threads FS leads to a `Local`.
+    unsafe {
+        core::arch::asm!("mov {}, fs:[{at}]", out(reg) vcore, at = const offset_of!(Local, vcore),
+            options(nostack, readonly, preserves_flags));
+    };
+    vcore
+}
+
+/// Says whether this thread must go on here if it is interrupted.
+#[inline]
+pub(super) fn set_stays(stays: i32) {
+    // SAFETY: as above; nobody else writes the word.
+    unsafe {
+        core::arch::asm!("mov qword ptr fs:[{at}], {stays:r}", at = const offset_of!(Local, stays),
+            stays = in(reg) i64::from(stays), options(nostack, preserves_flags));
+    };
 }
 
 /// Makes FS lead to this.
@@ -160,19 +162,50 @@ pub(super) extern "C" fn vcore_entry() -> ! {
     )
 }
 
-/// Saves the thread that runs, goes to vcore context and calls `then(argument)` there, after which the vcore
-/// looks for another thread. Returns when the thread is resumed.
+/// Loads what [`leave`] has saved of the thread whose `Local` RAX leads to, and leaves vcore context, of the vcore whose
+/// page R12 leads to. It can be interrupted as soon as it has: it is on the thread's stack.
+macro_rules! resume {
+    () => {
+        "wrfsbase rax
+        mov rsp, [rax + {rsp}]
+        mov byte ptr [r12 + {in_vcore_context}], 0
+        mfence
+        cmp byte ptr [r12 + {pending}], 0
+        jne 3f
+        2: ldmxcsr [rsp]
+        fldcw [rsp + 4]
+        add rsp, 8
+        pop r15
+        pop r14
+        pop r13
+        pop r12
+        pop rbx
+        pop rbp
+        ret
+        3: lea rdi, [rip + {enter}]
+        syscall
+        jmp 2b"
+    };
+}
+
+/// Chooses who goes on: is given the argument of [`leave`] and, third, the vcore; gives the address of the `Local` of a
+/// thread that gave way, or has never run.
+pub(super) type Choose = extern "C" fn(usize, usize, &'static Vcore) -> u64;
+
+/// Saves the thread that runs, goes to vcore context and has `choose` say who goes on. Returns when the thread is resumed.
 ///
 /// # Safety
 ///
-/// FS leads to the thread's `Local`, and the thread is not in vcore context. `then` must see to it that the thread is
-/// resumed or never needed again, and not unwind.
+/// 1. FS leads to the thread's `Local`, and the thread is not in vcore context.
+/// 2. `choose` must see to it that the thread is resumed or never needed again, and not unwind.
+/// 3. Whom it chooses belongs to this vcore now, and nobody else resumes it.
 #[unsafe(naked)]
-pub(super) unsafe extern "C" fn leave(then: extern "C" fn(usize), argument: usize) {
+pub(super) unsafe extern "C" fn leave(argument: usize, choose: Choose) {
     core::arch::naked_asm!(
         // From reading which vcore this is to telling it so the thread must not be moved.
         "mov qword ptr fs:[{stays}], 1",
-        "mov rax, fs:[{page}]",
+        "mov rdx, fs:[{vcore}]",
+        "mov rax, [rdx + {page}]",
         "mov byte ptr [rax + {in_vcore_context}], 1",
         "mov qword ptr fs:[{stays}], 0",
         "push rbp",
@@ -181,57 +214,41 @@ pub(super) unsafe extern "C" fn leave(then: extern "C" fn(usize), argument: usiz
         "push r13",
         "push r14",
         "push r15",
+        "mov r12, rax",
         "sub rsp, 8",
         "stmxcsr [rsp]",
         "fnstcw [rsp + 4]",
         "mov fs:[{rsp}], rsp",
-        "mov rax, fs:[{stack}]",
-        "mov rdx, fs:[{vcore}]",
         "wrfsbase rdx",
-        "mov rsp, rax",
+        "mov rsp, [rdx + {stack}]",
         "xor ebp, ebp",
-        "call {after}",
-        "ud2",
+        "call rsi",
+        resume!(),
         stays = const offset_of!(Local, stays),
+        vcore = const offset_of!(Local, vcore),
         page = const offset_of!(Local, page),
         in_vcore_context = const IN_VCORE_CONTEXT,
         rsp = const offset_of!(Local, rsp),
         stack = const offset_of!(Local, stack),
-        vcore = const offset_of!(Local, vcore),
-        after = sym super::vcore::after_leave,
+        pending = const PENDING,
+        enter = sym ENTER,
     )
 }
 
-/// Resumes a thread that gave way: leaves vcore context.
+/// Resumes a thread that gave way, by the address of its `Local`: leaves vcore context.
 ///
 /// # Safety
 ///
-/// `local` is that of a thread that [`leave`] has saved, or that [`first_frame`] has made; it belongs to this vcore now, and nobody
-/// else resumes it.
+/// As number 3 of [`leave`].
 #[unsafe(naked)]
 pub(super) unsafe extern "C" fn resume(local: u64) -> ! {
     core::arch::naked_asm!(
-        "wrfsbase rdi",
-        "mov rsp, [rdi + {rsp}]",
-        "ldmxcsr [rsp]",
-        "fldcw [rsp + 4]",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "mov rax, fs:[{page}]",
-        "mov byte ptr [rax + {in_vcore_context}], 0",
-        "mfence",
-        "cmp byte ptr [rax + {pending}], 0",
-        "jne 2f",
-        "ret",
-        "2: lea rdi, [rip + {enter}]",
-        "syscall",
-        "ret",
+        "mov rax, rdi",
+        "mov rdx, [rdi + {vcore}]",
+        "mov r12, [rdx + {page}]",
+        resume!(),
         rsp = const offset_of!(Local, rsp),
+        vcore = const offset_of!(Local, vcore),
         page = const offset_of!(Local, page),
         in_vcore_context = const IN_VCORE_CONTEXT,
         pending = const PENDING,

@@ -1,18 +1,41 @@
-//! What the kernel tells vcores, and the recovery of those that were preempted.
+//! What the kernel tells vcores: calls that are over, and cores that are taken away, will be, or have stopped.
 
-use super::queue::{STATE, State};
+use super::run::{self, ready_here};
+use super::{calls, timers};
 use crate::event::{Event, deliver, kind, lose, read, read_overflow};
+use crate::raw::here::Here;
+use crate::raw::list::Waiters;
+use crate::raw::lock::Lock;
 use crate::raw::page;
-use crate::raw::thread::Thread;
-use crate::raw::vcore::{self, Vcore};
-use core::sync::atomic::Ordering;
-use proto::program::data;
+use crate::raw::thread::Parked;
+use crate::raw::vcore::{self, LOOK, Vcore};
+use proto::call::NICE;
 
-/// What events ask for beyond the scheduler's own lists.
+/// Who is told of events that the scheduler does not know.
+pub(super) static HANDLER: Lock<Option<fn(Event)>> = Lock::new(None);
+
+/// Threads that wait for one event more than there were.
+#[derive(Debug)]
+struct Listening {
+    events: u64,
+    waiters: Waiters,
+}
+
+static LISTENING: Lock<Listening> = Lock::new(Listening { events: 0, waiters: Waiters::new() });
+
+/// One vcore at a time reads a mailbox: mostly its own, but also others read for one that does not run.
+static READING: [Lock<()>; 256] = [const { Lock::new(()) }; 256];
+
+/// How often a vcore asks to leave: what it had not been told of it has been told when it is refused.
+const ATTEMPTS: u32 = 3;
+
+/// What events ask for beyond threads that go on.
 #[derive(Clone, Copy, Debug, Default)]
 struct Todo {
     /// Some vcore was preempted.
     recover: bool,
+    /// This vcore's core will be taken.
+    leave: bool,
     /// Vcores whose mailboxes nobody else may read, a bit each.
     unread: [u64; 4],
 }
@@ -34,117 +57,175 @@ impl Todo {
 
 /// Reads what has come to this vcore, and does it; the thread that was interrupted comes back, unless this vcore had to
 /// give its core to another one.
-pub(super) fn handle(
-    me: &'static Vcore,
-    interrupted: Option<&'static Thread>,
-) -> Option<&'static Thread> {
-    let pending = me.page().u8(data::PENDING);
+pub(super) fn look(here: &Here, interrupted: Option<Parked>) -> Option<Parked> {
+    let me = here.vcore();
     let mut thread = interrupted;
-    let mut first = true;
-    while core::mem::take(&mut first) || pending.load(Ordering::Relaxed) != 0 {
-        take_in(me);
-        while me.owes_recovery.swap(false, Ordering::Relaxed) {
-            thread = recover_with(me, thread);
+    let mut attempts = 0;
+    loop {
+        // Whoever owes a look may owe it to a vcore that was preempted.
+        let owed = me.owes_look();
+        here.begin_look();
+        let todo = read_from(here, me);
+        if owed || todo.recover {
+            thread = recover(here, thread);
+        }
+        timers::set(here);
+        if todo.leave {
+            attempts = ATTEMPTS;
+        }
+        if attempts > 0 {
+            attempts -= 1;
+            leave_core(here, thread.take());
+        } else if !me.is_pending() {
+            break;
         }
     }
-    if thread.is_some() {
-        pass_on();
+    if thread.is_some() && !me.is_without_ready() {
+        // Something may have come for a vcore that halts, and found only this one, which has a thread to go on with.
+        run::wake_vcore();
     }
     thread
 }
 
-/// Something may have come for a vcore that rests, and found only this one, which has a thread to go on with: another
-/// one that rests is woken for the thread that waits.
-fn pass_on() {
-    if let Some(sleeper) = STATE.with(State::sleeper_if_ready) {
-        vcore::ring(vcore::vcore(sleeper));
-    }
-}
-
-/// Reads what has come to this vcore, and wakes threads; leaves a note if other vcores have to be recovered.
-pub(super) fn take_in(me: &'static Vcore) {
-    me.page().u8(data::PENDING).store(0, Ordering::Relaxed);
-    page::fence();
-    read_from(me, me.number());
-}
-
 /// Reads the mailbox of a vcore, and those of all that it tells to have given their cores away.
-fn read_from(me: &'static Vcore, vcore: u16) {
-    let todo = STATE.with(|state| {
-        let mut todo = Todo::default();
-        read_mailbox(vcore, state, &mut todo);
-        while let Some(other) = todo.next_unread() {
-            if other < vcore::count() {
-                read_mailbox(other, state, &mut todo);
-            }
+fn read_from(here: &Here, from: &Vcore) -> Todo {
+    let mut todo = Todo::default();
+    read_mailbox(here, from.number(), &mut todo);
+    while let Some(other) = todo.next_unread() {
+        if other < vcore::count() {
+            read_mailbox(here, other, &mut todo);
         }
-        todo
-    });
-    if todo.recover {
-        me.owes_recovery.store(true, Ordering::Relaxed);
+    }
+    todo
+}
+
+fn read_mailbox(here: &Here, vcore: u16, todo: &mut Todo) {
+    let mailbox = page::vcore(vcore.into());
+    let reading = &READING[usize::from(vcore)];
+    while let Some(event) = reading.with_here(here, |()| read(mailbox)) {
+        act(here, event, todo);
+    }
+    let lost = reading.with_here(here, |()| read_overflow(mailbox));
+    if lost != 0 {
+        act_on_lost(here, lost, todo);
     }
 }
 
-fn read_mailbox(vcore: u16, state: &mut State, todo: &mut Todo) {
-    let mailbox = page::vcore(vcore.into());
-    while let Some(event) = read(mailbox) {
-        act(event, state, todo);
-    }
-    let lost = read_overflow(mailbox);
-    if lost != 0 {
-        lose(lost);
-        state.happened();
-    }
+/// Events of these kinds found no room: what they would have told is looked for.
+#[cold]
+fn act_on_lost(here: &Here, lost: u64, todo: &mut Todo) {
     let is_lost = |kind: u16| lost & 1 << kind != 0;
+    lose(lost);
+    happened(here);
     if is_lost(kind::CALL_DONE) {
-        state.some_calls_done();
+        calls::some_are_done(here);
+    }
+    if is_lost(kind::ALARM) {
+        timers::rang(here);
     }
     if is_lost(kind::CHECK_MESSAGES) {
         (0..vcore::count()).for_each(|other| todo.read_soon(other.into()));
     }
+    if is_lost(kind::VCORE_LOST) {
+        vcore::all().for_each(|other| mourn(here, other));
+    }
     todo.recover |= is_lost(kind::VCORE_PREEMPTED);
+    todo.leave |= is_lost(kind::PREEMPT_PENDING);
 }
 
-fn act(event: Event, state: &mut State, todo: &mut Todo) {
+fn act(here: &Here, event: Event, todo: &mut Todo) {
     match event.kind {
-        kind::CALL_DONE => state.call_done(event.value),
+        kind::CALL_DONE => calls::done(here, event.value),
         kind::VCORE_PREEMPTED => todo.recover = true,
         kind::CHECK_MESSAGES => todo.read_soon(event.value),
-        super::LOOK => {}
-        _ => match state.handler {
-            Some(handler) => handler(event),
-            None => {
-                deliver(event);
-                state.happened();
+        kind::PREEMPT_PENDING => todo.leave |= event.value == u64::from(here.vcore().number()),
+        kind::ALARM if event.value == timers::ALARM => timers::rang(here),
+        kind::VCORE_LOST => {
+            if let Some(other) = vcore::all().find(|it| u64::from(it.number()) == event.value) {
+                mourn(here, other);
             }
-        },
+            todo.recover = true;
+            tell(here, event);
+        }
+        LOOK => {}
+        _ => tell(here, event),
     }
+}
+
+/// An event is the program's.
+fn tell(here: &Here, event: Event) {
+    if let Some(handler) = HANDLER.with_here(here, |it| *it) {
+        return handler(event);
+    }
+    deliver(event);
+    happened(here);
+}
+
+/// Sees to a vcore whose core has stopped.
+fn mourn(here: &Here, other: &Vcore) {
+    if let Some(joiner) = here.mourn(other) {
+        ready_here(here, joiner);
+    }
+    run::take_over(here, other);
+}
+
+/// Events that threads may wait for, ever.
+pub(super) fn count() -> u64 {
+    LISTENING.with(|it| it.events)
+}
+
+/// Lets a thread wait until more has come than `known`; gives it back if that is so.
+pub(super) fn listen(here: &Here, known: u64, thread: Parked) -> Option<Parked> {
+    LISTENING.with_here(here, |it| {
+        if it.events != known {
+            return Some(thread);
+        }
+        it.waiters.push(thread);
+        None
+    })
+}
+
+/// Something has come that threads may wait for.
+pub(super) fn happened(here: &Here) {
+    let woken = LISTENING.with_here(here, |it| {
+        it.events += 1;
+        it.waiters.wake_all()
+    });
+    woken.for_each(|thread| ready_here(here, thread));
 }
 
 /// Sees to all vcores that were preempted.
-pub(super) fn recover_all(me: &'static Vcore) {
-    recover_with(me, None);
-}
-
-fn recover_with(
-    me: &'static Vcore,
-    interrupted: Option<&'static Thread>,
-) -> Option<&'static Thread> {
+pub(super) fn recover(here: &Here, interrupted: Option<Parked>) -> Option<Parked> {
     let mut thread = interrupted;
-    let others = (0..vcore::count()).map(vcore::vcore);
-    for other in others.filter(|it| it.number() != me.number() && it.is_preempted()) {
+    let me = here.vcore().number();
+    for other in vcore::all().filter(|it| it.number() != me && it.is_preempted()) {
         if other.must_run() {
             // It goes on here; this vcore begins anew when it is started. What is still to be done, the other one does.
             if let Some(thread) = thread.take() {
-                super::ready(thread);
+                ready_here(here, thread);
             }
-            other.owes_recovery.store(true, Ordering::Relaxed);
-            vcore::change_vcore(other, false);
-        } else if let Some(stolen) = me.steal_from(other) {
-            super::ready(stolen);
+            run::leave_threads(here);
+            other.owe_look();
+            here.give_core_to(other);
+        } else if let Some(stolen) = here.steal_from(other) {
+            ready_here(here, stolen);
         }
+        run::take_over(here, other);
         // What was posted to it before nobody else would read.
-        read_from(me, other.number());
+        let todo = read_from(here, other);
+        if todo.recover {
+            here.vcore().owe_look();
+        }
     }
     thread
+}
+
+/// The core will be taken: gives it back before, with its threads where others find them. Returns if the kernel refuses,
+/// because the warning is an old one, or because something has come of which this core has not been told yet.
+fn leave_core(here: &Here, thread: Option<Parked>) {
+    if let Some(thread) = thread {
+        ready_here(here, thread);
+    }
+    run::leave_threads(here);
+    here.yield_core(NICE);
 }
