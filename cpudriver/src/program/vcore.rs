@@ -83,9 +83,11 @@ impl<P: Page> Vcore<P> {
         saved
     }
 
-    /// The registers that the vcore starts with: where it was in vcore context, else anew at its entry.
+    /// The registers that the vcore starts with: where it was saved in vcore context, else anew at its entry. One that
+    /// was lost in vcore context was not saved.
     pub fn start(&mut self) -> Context {
-        let context = if self.page.byte(data::IN_VCORE_CONTEXT) != 0 {
+        let was_saved = self.page.byte(data::PREEMPTED) != 0;
+        let context = if was_saved && self.page.byte(data::IN_VCORE_CONTEXT) != 0 {
             self.page.context(data::VCORE)
         } else {
             self.enter()
@@ -199,6 +201,17 @@ mod tests {
         assert_eq!(it.page().byte(data::PREEMPTED), 1);
         assert_eq!(it.start().registers.rip, 0x1234);
         assert_eq!(it.page().byte(data::PREEMPTED), 0);
+    }
+
+    #[test]
+    fn what_was_lost_in_vcore_context_starts_anew() {
+        let mut it = vcore();
+        it.page().set_byte(data::IN_VCORE_CONTEXT, 1);
+        it.save(running(0x1234), Fate::Goes);
+        it.is_stopped();
+        it.start();
+        // Nothing is saved this time.
+        assert_eq!(it.start().registers.rip, 0x40_0000);
     }
 
     #[test]
