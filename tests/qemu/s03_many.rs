@@ -1,28 +1,7 @@
 //! Many-core processes on real cores: growing and shrinking, exact results while cores are taken away, contention,
 //! and an end in the middle. Whatever happens, no core and no memory is lost.
 
-use tests::guest::{Guest, Run};
-
-/// Runs commands between two looks at memory, and sees to it that nothing is lost: no memory is in use that was not,
-/// no process is left, nobody has a core, and all invariants hold.
-fn run(guest: Guest, commands: &str) -> Run {
-    // Memory is given back after the end of a process, when there is time.
-    let script =
-        format!("mem --json;{commands};sleep 0.2;mem --json;ps --json;prov --json;check;exit 0");
-    let run = guest.script(&script).run();
-    run.exited(0);
-    let objects = run.json();
-    let used = objects.iter().filter(|row| row["memory"] == "programs");
-    let used: Vec<_> = used.filter_map(|row| row["used"].as_u64()).collect();
-    run.check(
-        used.len() == 2 && used[0] == used[1],
-        &format!("as much memory as before: {used:?}"),
-    );
-    run.check(!objects.iter().any(|row| row.get("parent").is_some()), "no process is left");
-    let held = objects.iter().filter(|row| row.get("owner").is_some() && row["pid"].is_u64());
-    run.check(held.count() == 0, "nobody has a core");
-    run
-}
+use tests::guest::{Guest, Run, nothing_lost as run};
 
 /// The number behind `name=` in each report of a storm.
 fn counts(run: &Run, name: &str) -> Vec<u64> {

@@ -197,6 +197,31 @@ impl Guest {
     }
 }
 
+/// Runs commands between two looks at memory, and sees to it that nothing is lost: no memory is in use that was not,
+/// no process is left, nobody has a core, and all invariants hold.
+///
+/// # Panics
+///
+/// When something is, and as [`Guest::run`].
+pub fn nothing_lost(guest: Guest, commands: &str) -> Run {
+    // Memory is given back after the end of a process, when there is time.
+    let script =
+        format!("mem --json;{commands};sleep 0.2;mem --json;ps --json;prov --json;check;exit 0");
+    let run = guest.script(&script).run();
+    run.exited(0);
+    let objects = run.json();
+    let used = objects.iter().filter(|row| row["memory"] == "programs");
+    let used: Vec<_> = used.filter_map(|row| row["used"].as_u64()).collect();
+    run.check(
+        used.len() == 2 && used[0] == used[1],
+        &format!("as much memory as before: {used:?}"),
+    );
+    run.check(!objects.iter().any(|row| row.get("parent").is_some()), "no process is left");
+    let held = objects.iter().filter(|row| row.get("owner").is_some() && row["pid"].is_u64());
+    run.check(held.count() == 0, "nobody has a core");
+    run
+}
+
 /// The archive of programs, built when first asked for.
 ///
 /// # Panics

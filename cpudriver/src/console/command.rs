@@ -113,6 +113,8 @@ pub enum Command<'a> {
     Check,
     /// Choose how cores are told of shootdowns, or show it.
     Shootdown(Shootdown),
+    /// Show that cores forget translations when they must, and that they would not by themselves.
+    SelfTest,
     /// Show the programs that can be run.
     Programs,
     /// End a process, or send it a signal.

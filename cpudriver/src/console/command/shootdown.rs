@@ -83,6 +83,16 @@ pub(super) fn parse<'a>(args: &mut Args<'a>) -> Result<Command<'a>, UsageError<'
     to_way(args, word).map(|way| Command::Shootdown(Shootdown::Choose(way)))
 }
 
+pub(super) fn parse_selftest<'a>(args: &mut Args<'a>) -> Result<Command<'a>, UsageError<'a>> {
+    match args.required("shootdown")? {
+        "shootdown" => Ok(Command::SelfTest),
+        word => {
+            let (what, expected) = ("the test", "`shootdown`");
+            Err(args.error(Problem::Malformed { what, expected, word }))
+        }
+    }
+}
+
 /// Reads the name of a way.
 pub(super) fn to_way<'a>(args: &Args<'a>, word: &'a str) -> Result<Way, UsageError<'a>> {
     Way::read(word).ok_or_else(|| {

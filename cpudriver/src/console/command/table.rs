@@ -168,6 +168,18 @@ rights are added). `plan` says who would tell whom, of N cores or of all.",
         parse: shootdown::parse,
     },
     Spec {
+        name: "selftest",
+        arguments: "shootdown",
+        summary: "shows that cores use no stale translation",
+        details: "\
+First that they do if nobody tells them that a right was taken away, then that they
+do not if they are told, in each way. Where the first cannot be shown, because this
+machine forgets translations by itself, it is inconclusive; only what has passed is
+no failure.",
+        prints: Prints::Results,
+        parse: shootdown::parse_selftest,
+    },
+    Spec {
         name: "kill",
         arguments: "[-N] PID",
         summary: "ends a process, or sends it the signal N",

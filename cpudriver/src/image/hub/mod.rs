@@ -456,6 +456,11 @@ impl Hub {
         self.notices.pop_front()
     }
 
+    /// Forgets such of these.
+    pub(crate) fn forget_notices(&mut self, is_one: impl Fn(&Event) -> bool) {
+        self.notices.retain(|notice| !is_one(notice));
+    }
+
     /// Whether there is such a thing.
     pub(crate) fn has_notices(&self) -> bool {
         !self.notices.is_empty() || self.output_waits()

@@ -13,6 +13,7 @@ mod orders;
 #[cfg(feature = "probes")]
 mod probe;
 mod processes;
+mod selftest;
 mod shootdown;
 mod storm;
 mod strace;
@@ -190,6 +191,7 @@ impl<'a> Shell<'a> {
             Command::Waiters { pid } => self.waiters(pid, format),
             Command::Check => self.check(format),
             Command::Shootdown(what) => self.shootdown(what, format),
+            Command::SelfTest => self.selftest(format),
             Command::Programs => self.list_programs(format),
             Command::Kill { pid, signal } => self.kill(pid, signal),
             Command::Wait { pid } => self.wait_command(pid),

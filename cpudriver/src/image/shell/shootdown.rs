@@ -76,7 +76,7 @@ impl Shell<'_> {
     }
 
     /// All cores that are online, but for core 0.
-    fn others(&self) -> impl Iterator<Item = CoreId> + use<> {
+    pub(super) fn others(&self) -> impl Iterator<Item = CoreId> + use<> {
         self.hub.coordinator().online().iter().filter(|core| *core != CoreId::MANAGEMENT)
     }
 

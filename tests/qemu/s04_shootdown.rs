@@ -1,0 +1,105 @@
+//! Fifth tier: translations that are gone are used by nobody, whichever way cores are told, and whatever happens to cores
+//! meanwhile. No frame is lost.
+
+use std::time::Duration;
+use tests::guest::{Guest, Run, nothing_lost};
+
+const WAYS: [&str; 4] = ["unicast", "tree", "package:2", "latency"];
+const PATIENCE: Duration = Duration::from_secs(240);
+
+fn guest(cores: u16) -> Guest {
+    Guest::new().cores(cores).timeout(PATIENCE)
+}
+
+/// That the selftest has passed in each way, so that staleness was shown in each.
+#[track_caller]
+fn has_passed(run: &Run, times: usize) {
+    let results = run.json().into_iter().filter(|row| row["selftest"] == "shootdown");
+    let results: Vec<_> = results.collect();
+    run.check(results.len() == times * WAYS.len(), "each way has a result");
+    for row in results {
+        let number = |name: &str| row[name].as_u64().unwrap_or_default();
+        run.check(row["result"] == "passed", &format!("passed: {row}"));
+        let shown =
+            number("stale_untold") > 1 && number("refused") > 1 && number("stale_told") == 0;
+        run.check(shown, &format!("shown by several vcores: {row}"));
+        let is_tree = row["way"] != "unicast" && row["way"] != "latency";
+        run.check(!is_tree || number("handed_on") > 0, &format!("handed on: {row}"));
+    }
+}
+
+#[test]
+fn stale_translations_are_used_without_shootdowns_and_never_with_them() {
+    for machine in ["microvm", "q35"] {
+        let guest = guest(7).machine(machine);
+        has_passed(&nothing_lost(guest, "selftest shootdown --json"), 1);
+    }
+    // A core that was started anew tells others, and is told.
+    let run = nothing_lost(guest(7), "shootdown tree; panic 2; start 2; selftest shootdown --json");
+    has_passed(&run, 1);
+}
+
+#[test]
+fn every_access_after_the_call_faults() {
+    for way in WAYS {
+        let tries = (0..3).map(|victim| format!("run stale 3 {victim} munmap"));
+        let commands = tries.collect::<Vec<_>>().join(";");
+        let run = nothing_lost(guest(4), &format!("shootdown {way}; {commands}"));
+        let faults = run.outcome.lines.iter().filter(|line| line.contains("was ended by"));
+        // One of the three vcores is the one that unmaps.
+        run.check((2..=3).contains(&faults.count()), "each access is a fault");
+        run.never_printed("could write");
+    }
+}
+
+#[test]
+fn no_value_of_another_mapping_is_seen_while_cores_come_and_go() {
+    for (way, cores) in WAYS.into_iter().zip([4, 5, 6, 7]) {
+        let all = cores - 1;
+        let commands = format!(
+            "shootdown {way}; run hammer {all} 100 {all}; storm --every 10000 hammer {all} 60 {all};\
+             storm --every 30000 --seed 2 hammer 12 40 {all}; run hammer kill 5 {all}"
+        );
+        let run = nothing_lost(guest(cores), &commands);
+        let right = run.outcome.lines.iter().filter(|line| line.ends_with("uses, 0 wrong"));
+        run.check(right.count() == 3, "nothing was wrong three times");
+        run.printed(&["hammer: 5 ended while they ran"]);
+    }
+}
+
+#[test]
+fn cores_below_one_that_is_lost_are_told_all_the_same() {
+    // Core 2 hands on to others in a tree of eight. Who ran there is told, and may go on without that vcore.
+    for way in ["tree", "package:4"] {
+        let commands = format!(
+            "shootdown {way}; run hammer 7 1000000 8 &; sleep 0.3; panic 2; sleep 0.3; panic 5; sleep 0.3;\
+             check; kill 1; wait; start 2; start 5; run hammer 6 60 8"
+        );
+        let run = nothing_lost(guest(9), &commands);
+        run.printed(&["core 2 is online", "core 5 is online", "uses, 0 wrong"]);
+    }
+}
+
+#[test]
+fn a_plan_says_who_tells_whom() {
+    let run = guest(8).script(
+        "shootdown plan 3;shootdown tree;shootdown plan;shootdown package:4;shootdown plan --json;\
+         shootdown treee;exit 0",
+    );
+    let run = run.run();
+    run.exited(0).printed(&[
+        "unicast: the coordinator tells each core itself",
+        "  the coordinator tells 1, 2, 3",
+        "tree: the coordinator tells one core, and each tells two others",
+        "  the coordinator tells 1",
+        "  core 1 tells 2, 5",
+        "  core 2 tells 3, 4",
+        "  core 5 tells 6, 7",
+        "  of 7 cores the coordinator tells 1 and others tell 6; the last one hears of it after 3 in a row",
+        "did you mean `tree`?",
+    ]);
+    let edges = run.json().into_iter().filter(|row| row.get("depth").is_some());
+    let from: Vec<_> = edges.map(|row| row["from"].as_u64()).collect();
+    let expected = [None, Some(1), Some(1), None, Some(4), Some(5), Some(4)];
+    run.check(from.len() == 7 && from == expected, &format!("two packages: {from:?}"));
+}
