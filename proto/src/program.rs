@@ -55,6 +55,12 @@
 //! To run a thread, clear IN_VCORE_CONTEXT, `mfence`, look at PENDING, and load the thread's registers, or leave
 //! all of that to [`number::RESUME`].
 //!
+//! # Event queues
+//!
+//! Events come to the mailboxes of vcores; a program that wants some of them elsewhere, or chosen vcores told of them, has
+//! event queues: see [`queue`] for what one looks like, [`mailbox`] for where the events of one lie, and
+//! [`flag`](crate::event::flag) for who is told.
+//!
 //! [`MAP_AREA`]: crate::memory::MAP_AREA
 
 pub mod block;
@@ -63,8 +69,10 @@ pub mod data;
 pub mod global;
 pub mod info;
 pub mod layout;
+pub mod mailbox;
 pub mod names;
 pub mod number;
+pub mod queue;
 pub mod wishes;
 
 /// In RAX: the call goes on, its outcome will be in its structure.

@@ -313,6 +313,20 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
             fifth: 0x2827_2625_2423_2221,
         },
     ),
+    sample(
+        "ToMonitor::SendEvent",
+        ToMonitor::SendEvent {
+            call: CALL,
+            queue: 0x1c1b_1a19_1817_1615,
+            event: 0x1e1d,
+            value: 0x2625_2423_2221_201f,
+            vcore: VcoreId(0x2827),
+        },
+    ),
+    sample(
+        "ToMonitor::SetQueue",
+        ToMonitor::SetQueue { call: CALL, event: 0x1615, queue: 0x1e1d_1c1b_1a19_1817 },
+    ),
 ];
 
 /// All kinds between two CPU drivers, by tag.

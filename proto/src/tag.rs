@@ -84,6 +84,8 @@ impl ToMonitor {
             Self::Unreached { .. } => 45,
             Self::List { .. } => 46,
             Self::Traced { .. } => 47,
+            Self::SendEvent { .. } => 48,
+            Self::SetQueue { .. } => 49,
         }
     }
 }

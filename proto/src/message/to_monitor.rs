@@ -489,6 +489,33 @@ pub enum ToMonitor {
         #[serde(with = "crate::fixed")]
         fifth: u64,
     },
+    /// Send an event to a queue of the own process.
+    SendEvent {
+        /// The request.
+        call: Call,
+        /// Address of the queue.
+        #[serde(with = "crate::fixed")]
+        queue: u64,
+        /// The event's type.
+        #[serde(with = "crate::fixed")]
+        event: u16,
+        /// What goes with it.
+        #[serde(with = "crate::fixed")]
+        value: u64,
+        /// The vcore that it is about.
+        vcore: VcoreId,
+    },
+    /// Have events of a type that come to the process go to a queue.
+    SetQueue {
+        /// The request.
+        call: Call,
+        /// The events' type.
+        #[serde(with = "crate::fixed")]
+        event: u16,
+        /// Address of the queue, or 0.
+        #[serde(with = "crate::fixed")]
+        queue: u64,
+    },
 }
 
 impl ToMonitor {

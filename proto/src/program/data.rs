@@ -19,7 +19,8 @@ pub const PREEMPTED: usize = 4;
 /// u8, program: another vcore takes the thread of this one. Between [`PREEMPTED`] and this byte stands a fence on
 /// both sides.
 pub const STEALING: usize = 5;
-/// u8, program: somebody will look at this mailbox although the vcore does not run.
+/// u8, program: somebody will look at this mailbox although the vcore does not run. Who ceases to stores 0,
+/// `mfence`, and looks once more.
 pub const LOOKED_AT: usize = 6;
 /// u8, program: the vcore is in a critical section of the scheduler. Nobody but tools reads it.
 pub const CRITICAL: usize = 8;
@@ -53,6 +54,17 @@ pub const EVENTS: u32 = 32;
 /// Bytes of an event.
 pub const EVENT_BYTES: usize = 16;
 
+/// The private mailbox, which nobody but the vcore itself reads: as the other, [`PRIVATE_EVENTS`] long.
+pub const PRIVATE_POSTED: usize = 0x48;
+/// As [`TAKEN`].
+pub const PRIVATE_TAKEN: usize = 0x88;
+/// As [`OVERFLOW`].
+pub const PRIVATE_OVERFLOW: usize = 0x3c0;
+/// As [`MAILBOX`].
+pub const PRIVATE_MAILBOX: usize = 0xf80;
+/// As [`EVENTS`].
+pub const PRIVATE_EVENTS: u32 = 8;
+
 /// The registers of the vcore itself when it was stopped in vcore context: a [`context`]. Kernel.
 pub const VCORE: usize = 0x300;
 /// The registers of the thread that ran: a [`context`]. Kernel.
@@ -66,4 +78,8 @@ const _: () = assert!(OVERFLOW + OVERFLOW_KINDS <= MAILBOX);
 const _: () = assert!(MAILBOX + EVENTS as usize * EVENT_BYTES <= VCORE);
 const _: () = assert!(VCORE + context::BYTES <= THREAD && THREAD + context::BYTES <= EXTENDED);
 const _: () = assert!(EXTENDED.is_multiple_of(64) && EXTENDED + EXTENDED_BYTES <= 4096);
-const _: () = assert!(EVENTS.is_power_of_two());
+const _: () = assert!(EVENTS.is_power_of_two() && PRIVATE_EVENTS.is_power_of_two());
+const _: () = assert!(VCORE + context::BYTES <= PRIVATE_OVERFLOW);
+const _: () = assert!(PRIVATE_OVERFLOW + OVERFLOW_KINDS <= THREAD);
+const _: () = assert!(EXTENDED + EXTENDED_BYTES <= PRIVATE_MAILBOX);
+const _: () = assert!(PRIVATE_MAILBOX + PRIVATE_EVENTS as usize * EVENT_BYTES <= 4096);

@@ -49,7 +49,7 @@ const fn call(name: &'static str, arguments: &'static [Argument]) -> CallName {
 }
 
 /// The calls, by number.
-pub static CALLS: [CallName; 39] = [
+pub static CALLS: [CallName; 41] = [
     call("null", &[]),
     call("exit", &[CODE]),
     call("yield", &[bits("flags")]),
@@ -92,6 +92,8 @@ pub static CALLS: [CallName; 39] = [
     call("time", &[]),
     call("fork", &[]),
     call("exec", &[]),
+    call("send", &[bits("queue"), number("kind"), number("value"), number("vcore")]),
+    call("set_queue", &[number("kind"), bits("queue")]),
 ];
 
 /// The call of that number.

@@ -24,9 +24,9 @@ pub const DESTROY: u32 = 6;
 /// Wait for the end of a child: pid (0: any), flags ([`NO_HANG`](crate::call::NO_HANG)). The outcome is its
 /// pid, the value its exit code.
 pub const WAIT: u32 = 7;
-/// Post an event to a process: pid, kind, value.
+/// Post an event to a process: pid, kind, value. EAGAIN when there is no room for it.
 pub const NOTIFY: u32 = 8;
-/// Post an event to a vcore of the own process: vcore, kind, value.
+/// Post an event to a vcore of the own process: vcore, kind, value. EAGAIN when there is no room for it.
 pub const NOTIFY_SELF: u32 = 9;
 /// The number of the core that this runs on; at once.
 pub const CORE: u32 = 10;
@@ -94,6 +94,16 @@ pub const TIME: u32 = 36;
 pub const FORK: u32 = 37;
 /// Become another program: ENOSYS, see [`FORK`].
 pub const EXEC: u32 = 38;
+/// Send an event to a queue of the own process: address of the [queue](super::queue), kind, value, the vcore that it is
+/// about. EAGAIN when there is no room for it, EFAULT when the queue or its mailbox is not memory that can be written,
+/// EINVAL when what is there is no queue.
+pub const SEND: u32 = 39;
+/// Have events of a kind that come to this process go to a queue: kind, address of the queue (0: to vcores, as at first).
+/// At most [`QUEUES`] kinds have one. One that cannot be sent there goes to a vcore all the same.
+pub const SET_QUEUE: u32 = 40;
+
+/// Kinds of events that can have a queue; see [`SET_QUEUE`].
+pub const QUEUES: usize = 16;
 
 /// Bytes of a process in [`PROCESSES`].
 pub const PROCESS_BYTES: usize = 32;
