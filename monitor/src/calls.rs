@@ -5,8 +5,9 @@ use crate::input::Control;
 use crate::lease::process_of;
 use crate::lifecycle::State;
 use crate::output::{Event as Told, Fault, Outbox};
+use crate::queues::vcores;
 use proto::call::{Call, Outcome};
-use proto::event::Event;
+use proto::event::{Event, kind};
 use proto::id::{CoreId, Lease, Pid, VcoreId};
 use proto::message::ToMonitor;
 
@@ -63,12 +64,12 @@ impl Coordinator {
                 self.answer(call, out, |it, caller, out| it.kill(Some(caller), pid, code, out));
             }
             ToMonitor::NotifyProcess { call, pid, event, value } => {
-                let event = Event { kind: event, value };
-                self.answer(call, out, |it, caller, out| it.signal(Some(caller), pid, event, out));
+                self.on_notify_process(call, pid, Event { kind: event, value }, out);
             }
             ToMonitor::NotifyVcore { call, vcore, event, value } => {
                 let event = Event { kind: event, value };
-                self.answer(call, out, |it, pid, out| it.notify_own(pid, vcore, event, out));
+                let at = call.at & !7;
+                self.answer(call, out, |it, pid, out| it.notify_own(pid, vcore, event, at, out));
             }
             ToMonitor::Provision { call, pid, core } => {
                 self.answer(call, out, |it, caller, out| it.hand_on(caller, pid, core, out));
@@ -145,24 +146,61 @@ impl Coordinator {
         }
     }
 
-    fn signal(&mut self, actor: Option<Pid>, pid: Pid, event: Event, out: &mut Outbox) -> Outcome {
-        match self.target(actor, pid) {
-            Ok(State::Created) => Outcome::INVALID,
-            Ok(_) => {
-                self.post(pid, VcoreId(0), event, out);
-                Outcome::OK
+    /// Posts an event for a process or (without a call) the console; `None` when the call is answered elsewhere.
+    fn signal(
+        &mut self,
+        call: Option<Call>,
+        pid: Pid,
+        event: Event,
+        out: &mut Outbox,
+    ) -> Option<Outcome> {
+        let actor = call.map(|call| call.lease.pid);
+        let state = match self.target(actor, pid) {
+            Err(Outcome::NOT_PERMITTED) if event.kind >= kind::OF_PROGRAMS => {
+                self.state_of_sharer(actor, pid)
             }
-            Err(outcome) => outcome,
+            state => state,
+        };
+        match state {
+            Ok(State::Created) => Some(Outcome::INVALID),
+            Ok(_) => match call {
+                Some(call) if self.post_for(pid, event, call, out) => None,
+                Some(_) => Some(Outcome::OK),
+                None => {
+                    self.post(pid, VcoreId(0), event, out);
+                    Some(Outcome::OK)
+                }
+            },
+            Err(outcome) => Some(outcome),
         }
     }
 
-    fn notify_own(&mut self, pid: Pid, vcore: VcoreId, event: Event, out: &mut Outbox) -> Outcome {
+    /// A process that shares memory with another may tell it that there is something to see.
+    fn state_of_sharer(&self, actor: Option<Pid>, pid: Pid) -> Result<State, Outcome> {
+        let allowed = actor.is_some_and(|actor| self.share_memory(actor, pid));
+        if allowed { Ok(self.table.at(pid).state()) } else { Err(Outcome::NOT_PERMITTED) }
+    }
+
+    fn on_notify_process(&mut self, call: Call, pid: Pid, event: Event, out: &mut Outbox) {
+        let Some(caller) = self.caller(&call) else { return };
+        if let Some(outcome) = self.signal(Some(call), pid, event, out) {
+            self.complete(caller, call, outcome, 0, out);
+        }
+    }
+
+    fn notify_own(
+        &mut self,
+        pid: Pid,
+        vcore: VcoreId,
+        event: Event,
+        call: u64,
+        out: &mut Outbox,
+    ) -> Outcome {
         let process = self.table.at(pid);
-        let vcores = process.gang.as_ref().map_or(1, |gang| gang.max());
-        if vcore.0 >= vcores {
+        if vcore.0 >= vcores(process) {
             return Outcome::INVALID;
         }
-        self.post_to(pid, vcore, event, out);
+        self.post_from(pid, vcore, event, call, out);
         Outcome::OK
     }
 
@@ -185,7 +223,10 @@ impl Coordinator {
         let outcome = match control {
             Control::Run { pid } => self.run_process(None, pid, out),
             Control::Kill { pid, code } => self.kill(None, pid, code, out),
-            Control::Notify { pid, event } => self.signal(None, pid, event, out),
+            // Without a call it is always answered here.
+            Control::Notify { pid, event } => {
+                self.signal(None, pid, event, out).unwrap_or(Outcome::OK)
+            }
             Control::Provision { core, to } => self.provision(core, to, out),
             Control::Preempt { core, warning } => {
                 if self.preempt(core, warning, out) {

@@ -26,8 +26,8 @@ const ENTRIES_PER_STEP: u32 = 64;
 
 /// The owner of the machine's cores and of all processes.
 ///
-/// Allocates when it is made, when a process or a pipe is made and when one becomes many-core; no other
-/// [`Coordinator::step`] does.
+/// Allocates when it is made, when a process or a pipe is made, when one becomes many-core and when it first has a queue
+/// for events; no other [`Coordinator::step`] does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinator {
     pub(crate) config: Config,
@@ -171,6 +171,9 @@ impl Coordinator {
                 self.on_copied(process, ticket, bytes, out);
             }
             Input::Keys { bytes } => self.on_keys(bytes, out),
+            Input::Enqueued { process, ref sending, what } => {
+                self.on_enqueued(process, sending, what, out);
+            }
         }
         self.counters.sent += out.take_sends();
         if self.has_work() {

@@ -3,7 +3,7 @@
 use crate::coordinator::Coordinator;
 use crate::gang::{Gang, Place};
 use crate::lifecycle::State;
-use crate::output::{Outbox, Output};
+use crate::output::{Mailbox, Outbox, Output};
 use crate::seat::Leaving;
 use proto::call::{Call, Outcome};
 use proto::event::{Event, kind};
@@ -12,21 +12,74 @@ use proto::message::ToCore;
 
 impl Coordinator {
     /// Posts an event where it will be seen: to the preferred vcore if it runs, else to one that runs,
-    /// else to one that will be started before any other.
+    /// else to one that will be started before any other. Events of a kind that has a queue go there.
     pub(crate) fn post(&mut self, pid: Pid, preferred: VcoreId, event: Event, out: &mut Outbox) {
         let process = self.table.at_mut(pid);
         if process.is_dying() {
             return;
         }
-        let vcore = process.gang.as_mut().map_or(VcoreId(0), |gang| target(gang, preferred));
-        self.post_to(pid, vcore, event, out);
+        if process.io.queues.is_some() && self.enqueue(pid, preferred, event, None, out) {
+            return;
+        }
+        self.post_to_vcore(pid, preferred, event, out);
     }
 
-    /// Posts an event to a vcore of a living process, wakes the process if it waits, and tells the vcore's core.
+    /// The same whatever queues a process has, if it lives.
     #[inline(always)]
-    pub(crate) fn post_to(&mut self, pid: Pid, vcore: VcoreId, event: Event, out: &mut Outbox) {
+    pub(crate) fn post_to_vcore(
+        &mut self,
+        pid: Pid,
+        preferred: VcoreId,
+        event: Event,
+        out: &mut Outbox,
+    ) {
         let process = self.table.at_mut(pid);
+        let vcore = process.gang.as_mut().map_or(VcoreId(0), |gang| target(gang, preferred));
         out.push(Output::Post { process: process.id, vcore, event });
+        self.posted(pid, vcore, event, out);
+    }
+
+    /// As [`Coordinator::post`], for the program that made a call; says whether the call is answered elsewhere.
+    #[inline(never)]
+    pub(crate) fn post_for(
+        &mut self,
+        pid: Pid,
+        event: Event,
+        call: Call,
+        out: &mut Outbox,
+    ) -> bool {
+        let (process, preferred) = (self.table.at_mut(pid), VcoreId(0));
+        if process.is_dying() {
+            return false;
+        }
+        if process.io.queues.is_some() && self.enqueue(pid, preferred, event, Some(call), out) {
+            return true;
+        }
+        let process = self.table.at_mut(pid);
+        let vcore = process.gang.as_mut().map_or(preferred, |gang| target(gang, preferred));
+        self.post_from(pid, vcore, event, call.at & !7, out);
+        false
+    }
+
+    /// Posts an event to a vcore for the program that made the call whose structure is there.
+    #[inline(always)]
+    pub(crate) fn post_from(
+        &mut self,
+        pid: Pid,
+        vcore: VcoreId,
+        event: Event,
+        call: u64,
+        out: &mut Outbox,
+    ) {
+        let (process, mailbox) = (self.table.at(pid).id, Mailbox::Public);
+        out.push(Output::PostFor { process, vcore, mailbox, event, call });
+        self.posted(pid, vcore, event, out);
+    }
+
+    /// An event was posted to a vcore of a living process: wakes the process if it waits, and tells the vcore's core.
+    #[inline(always)]
+    fn posted(&mut self, pid: Pid, vcore: VcoreId, event: Event, out: &mut Outbox) {
+        let process = self.table.at_mut(pid);
         let is_news = event.kind != kind::CALL_DONE;
         process.io.posted = process.io.posted.wrapping_add(u32::from(is_news));
         let may_await = is_news && process.waits.count() > 0;
@@ -115,7 +168,7 @@ impl Coordinator {
 }
 
 /// The vcore that will see an event soonest. When none is online it becomes the urgent one.
-fn target(gang: &mut Gang, preferred: VcoreId) -> VcoreId {
+pub(crate) fn target(gang: &mut Gang, preferred: VcoreId) -> VcoreId {
     if gang.place(preferred) == Some(Place::Online) {
         return preferred;
     }

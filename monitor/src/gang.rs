@@ -39,6 +39,8 @@ pub(crate) struct Vcore {
     pub(crate) core: CoreId,
     /// Notifies routed to it, ever.
     pub(crate) notified: u32,
+    /// See [`Process::quiet`](crate::process::Process::quiet).
+    pub(crate) quiet: bool,
     /// Clock ticks on cores up to when it last left one.
     pub(crate) ticks: u64,
 }
@@ -74,6 +76,7 @@ impl Gang {
             next: NONE,
             core: CoreId::MANAGEMENT,
             notified: 0,
+            quiet: false,
             ticks: 0,
         };
         let mut vcores = room::list(usize::from(count))?;
@@ -141,6 +144,17 @@ impl Gang {
             None if self.only_first => self.is_startable(VcoreId(0)).then_some(VcoreId(0)),
             None => self.first(Place::Preempted).or_else(|| self.first(Place::Inactive)),
         }
+    }
+
+    /// A vcore that has a core, or would be started next.
+    pub(crate) fn soonest(&self) -> Option<VcoreId> {
+        self.first(Place::Online).or_else(|| self.next_to_start())
+    }
+
+    /// The vcore that has a core behind this one, or the first.
+    pub(crate) fn after(&self, vcore: VcoreId) -> Option<VcoreId> {
+        let next = self.get(vcore).filter(|it| it.place == Place::Online).map(|it| it.next);
+        next.filter(|next| *next != NONE).map(VcoreId).or_else(|| self.first(Place::Online))
     }
 
     /// A vcore that runs, and one that was preempted and of which it is to be told.

@@ -2,6 +2,7 @@
 
 use crate::config::Strategy;
 use crate::process::{Name, ProcessId};
+use crate::queues::{Enqueued, Sending};
 use proto::call::{Call, Outcome};
 use proto::event::Event;
 use proto::id::{CoreId, Pid};
@@ -78,6 +79,15 @@ pub enum Input<'a> {
         ticket: u32,
         /// The bytes, fewer than were asked for if not all of the memory is there.
         bytes: &'a [u8],
+    },
+    /// An event that was sent to a queue is where the queue says, or cannot be ([`crate::Output::Enqueue`]).
+    Enqueued {
+        /// Whose queue.
+        process: ProcessId,
+        /// What was sent there.
+        sending: Sending,
+        /// What came of it.
+        what: Enqueued,
     },
     /// Keys for those who read the console, at most [`crate::Coordinator::room_for_keys`]; none at all says
     /// that the input ends here.

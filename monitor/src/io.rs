@@ -2,6 +2,8 @@
 
 use crate::clocks::Alarms;
 use crate::handles::Handles;
+use crate::queues::Queues;
+use crate::room::One;
 use crate::user::User;
 
 /// A process's user, handles and alarms, and what is counted for it.
@@ -10,6 +12,8 @@ pub(crate) struct Io {
     pub(crate) user: User,
     pub(crate) handles: Handles,
     pub(crate) alarms: Alarms,
+    /// Which of its events go to queues.
+    pub(crate) queues: Option<One<Queues>>,
     /// Events that have been posted to it, those not counted that say that a call is done.
     pub(crate) posted: u32,
     /// Pipes that it made and that are still open.
@@ -17,6 +21,12 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    pub(crate) const NONE: Self =
-        Self { user: User::EVE, handles: Handles::NONE, alarms: Alarms::NONE, posted: 0, pipes: 0 };
+    pub(crate) const NONE: Self = Self {
+        user: User::EVE,
+        handles: Handles::NONE,
+        alarms: Alarms::NONE,
+        queues: None,
+        posted: 0,
+        pipes: 0,
+    };
 }

@@ -87,11 +87,10 @@ impl Coordinator {
     /// none may miss an event.
     fn may_yield(&mut self, held: &Held, seen: u32, wanted: u16, nice: bool) -> bool {
         let process = self.table.at_mut(held.lease.pid);
-        let notified = process.notified(held.lease.vcore);
         let Some(gang) = &mut process.gang else { return false };
         gang.want(wanted);
         let allowed = if nice { held.warned } else { gang.wanted < gang.count(Place::Online) };
-        allowed && notified == seen
+        allowed && process.knows_all(held.lease.vcore, seen)
     }
 
     /// The last vcore to leave makes the process wait, or run again when an event came meanwhile.

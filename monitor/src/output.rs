@@ -4,6 +4,7 @@ use crate::input::{Command, Control};
 use crate::pipes::PipeId;
 use crate::process::{Name, ProcessId};
 use crate::programs::Program;
+use crate::queues::Sending;
 use alloc::vec::Vec;
 use core::fmt;
 use proto::call::{Call, Outcome};
@@ -50,6 +51,43 @@ pub enum Output {
         vcore: VcoreId,
         /// What happened.
         event: event::Event,
+    },
+    /// Put an event into a mailbox of a vcore for a program. If there is no room and it was sent by a call, the call's
+    /// outcome, which follows in the same step, is EAGAIN instead.
+    PostFor {
+        /// Whose.
+        process: ProcessId,
+        /// Which vcore's.
+        vcore: VcoreId,
+        /// Which of its mailboxes.
+        mailbox: Mailbox,
+        /// What happened.
+        event: event::Event,
+        /// Address of the call's structure, or 0: then it leaves a mark where there is no room.
+        call: u64,
+    },
+    /// Put an event where a queue says. Answered by [`crate::Input::Enqueued`] before anything else is told.
+    Enqueue {
+        /// Whose queue.
+        process: ProcessId,
+        /// What is sent there.
+        sending: Sending,
+    },
+    /// Write into a queue which vcore was told last.
+    SetLast {
+        /// Whose queue.
+        process: ProcessId,
+        /// Its address, an allegation.
+        queue: u64,
+        /// Which vcore.
+        vcore: VcoreId,
+    },
+    /// Set a vcore's flag that says that there is something to look for.
+    SetPending {
+        /// Whose.
+        process: ProcessId,
+        /// Which vcore's.
+        vcore: VcoreId,
     },
     /// Write a call's outcome into its structure and mark it as done.
     Complete {
@@ -225,6 +263,15 @@ pub enum Output {
         /// Physical address of its top page table.
         root: u64,
     },
+}
+
+/// A mailbox of a vcore.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Mailbox {
+    /// The one that others may read when the vcore does not run.
+    Public,
+    /// The one that nobody else reads.
+    Private,
 }
 
 /// Bytes that lie in the coordinator ([`crate::Coordinator::bytes`]) until its next step.

@@ -100,6 +100,8 @@ pub(crate) struct Process {
     pub(crate) reaped: bool,
     /// Notifies routed to it while single-core, ever.
     pub(crate) notified: u32,
+    /// There is something to look for that its core was not told of: it does not wait before it has looked.
+    pub(crate) quiet: bool,
     /// An event came while it was already letting go of its last core to wait.
     pub(crate) woken: bool,
     pub(crate) gang: Option<Gang>,
@@ -137,6 +139,7 @@ impl Process {
             demise: Demise::None,
             reaped: false,
             notified: 0,
+            quiet: false,
             woken: false,
             gang: None,
             next_gang: None,
@@ -165,6 +168,15 @@ impl Process {
             Some(gang) => gang.get(vcore).map_or(0, |it| it.notified),
             None => self.notified,
         }
+    }
+
+    /// Does a vcore know all that it was to be told? What its core was not told of it finds when it looks.
+    pub(crate) fn knows_all(&mut self, vcore: VcoreId, seen: u32) -> bool {
+        let quiet = match self.gang.as_mut().map(|gang| gang.get_mut(vcore)) {
+            Some(it) => it.is_some_and(|it| core::mem::take(&mut it.quiet)),
+            None => core::mem::take(&mut self.quiet),
+        };
+        !quiet && self.notified(vcore) == seen
     }
 
     /// How many cores it is short of.

@@ -62,7 +62,7 @@ impl Coordinator {
             ToMonitor::AbortHandle { call, handle } => {
                 self.answer(call, out, |it, pid, out| it.on_abort_handle(pid, handle, out));
             }
-            _ => self.count_unexpected(core),
+            _ => self.on_queue_call(core, request, out),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Coordinator {
         if nice && self.run.is_empty() {
             return out.send(HERE, ToCore::Done { lease, outcome: Outcome::OK });
         }
-        if !nice && self.table.at(lease.pid).notified != seen {
+        if !nice && !self.table.at_mut(lease.pid).knows_all(lease.vcore, seen) {
             return out.send(HERE, ToCore::Done { lease, outcome: Outcome::AGAIN });
         }
         let why = if nice { Leaving::GiveWay } else { Leaving::Wait };

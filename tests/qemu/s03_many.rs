@@ -137,6 +137,15 @@ fn threads_wait_for_events_and_take_each_once() {
 }
 
 #[test]
+fn each_flag_and_each_mailbox_of_an_event_queue_does_what_it_says() {
+    for (cores, vcores) in [(3, 2), (4, 3), (8, 4)] {
+        let run = run(Guest::new().cores(cores), &format!("run queues {vcores}"));
+        run.printed(&[&format!("queues: 48 checks on {vcores} vcores, 0 wrong")]);
+    }
+    run(Guest::new().count(), "run queues 3").printed(&["queues: 48 checks on 3 vcores, 0 wrong"]);
+}
+
+#[test]
 fn what_a_thread_has_of_its_own_stays_its_own() {
     let run = run(Guest::new(), "run locals 12 500 3;storm --every 8000 locals 12 3000 3");
     run.printed(&["locals: 12 threads on up to 3 cores, 0 wrong", "0 wrong", "result=exact"]);

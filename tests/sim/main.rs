@@ -8,6 +8,7 @@ mod ledger;
 mod memory;
 mod orders;
 mod processes;
+mod queues;
 mod runs;
 mod scene;
 mod shootdown;

@@ -79,6 +79,10 @@ impl Memory for Direct {
         unsafe { place(frame, offset, 8).cast::<u64>().write_volatile(value) };
     }
 
+    fn fence(&self) {
+        super::cpu::fence();
+    }
+
     fn copy_out(&self, frame: Frame, offset: usize, to: &mut [u8]) {
         assert!(offset + to.len() <= PAGE, "a copy stays within its frame");
         let from = layout::direct(frame.address()).wrapping_add(offset).cast_const();

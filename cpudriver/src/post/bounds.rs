@@ -131,7 +131,9 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::Protect { .. }
         | ToMonitor::Share { .. }
         | ToMonitor::List { .. }
-        | ToMonitor::Traced { .. } => None,
+        | ToMonitor::Traced { .. }
+        | ToMonitor::SendEvent { .. }
+        | ToMonitor::SetQueue { .. } => None,
     }
 }
 

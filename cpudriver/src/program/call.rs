@@ -189,6 +189,11 @@ impl Block<'_> {
             number::WAIT => self.wait(),
             number::NOTIFY => self.notify(),
             number::NOTIFY_SELF => self.notify_self(),
+            number::SEND => self.send(),
+            number::SET_QUEUE => {
+                let queue = self.word(1);
+                self.kind(0).map(|event| ToMonitor::SetQueue { call, event, queue })
+            }
             number::PROVISION => self.provision(),
             number::SET_USER => self.set_user(),
             number::PROCESSES => self.list(),
@@ -220,6 +225,12 @@ impl Block<'_> {
     fn notify_self(&self) -> Result<ToMonitor, Outcome> {
         let (vcore, event, value) = (self.vcore(0)?, self.kind(1)?, self.word(2));
         Ok(ToMonitor::NotifyVcore { call: self.call, vcore, event, value })
+    }
+
+    fn send(&self) -> Result<ToMonitor, Outcome> {
+        let (queue, event, value, vcore) =
+            (self.word(0), self.kind(1)?, self.word(2), self.vcore(3)?);
+        Ok(ToMonitor::SendEvent { call: self.call, queue, event, value, vcore })
     }
 
     fn provision(&self) -> Result<ToMonitor, Outcome> {
@@ -384,6 +395,8 @@ mod tests {
             (number::YIELD, Outcome::INVALID),
             (number::CHANGE_VCORE, Outcome::INVALID),
             (number::NOTIFY_SELF, Outcome::INVALID),
+            (number::SEND, Outcome::INVALID),
+            (number::SET_QUEUE, Outcome::INVALID),
         ] {
             assert_eq!(decode(number, 0, [wide; 5]), Request::Refuse(outcome), "{number}");
         }

@@ -5,8 +5,10 @@
 //! [`Request::call`], or [`Call::start`](crate::Call::start). Times are ticks of the time stamp counter, see
 //! [`time`](crate::time).
 
+use crate::event::Event;
 use crate::handle::Handle;
 use crate::process::{Ended, Pid};
+use crate::queue::Address;
 use crate::raw::call::Block;
 use crate::raw::request::Request;
 use proto::call::{ALL_HANDLES, CLOSE_ON_CREATE, HandlePair, KEEP, NICE, NO_HANG};
@@ -135,6 +137,18 @@ pub fn notify(process: Pid, kind: u16, value: u64) -> Request<'static, ()> {
 pub fn notify_self(vcore: u16, kind: u16, value: u64) -> Request<'static, ()> {
     let request = Request::new(number::NOTIFY_SELF, nothing).with(vcore.into());
     request.with(kind.into()).with(value)
+}
+
+/// Sends an event to an event queue of this process; `about` is the vcore that it is about, for queues that ask.
+pub fn send(queue: Address, event: Event, about: u16) -> Request<'static, ()> {
+    let request = Request::new(number::SEND, nothing).with(queue.0);
+    request.with(event.kind.into()).with(event.value).with(about.into())
+}
+
+/// Has events of a kind that come to this process go to an event queue, or to vcores as at first.
+pub fn set_queue(kind: u16, queue: Option<Address>) -> Request<'static, ()> {
+    let queue = queue.map_or(0, |queue| queue.0);
+    Request::new(number::SET_QUEUE, nothing).with(kind.into()).with(queue)
 }
 
 /// The core that this runs on.

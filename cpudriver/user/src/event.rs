@@ -4,6 +4,8 @@
 //! program waits, what has come is moved to a longer queue of its own; [`take`] takes from there. An event that finds
 //! no room leaves only a mark that one of its kind was lost: [`take_overflow`].
 //!
+//! Events of which some shall go elsewhere have a [`queue`](crate::queue).
+//!
 //! In a process with [threads] any thread may wait for events. Those that tell of calls are the scheduler's.
 
 use crate::raw::lock::Lock;
@@ -85,7 +87,8 @@ pub(crate) fn collect(mut is_taken: impl FnMut(Event) -> bool) -> bool {
         while let Some(event) = read(mailbox) {
             if is_taken(event) {
                 was_taken = true;
-            } else {
+            } else if event.kind != kind::QUEUE {
+                // Who waits for a queue looks there.
                 queue.put(event);
             }
         }
@@ -104,27 +107,81 @@ pub(crate) fn lose(marks: u64) {
     QUEUE.with(|queue| queue.overflow |= marks);
 }
 
+/// Where a ring of events has its parts, and how many it has room for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) posted: usize,
+    pub(crate) taken: usize,
+    pub(crate) overflow: usize,
+    pub(crate) slots: usize,
+    pub(crate) events: u32,
+}
+
+/// The mailbox of a vcore that others may read when it does not run.
+const PUBLIC: Layout = Layout {
+    posted: data::POSTED,
+    taken: data::TAKEN,
+    overflow: data::OVERFLOW,
+    slots: data::MAILBOX,
+    events: data::EVENTS,
+};
+
+/// The one that nobody else reads.
+const PRIVATE: Layout = Layout {
+    posted: data::PRIVATE_POSTED,
+    taken: data::PRIVATE_TAKEN,
+    overflow: data::PRIVATE_OVERFLOW,
+    slots: data::PRIVATE_MAILBOX,
+    events: data::PRIVATE_EVENTS,
+};
+
 /// Takes an event out of a vcore's mailbox.
-pub(crate) fn read(mailbox: Page) -> Option<Event> {
-    let taken = mailbox.u32(data::TAKEN);
-    let number = taken.load(Ordering::Relaxed);
-    // What was posted has been written before.
-    if mailbox.u32(data::POSTED).load(Ordering::Acquire) == number {
-        return None;
-    }
-    let at = data::MAILBOX + (number % data::EVENTS) as usize * data::EVENT_BYTES;
-    let kind = mailbox.u16(at).load(Ordering::Relaxed);
-    let value = mailbox.u64(at + 8).load(Ordering::Relaxed);
-    // The kernel may use the place again only after it has been read.
-    taken.store(number.wrapping_add(1), Ordering::Release);
-    Some(Event { kind, value })
+pub(crate) fn read(vcore: Page) -> Option<Event> {
+    PUBLIC.read(vcore)
+}
+
+/// Takes an event out of its private one.
+pub(crate) fn read_private(vcore: Page) -> Option<Event> {
+    PRIVATE.read(vcore)
 }
 
 /// Takes the marks of lost events, which the kernel sets and the program clears.
-pub(crate) fn read_overflow(mailbox: Page) -> u64 {
+pub(crate) fn read_overflow(vcore: Page) -> u64 {
+    PUBLIC.read_overflow(vcore)
+}
+
+/// The same of its private one.
+pub(crate) fn read_private_overflow(vcore: Page) -> u64 {
+    PRIVATE.read_overflow(vcore)
+}
+
+impl Layout {
+    /// Takes the oldest event out.
+    pub(crate) fn read(self, memory: Page) -> Option<Event> {
+        let taken = memory.u32(self.taken);
+        let number = taken.load(Ordering::Relaxed);
+        // What was posted has been written before.
+        if memory.u32(self.posted).load(Ordering::Acquire) == number {
+            return None;
+        }
+        let at = self.slots + (number % self.events) as usize * data::EVENT_BYTES;
+        let kind = memory.u16(at).load(Ordering::Relaxed);
+        let value = memory.u64(at + 8).load(Ordering::Relaxed);
+        // The kernel may use the place again only after it has been read.
+        taken.store(number.wrapping_add(1), Ordering::Release);
+        Some(Event { kind, value })
+    }
+
+    /// Takes the marks of lost events.
+    pub(crate) fn read_overflow(self, memory: Page) -> u64 {
+        take_marks(memory, self.overflow)
+    }
+}
+
+fn take_marks(mailbox: Page, overflow: usize) -> u64 {
     let mut marks = 0;
     for word in 0..data::OVERFLOW_KINDS / 8 {
-        let at = data::OVERFLOW + word * 8;
+        let at = overflow + word * 8;
         if mailbox.u64(at).load(Ordering::Relaxed) == 0 {
             continue;
         }
@@ -139,7 +196,7 @@ pub(crate) fn read_overflow(mailbox: Page) -> u64 {
     marks
 }
 
-fn mark(kind: u16) -> u64 {
+pub(crate) fn mark(kind: u16) -> u64 {
     1 << usize::from(kind).min(data::OVERFLOW_KINDS - 1)
 }
 

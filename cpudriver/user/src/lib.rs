@@ -17,7 +17,7 @@
 //!
 //! [`calls`] has the system calls on one page, each as a [`Request`]: [`Request::call`] makes it and waits for
 //! what it comes to, [`Call`] lets it go on while the program does something else. On top of them stand [`process`],
-//! [`handle`] with pipes and the console, [`event`], [`time`] and [`memory`]. [`info`] is what the kernel tells in pages that can be
+//! [`handle`] with pipes and the console, [`event`] and [`queue`], [`time`] and [`memory`]. [`info`] is what the kernel tells in pages that can be
 //! read. What program and kernel agree on below all that is described in [`proto::program`].
 //!
 //! A single-core process has one thread of control; all that waits here waits with the whole process.
@@ -41,6 +41,7 @@ pub mod memory;
 mod panic;
 mod print;
 pub mod process;
+pub mod queue;
 #[expect(unsafe_code, reason = "the only module that meets the kernel")]
 pub mod raw;
 mod start;

@@ -18,6 +18,16 @@ impl Coordinator {
         }
     }
 
+    /// Have two processes some memory in common?
+    pub(crate) fn share_memory(&self, one: Pid, other: Pid) -> bool {
+        let (one, other) = (&self.table.at(one).space.regions, &self.table.at(other).space.regions);
+        let is_shared = |it: &&Region| it.kind == Kind::Memory && it.name != 0;
+        let is_in_both = |mine: &Region| {
+            other.find(mine.first).filter(is_shared).is_some_and(|theirs| theirs.name == mine.name)
+        };
+        one.all().iter().filter(is_shared).any(is_in_both)
+    }
+
     /// Makes the region of the one that gets it, where its frames will come in by and by.
     fn begin_share(&mut self, pid: Pid, to: Pid, first: u64) -> Result<(Work, PageRange), Outcome> {
         if self.target(Some(pid), to)?.is_dying() {

@@ -130,7 +130,9 @@ impl Machine {
                 self.listed = listed.map(|it| it.id.pid).collect();
             }
             Output::Tell(event) => self.told.push(event),
-            Output::Post { process, event, .. } => self.posted.push((process.pid, event)),
+            Output::Post { process, event, .. } | Output::PostFor { process, event, .. } => {
+                self.posted.push((process.pid, event));
+            }
             Output::Arm { deadline } => self.armed = deadline,
             _ => {}
         }

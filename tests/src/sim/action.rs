@@ -1,6 +1,7 @@
 //! What can happen in a world.
 
 use super::io::IoOp;
+use super::queues::ModelQueue;
 use monitor::Input;
 use proto::id::{CoreId, Pid, VcoreId};
 use proto::memory::Rights;
@@ -77,6 +78,10 @@ pub enum Op {
     NotifyProcess(Pid),
     /// Posts an event to a vcore of its own process.
     NotifyVcore(VcoreId),
+    /// Sends an event to a queue, about a vcore.
+    Send(ModelQueue, VcoreId),
+    /// Has a queue for events that others send, or none.
+    SetQueue(Option<ModelQueue>),
     /// Writes to a page of memory.
     Touch(u64),
     /// Reads a page of memory.

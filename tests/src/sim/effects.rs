@@ -2,6 +2,7 @@
 
 use super::action::Op;
 use super::memory::{Context, FRAMES, VcoreMemory, is_in};
+use super::queues::{BY_NAME, ModelQueue, TO_ANYBODY};
 use super::world::{Happened, Violation, World, process_of, violation};
 use cpudriver::driver::{Effect, Effects, Fate, Trap};
 use monitor::{Input, Name, ProcessId};
@@ -276,8 +277,16 @@ fn request(op: Op, call: Call) -> Option<ToMonitor> {
         Op::Wait { pid, no_hang } => {
             ToMonitor::Wait { call, pid, flags: if no_hang { NO_HANG } else { 0 } }
         }
-        Op::NotifyProcess(pid) => ToMonitor::NotifyProcess { call, pid, event: 50, value },
-        Op::NotifyVcore(vcore) => ToMonitor::NotifyVcore { call, vcore, event: 51, value },
+        Op::NotifyProcess(pid) => ToMonitor::NotifyProcess { call, pid, event: TO_ANYBODY, value },
+        Op::NotifyVcore(vcore) => ToMonitor::NotifyVcore { call, vcore, event: BY_NAME, value },
+        Op::Send(queue, vcore) => {
+            let (event, queue) = (queue.kind(), queue.address());
+            ToMonitor::SendEvent { call, queue, event, value, vcore }
+        }
+        Op::SetQueue(queue) => {
+            let queue = queue.map_or(0, ModelQueue::address);
+            ToMonitor::SetQueue { call, event: TO_ANYBODY, queue }
+        }
         Op::Unmap(first, pages) => ToMonitor::Unmap { call, range: PageRange { first, pages } },
         Op::Map { first, pages, rights, flags } => {
             ToMonitor::Map { call, first, pages, rights, flags }

@@ -29,9 +29,14 @@ impl World {
                 Ok(())
             }
             Output::Post { process, vcore, event } => {
-                let memory = &mut self.written(process, "event")?.vcores[usize::from(vcore.0)];
-                memory.mailbox.push(event);
-                memory.pending = true;
+                self.written(process, "event")?.vcores[usize::from(vcore.0)].take(event);
+                Ok(())
+            }
+            Output::PostFor { .. } | Output::Enqueue { .. } | Output::SetLast { .. } => {
+                self.apply_to_queues(output)
+            }
+            Output::SetPending { process, vcore } => {
+                self.written(process, "flag")?.vcores[usize::from(vcore.0)].pending = true;
                 Ok(())
             }
             Output::Map { process, vcore, core } => {

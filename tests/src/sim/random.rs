@@ -5,6 +5,7 @@ use super::core::Health;
 use super::io::IoOp;
 use super::memory::FRAMES;
 use super::panics::caught;
+use super::queues::ModelQueue;
 use super::seed::Seed;
 use super::world::{Violation, World};
 use monitor::{Clusters, Command, Config, Control, CoreState, Input, Name, Policy, Strategy};
@@ -191,7 +192,7 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
     let pid = lease.map_or(Pid(1), |lease| lease.pid);
     let single = core == CoreId::MANAGEMENT;
     let max = usize::from(world.coordinator.max_vcores());
-    match seed.below(204) {
+    match seed.below(216) {
         0..20 => Op::Io(IoOp::any(world, any_pid(world, seed), seed)),
         20..28 | 190..194 => world.any_mapping(pid, any_pid(world, seed), seed),
         28..48 => world.any_use(pid, seed),
@@ -216,6 +217,8 @@ fn op(world: &World, core: CoreId, seed: &mut Seed) -> Op {
         170..185 => Op::NotifyVcore(any_vcore(world, seed)),
         185..190 => Op::Provision(any_pid(world, seed), any_core(world, seed)),
         200..204 => Op::Again,
+        204..214 => Op::Send(ModelQueue::any(seed, max), any_vcore(world, seed)),
+        214..216 => Op::SetQueue(any_queue_for_all(seed, max)),
         _ => Op::Look,
     }
 }
@@ -232,6 +235,13 @@ fn strategy(seed: &mut Seed) -> Strategy {
             Strategy::Clusters(Clusters::by_latency(&mut measured))
         }
     }
+}
+
+/// A queue for events that somebody must see, or none.
+fn any_queue_for_all(seed: &mut Seed, vcores: usize) -> Option<ModelQueue> {
+    let queue = ModelQueue::any(seed, vcores);
+    let queue = ModelQueue { is_alerted: false, ..queue };
+    Some(queue).filter(|queue| queue.is_for_all() && seed.once_in(2))
 }
 
 fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {

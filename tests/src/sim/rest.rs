@@ -3,6 +3,7 @@
 
 use super::action::{Action, Mishap, Op};
 use super::core::{Health, SimCore};
+use super::queues::BY_NAME;
 use super::world::{Happened, World, violation};
 use monitor::{Command, Control, CoreState, Input, State};
 use proto::call::Outcome;
@@ -148,7 +149,7 @@ impl World {
             return Ok(());
         };
         let to_anybody =
-            |vcore: &super::VcoreMemory| vcore.mailbox.iter().any(|event| event.kind != 51);
+            |vcore: &super::VcoreMemory| vcore.mailbox.iter().any(|event| event.kind != BY_NAME);
         match memory.vcores.iter().position(to_anybody) {
             None => Ok(()),
             Some(vcore) => {

@@ -5,6 +5,7 @@ use super::core::{Health, SimCore};
 use super::io::Chore;
 use super::memory::{Frame, Memory};
 use super::open_calls::OpenCalls;
+use super::queues::Told;
 use super::stays::Stays;
 use monitor::{Config, Coordinator, Input, Outbox, Output, ProcessId};
 use proto::id::{CoreId, Lease};
@@ -61,6 +62,8 @@ pub struct World {
     pub unlinked: bool,
     /// What the image has to do on core 0.
     pub chores: VecDeque<Chore>,
+    /// What came of events that were sent to queues, until the coordinator is told.
+    pub(crate) enqueued: VecDeque<Told>,
     /// Requests that were refused because a ring was full of others.
     pub refused: u64,
     /// How long who has been on cores.
@@ -89,6 +92,7 @@ impl World {
             changes: BTreeMap::new(),
             unlinked: false,
             chores: VecDeque::new(),
+            enqueued: VecDeque::new(),
             refused: 0,
             stays: Stays::new(cores),
             sent: 0,
@@ -153,6 +157,11 @@ impl World {
 
     /// One step of the coordinator and the application of its outputs.
     pub(crate) fn step(&mut self, input: Input) -> Happened {
+        self.step_once(input)?;
+        self.tell_enqueued()
+    }
+
+    pub(crate) fn step_once(&mut self, input: Input) -> Happened {
         let mut out = std::mem::take(&mut self.out);
         self.coordinator.step(self.now, &input, &mut out);
         let outputs: Vec<Output> = out.drain().collect();

@@ -219,8 +219,15 @@ impl Hub {
         &mut self.stars
     }
 
-    /// Tells the coordinator something.
+    /// Tells the coordinator something, and then what came of events that it sent to queues.
     pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
+        self.tell_one(input, node);
+        while let Some(input) = self.programs.as_mut().and_then(Programs::next_enqueued) {
+            self.tell_one(input, node);
+        }
+    }
+
+    fn tell_one(&mut self, input: Input, node: &mut Node) {
         let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
         let now = cpu::now();
         probes::heard(coordinator, &input);

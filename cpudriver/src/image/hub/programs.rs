@@ -8,10 +8,12 @@ use super::{Hub, Node};
 use crate::arch::space::Spaces;
 use crate::arch::{self, cpu, time, user};
 use crate::image::vcore;
-use crate::program::space::{Global, Identity, LoadError, Loaded};
+use crate::program::space::{Global, Identity, LoadError, Loaded, PRIVATE, PUBLIC};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use monitor::{Coordinator, Input, MAX_COPY, Name, Output, ProcessId, Program, State};
+use monitor::{
+    Coordinator, Enqueued, Input, MAX_COPY, Mailbox, Name, Output, ProcessId, Program, State,
+};
 use proto::archive::Archive;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
@@ -44,8 +46,10 @@ pub(crate) struct Programs {
     spaces: Spaces,
     archive: Archive<'static>,
     chores: VecDeque<Chore>,
-    /// The call whose result could not be copied out.
-    failed: Option<u64>,
+    /// The call that comes to something else than the coordinator knows, and to what.
+    failed: Option<(u64, Outcome)>,
+    /// Events that were put where queues say, of which the coordinator is to be told.
+    enqueued: VecDeque<Input<'static>>,
     /// What programs print.
     pub(super) printed: Printed,
     /// What they print is kept here instead, but for complaints.
@@ -104,6 +108,7 @@ impl Programs {
             archive,
             chores,
             failed: None,
+            enqueued: VecDeque::with_capacity(CHORES),
             printed: Printed::default(),
             captured: None,
         })
@@ -124,9 +129,14 @@ impl Programs {
         self.spaces.read(root, address, to)
     }
 
-    /// Whether the result of this call could not be copied out.
-    pub(super) fn has_failed(&self, call: u64) -> bool {
-        self.failed == Some(call)
+    /// What a call comes to instead of what the coordinator says, if it does.
+    pub(super) fn failure(&self, call: u64) -> Option<Outcome> {
+        self.failed.filter(|it| it.0 == call).map(|it| it.1)
+    }
+
+    /// An event that was put where a queue says.
+    pub(super) fn next_enqueued(&mut self) -> Option<Input<'static>> {
+        self.enqueued.pop_front()
     }
 
     /// Whether anything waits for a step to be over.
@@ -176,9 +186,17 @@ impl Programs {
                     self.spaces.post(root, vcore, event);
                 }
             }
+            Output::PostFor { .. } | Output::Enqueue { .. } | Output::SetLast { .. } => {
+                self.apply_to_queues(it, output);
+            }
+            Output::SetPending { process, vcore } => {
+                if let Some(root) = it.root(process) {
+                    self.spaces.set_pending(root, vcore);
+                }
+            }
             Output::Complete { process, call, outcome, value } => {
-                let failed = self.failed.take_if(|failed| *failed == call).is_some();
-                let outcome = if failed { Outcome::FAULT } else { outcome };
+                let failed = self.failed.take_if(|it| it.0 == call);
+                let outcome = failed.map_or(outcome, |it| it.1);
                 if let Some(root) = it.root(process) {
                     self.spaces.complete(root, call, outcome, value);
                 }
@@ -204,6 +222,38 @@ impl Programs {
             }
             Output::List { process, call, address, first, count } => {
                 self.list(it, (process, call), address, (first, count));
+            }
+            _ => {}
+        }
+    }
+
+    /// Those that are about events for programs.
+    fn apply_to_queues(&mut self, it: &Coordinator, output: Output) {
+        match output {
+            Output::PostFor { process, vcore, mailbox, event, call } => {
+                let Some(root) = it.root(process) else { return };
+                let mailbox = match mailbox {
+                    Mailbox::Public => PUBLIC,
+                    Mailbox::Private => PRIVATE,
+                };
+                if self.spaces.try_post(root, vcore, mailbox, event) {
+                    return;
+                }
+                match call {
+                    0 => self.spaces.note_lost(root, vcore, mailbox, event),
+                    _ => self.failed = Some((call, Outcome::AGAIN)),
+                }
+            }
+            Output::Enqueue { process, sending } => {
+                let refused = Enqueued::Refused(Outcome::NO_PROCESS);
+                let what =
+                    it.root(process).map_or(refused, |root| self.spaces.enqueue(root, &sending));
+                self.enqueued.push_back(Input::Enqueued { process, sending, what });
+            }
+            Output::SetLast { process, queue, vcore } => {
+                if let Some(root) = it.root(process) {
+                    self.spaces.set_last(root, queue, vcore);
+                }
             }
             _ => {}
         }
@@ -252,7 +302,7 @@ impl Programs {
         let (process, call) = to;
         let written = it.root(process).map(|root| self.spaces.write(root, address, bytes));
         if !matches!(written, Some(Ok(()))) {
-            self.failed = Some(call);
+            self.failed = Some((call, Outcome::FAULT));
         }
     }
 

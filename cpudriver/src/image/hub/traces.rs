@@ -135,8 +135,8 @@ impl Hub {
                 }
             }
             Output::Complete { process, call, outcome, value } => {
-                let failed = self.programs.as_ref().is_some_and(|it| it.has_failed(call));
-                let outcome = if failed { Outcome::FAULT } else { outcome };
+                let failure = self.programs.as_ref().and_then(|it| it.failure(call));
+                let outcome = failure.unwrap_or(outcome);
                 let results = (outcome.0.into(), value);
                 trace.tracer.completed(now, process.pid, call, results);
             }

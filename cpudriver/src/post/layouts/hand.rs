@@ -162,6 +162,8 @@ codec! { ToMonitor:
     45 Unreached { ticket, cores }
     46 List { call, at, length, first }
     47 Traced { first, second, third, fourth, fifth }
+    48 SendEvent { call, queue, event, value, vcore }
+    49 SetQueue { call, event, queue }
 }
 
 codec! { Peer:

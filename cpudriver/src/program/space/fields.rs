@@ -49,6 +49,59 @@ pub const TRACED: usize = 0xff8;
 
 const _: () = assert!(data::EXTENDED + data::EXTENDED_BYTES <= TRACED && TRACED < PAGE);
 
+/// A mailbox in the page of a vcore.
+#[derive(Clone, Copy, Debug)]
+pub struct Ring {
+    posted: usize,
+    taken: usize,
+    overflow: usize,
+    slots: usize,
+    events: u32,
+}
+
+/// The one that others may read when the vcore does not run.
+pub const PUBLIC: Ring = Ring {
+    posted: data::POSTED,
+    taken: data::TAKEN,
+    overflow: data::OVERFLOW,
+    slots: data::MAILBOX,
+    events: data::EVENTS,
+};
+
+/// The one that nobody else reads.
+pub const PRIVATE: Ring = Ring {
+    posted: data::PRIVATE_POSTED,
+    taken: data::PRIVATE_TAKEN,
+    overflow: data::PRIVATE_OVERFLOW,
+    slots: data::PRIVATE_MAILBOX,
+    events: data::PRIVATE_EVENTS,
+};
+
+impl Ring {
+    fn post(self, memory: &mut impl Memory, page: Frame, event: Event) -> bool {
+        let posted = memory.load_u32(page, self.posted);
+        let taken = memory.load_u32(page, self.taken);
+        // Both are what the program left there: a count that cannot be leaves no room.
+        if posted.wrapping_sub(taken) >= self.events {
+            return false;
+        }
+        let at = self.slots + (posted % self.events) as usize * data::EVENT_BYTES;
+        memory.store_u16(page, at, event.kind);
+        memory.store_u64(page, at + 8, event.value);
+        memory.store_u32(page, self.posted, posted.wrapping_add(1));
+        true
+    }
+
+    fn note_lost(self, memory: &mut impl Memory, page: Frame, event: Event) {
+        memory.store_u8(page, self.overflow + overflow_byte(event.kind), 1);
+    }
+}
+
+/// Which byte notes that an event of a kind was lost.
+pub(super) fn overflow_byte(kind: u16) -> usize {
+    usize::from(kind).min(data::OVERFLOW_KINDS - 1)
+}
+
 /// The page of a vcore, for any core that has a lease of the space with the top page table at `root`. `None` if
 /// the vcore has no page.
 pub fn vcore_frame(memory: &impl Memory, root: u64, vcore: VcoreId) -> Option<Frame> {
@@ -111,20 +164,32 @@ impl<M: Memory> Spaces<M> {
     /// there is something to look for. Does nothing if the vcore has no page.
     pub fn post(&mut self, root: u64, vcore: VcoreId, event: Event) {
         let Some(page) = self.vcore(root, vcore) else { return };
-        let memory = &mut self.memory;
-        let posted = memory.load_u32(page, data::POSTED);
-        let taken = memory.load_u32(page, data::TAKEN);
-        // Both are what the program left there: a count that cannot be leaves no room.
-        if posted.wrapping_sub(taken) >= data::EVENTS {
-            let kind = usize::from(event.kind).min(data::OVERFLOW_KINDS - 1);
-            memory.store_u8(page, data::OVERFLOW + kind, 1);
-        } else {
-            let at = data::MAILBOX + (posted % data::EVENTS) as usize * data::EVENT_BYTES;
-            memory.store_u16(page, at, event.kind);
-            memory.store_u64(page, at + 8, event.value);
-            memory.store_u32(page, data::POSTED, posted.wrapping_add(1));
+        if !PUBLIC.post(&mut self.memory, page, event) {
+            PUBLIC.note_lost(&mut self.memory, page, event);
         }
-        memory.store_u8(page, data::PENDING, 1);
+        self.memory.store_u8(page, data::PENDING, 1);
+    }
+
+    /// The same in any mailbox of the vcore, but where there is no room it notes nothing. False if there is none.
+    pub fn try_post(&mut self, root: u64, vcore: VcoreId, mailbox: Ring, event: Event) -> bool {
+        let Some(page) = self.vcore(root, vcore) else { return false };
+        let posted = mailbox.post(&mut self.memory, page, event);
+        self.memory.store_u8(page, data::PENDING, 1);
+        posted
+    }
+
+    /// Notes that an event found no room in a mailbox of a vcore.
+    pub fn note_lost(&mut self, root: u64, vcore: VcoreId, mailbox: Ring, event: Event) {
+        if let Some(page) = self.vcore(root, vcore) {
+            mailbox.note_lost(&mut self.memory, page, event);
+        }
+    }
+
+    /// Sets a vcore's byte that says that there is something to look for.
+    pub fn set_pending(&mut self, root: u64, vcore: VcoreId) {
+        if let Some(page) = self.vcore(root, vcore) {
+            self.memory.store_u8(page, data::PENDING, 1);
+        }
     }
 
     /// Writes outcome and value into the structure of a call, and then that it is done. Does nothing if there
@@ -224,7 +289,7 @@ impl<M: Memory> Spaces<M> {
         (entry & PRESENT != 0).then(|| entry::frame(entry))
     }
 
-    fn vcore(&self, root: u64, vcore: VcoreId) -> Option<Frame> {
+    pub(super) fn vcore(&self, root: u64, vcore: VcoreId) -> Option<Frame> {
         vcore_frame(&self.memory, self.pool.root(root)?.address(), vcore)
     }
 

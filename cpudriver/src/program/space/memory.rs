@@ -23,6 +23,8 @@ pub trait Memory {
     fn store_u32(&mut self, frame: Frame, offset: usize, value: u32);
     /// Writes a u64.
     fn store_u64(&mut self, frame: Frame, offset: usize, value: u64);
+    /// All that was written is visible to programs before anything is read after this.
+    fn fence(&self);
     /// Copies bytes from a frame; `offset` is any, `offset + to.len()` at most 4,096.
     fn copy_out(&self, frame: Frame, offset: usize, to: &mut [u8]);
     /// Copies bytes to a frame; `offset` is any, `offset + from.len()` at most 4,096.

@@ -18,10 +18,13 @@ mod load;
 mod memory;
 mod pages;
 mod quarantine;
+mod queue;
 mod tables;
 
 pub use copy::Fault;
-pub use fields::{Global, Identity, TRACED, saved_frame, vcore_frame, wishes_frame};
+pub use fields::{
+    Global, Identity, PRIVATE, PUBLIC, Ring, TRACED, saved_frame, vcore_frame, wishes_frame,
+};
 pub use frame::{Frame, NoFrames};
 pub use load::{File, LoadError, Loaded, Place};
 pub use memory::Memory;

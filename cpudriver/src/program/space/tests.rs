@@ -3,6 +3,7 @@
 mod fields;
 mod load;
 mod model;
+mod queue;
 mod ram;
 
 use super::Spaces;

@@ -1,12 +1,12 @@
-//! The pages that the kernel keeps in the memory of a process.
+//! The pages that the kernel keeps in the memory of a process, and memory of the program's own to which the kernel
+//! writes as well.
 //!
-//! They are shared with the kernel, so each access is an atomic one; all fields lie at multiples of their
-//! size.
+//! They are shared, so each access is an atomic one; all fields lie at multiples of their size.
 
 use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 use proto::program::layout;
 
-/// A page, or several in a row, of which a field can be read or stored.
+/// A page, or several in a row, or a part of one, of which a field can be read or stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page {
     start: u64,
@@ -39,6 +39,22 @@ impl Page {
     }
 }
 
+/// A cache line of memory that the kernel, or another process, writes to as well.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Line(#[expect(dead_code, reason = "it is reached through its address")] [u8; 64]);
+
+/// Memory of this program's own for the kernel to write to as well: at least so many bytes, zeroed, and never freed,
+/// because something may be on its way there at any time.
+#[must_use]
+pub(crate) fn own(bytes: usize) -> Page {
+    let lines = alloc::vec![Line([0; 64]); bytes.div_ceil(64)].leak();
+    let start = lines.as_mut_ptr().expose_provenance() as u64;
+    // The kernel counts only on memory that has been written to.
+    lines.fill(Line([0; 64]));
+    Page { start, bytes: size_of_val(lines) }
+}
+
 macro_rules! field {
     ($(#[$doc:meta])* $name:ident, $atomic:ty) => {
         $(#[$doc])*
@@ -47,14 +63,20 @@ macro_rules! field {
         pub fn $name(self, at: usize) -> &'static $atomic {
             assert!(at + size_of::<$atomic>() <= self.bytes && at.is_multiple_of(align_of::<$atomic>()));
             let field = (self.start as usize + at) as *const $atomic;
-            // SAFETY: it lies in a page of the kernel's, aligned; such a page is there as long as the process, or
-            // the access ends the process. Both sides use atomic accesses.
+            // SAFETY: it lies in a page of the kernel's, aligned, or in memory that `own` has made; such memory is
+            // there as long as the process, or the access ends the process. All sides use atomic accesses.
             unsafe { &*field }
         }
     };
 }
 
 impl Page {
+    /// Its address.
+    #[must_use]
+    pub const fn address(self) -> u64 {
+        self.start
+    }
+
     field!(
         /// The field of 1 byte at this offset.
         u8, AtomicU8

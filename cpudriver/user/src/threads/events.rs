@@ -2,7 +2,9 @@
 
 use super::run::{self, ready_here};
 use super::{calls, timers};
-use crate::event::{Event, deliver, kind, lose, read, read_overflow};
+use crate::event::{
+    Event, deliver, kind, lose, read, read_overflow, read_private, read_private_overflow,
+};
 use crate::raw::here::Here;
 use crate::raw::list::Waiters;
 use crate::raw::lock::Lock;
@@ -87,9 +89,13 @@ pub(super) fn look(here: &Here, interrupted: Option<Parked>) -> Option<Parked> {
     thread
 }
 
-/// Reads the mailbox of a vcore, and those of all that it tells to have given their cores away.
+/// Reads the mailbox of a vcore, and those of all that it tells to have given their cores away; of this one also that
+/// which nobody else reads.
 fn read_from(here: &Here, from: &Vcore) -> Todo {
     let mut todo = Todo::default();
+    if from.number() == here.vcore().number() {
+        read_private_one(here, &mut todo);
+    }
     read_mailbox(here, from.number(), &mut todo);
     while let Some(other) = todo.next_unread() {
         if other < vcore::count() {
@@ -106,6 +112,17 @@ fn read_mailbox(here: &Here, vcore: u16, todo: &mut Todo) {
         act(here, event, todo);
     }
     let lost = reading.with_here(here, |()| read_overflow(mailbox));
+    if lost != 0 {
+        act_on_lost(here, lost, todo);
+    }
+}
+
+fn read_private_one(here: &Here, todo: &mut Todo) {
+    let mailbox = page::vcore(here.vcore().number().into());
+    while let Some(event) = read_private(mailbox) {
+        act(here, event, todo);
+    }
+    let lost = read_private_overflow(mailbox);
     if lost != 0 {
         act_on_lost(here, lost, todo);
     }
@@ -154,10 +171,16 @@ fn act(here: &Here, event: Event, todo: &mut Todo) {
 
 /// An event is the program's.
 fn tell(here: &Here, event: Event) {
+    let is_queue = event.kind == kind::QUEUE;
     if let Some(handler) = HANDLER.with_here(here, |it| *it) {
-        return handler(event);
+        handler(event);
+        if !is_queue {
+            return;
+        }
+    } else if !is_queue {
+        deliver(event);
     }
-    deliver(event);
+    // Who waits for a queue looks there.
     happened(here);
 }
 

@@ -30,7 +30,7 @@ const HUNG: i32 = 77;
 /// Exit code of one that a fault ended.
 const FAULTED: i32 = 1337;
 /// So many numbers of calls are tried, some of which are none.
-const NUMBERS: u64 = number::EXEC as u64 + 4;
+const NUMBERS: u64 = number::SET_QUEUE as u64 + 4;
 
 fn main() -> Result<i32, Error> {
     let mut words = Words::new("[CALLS [SEED [many]]]");

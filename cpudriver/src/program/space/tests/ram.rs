@@ -49,6 +49,8 @@ impl Ram {
 }
 
 impl Memory for Ram {
+    fn fence(&self) {}
+
     fn load_u32(&self, frame: Frame, offset: usize) -> u32 {
         u32::from_le_bytes(self.get(frame, offset))
     }
