@@ -146,6 +146,20 @@ fn each_flag_and_each_mailbox_of_an_event_queue_does_what_it_says() {
 }
 
 #[test]
+fn two_processes_talk_through_shared_memory_and_a_hostile_one_garbles_no_more_than_messages() {
+    let commands = "run rings 2000;run rings 2000 many;run rings 400000 hostile";
+    for cores in [3, 4] {
+        let run = run(Guest::new().cores(cores), commands);
+        run.printed(&[
+            "2000 messages there and back, 0 wrong",
+            "2000 messages there and back, 0 wrong",
+        ]);
+        run.printed(&["400000 messages among a hostile peer"]);
+        run.never_printed("exit code");
+    }
+}
+
+#[test]
 fn what_a_thread_has_of_its_own_stays_its_own() {
     let run = run(Guest::new(), "run locals 12 500 3;storm --every 8000 locals 12 3000 3");
     run.printed(&["locals: 12 threads on up to 3 cores, 0 wrong", "0 wrong", "result=exact"]);

@@ -44,6 +44,7 @@ pub mod process;
 pub mod queue;
 #[expect(unsafe_code, reason = "the only module that meets the kernel")]
 pub mod raw;
+pub mod ring;
 mod start;
 pub mod threads;
 pub mod time;

@@ -67,10 +67,11 @@ impl<M: Memory> Spaces<M> {
             self.memory.fence();
             let alerted = self.cell(place, queue::ALERTED)?;
             let was_told = self.byte(alerted) != 0;
-            self.memory.store_u8(alerted.frame, alerted.offset, 1);
             if was_told && !has(flag::NOTHROTTLE) {
+                // Not set once more: the program may just have cleared it, and nobody would be told of what comes next.
                 return Ok(found(Put::Throttled));
             }
+            self.memory.store_u8(alerted.frame, alerted.offset, 1);
         }
         let needs_mailbox = if in_queue { has(flag::SPAM_INDIR) } else { has(flag::SPAM_PUBLIC) };
         let may_wait = needs_mailbox && !has(flag::VCORE_MUST_RUN | flag::ROUNDROBIN);

@@ -29,6 +29,7 @@ pub(crate) mod packet;
 pub mod page;
 pub mod request;
 mod ring;
+pub mod shared;
 pub mod start;
 mod steal;
 mod switch;

@@ -71,6 +71,17 @@ macro_rules! field {
 }
 
 impl Page {
+    /// Memory that stays where it is, and that others write to by atomic accesses.
+    pub(super) const fn lasting(start: u64, bytes: usize) -> Self {
+        Self { start, bytes }
+    }
+
+    /// How many bytes it has.
+    #[must_use]
+    pub const fn bytes(self) -> usize {
+        self.bytes
+    }
+
     /// Its address.
     #[must_use]
     pub const fn address(self) -> u64 {
