@@ -145,6 +145,34 @@ fn vcore_is_the_same_in_every_run() {
 }
 
 #[test]
+fn shootdown_is_the_same_in_every_run() {
+    let rows = repeated("shootdown", 5);
+    let of = |strategy: &str, operation: &str, vcores: u64, role: &str, metric: &str| {
+        let is = |row: &&Row| {
+            let params = &row.params;
+            let same = params["strategy"] == strategy && params["operation"] == operation;
+            same && params["vcores"] == vcores && params["role"] == role && row.metric == metric
+        };
+        let row = rows.iter().find(is);
+        row.unwrap_or_else(|| panic!("{strategy} {operation} {vcores} {role} {metric}")).stats.max
+    };
+    for strategy in ["unicast", "tree", "package", "latency"] {
+        for operation in ["raw", "munmap", "mprotect", "victim"] {
+            assert!(of(strategy, operation, 4, "total", "instructions") > 0.0);
+        }
+    }
+    for (strategy, operation) in [("line", "raw"), ("lazy", "mprotect"), ("lazy", "page-fault")] {
+        assert!(of(strategy, operation, 4, "total", "instructions") > 0.0);
+    }
+    // Nobody else is interrupted for rights that are added.
+    assert!(of("lazy", "mprotect", 4, "leaf", "kernel") == 0.0);
+    assert!(of("eager", "mprotect", 4, "leaf", "kernel") > 0.0);
+    // An inner core hands on, beside all that a leaf does.
+    let inner = of("tree", "victim", 4, "inner", "kernel");
+    assert!(inner > of("tree", "victim", 4, "leaf", "kernel"));
+}
+
+#[test]
 fn bring_up_is_the_same_in_every_run() {
     assert!(has(&repeated("bring-up", 4), "instructions"));
 }

@@ -153,7 +153,7 @@ impl Driver {
     }
 
     /// As [`Driver::message`], with the effects put into `out`.
-    #[inline]
+    #[inline(always)]
     pub fn on_message(&mut self, message: &ToCore, out: &mut impl Sink) {
         match *message {
             ToCore::StartCore { lease, root, notified } => self.start(lease, root, notified, out),
@@ -163,8 +163,8 @@ impl Driver {
             ToCore::SetContext { lease, notified } => self.set_context(lease, notified, out),
             ToCore::Done { lease, outcome } => self.done(lease, outcome, out),
             ToCore::TlbShootdown { pid, generation, range, ticket } => {
-                let below = CoreSet::EMPTY;
-                self.flush(Flush { pid, generation, range, ticket, below }, out);
+                self.flush_own((pid, generation), range, out);
+                out.send(ToMonitor::ShootdownDone { ticket });
             }
             ToCore::TlbMulticast { pid, generation, range, ticket, below } => {
                 self.flush(Flush { pid, generation, range, ticket, below }, out);
@@ -187,14 +187,20 @@ impl Driver {
         }
     }
 
+    /// Flushes if that space is loaded.
+    #[inline(always)]
+    fn flush_own(&self, space: (Pid, Generation), range: PageRange, out: &mut impl Sink) {
+        let loaded = |held: &Held| (held.lease.pid, held.lease.generation);
+        if self.held.as_ref().is_some_and(|held| loaded(held) == space) {
+            out.add(Effect::Flush { range });
+        }
+    }
+
     /// Flushes, hands the shootdown on, and only then acknowledges it. Never stale: a core that has
     /// another space loaded, or none, has nothing to flush, but others may lie below it.
     fn flush(&mut self, flush: Flush, out: &mut impl Sink) {
         let Flush { pid, generation, range, ticket, below } = flush;
-        let loaded = |held: Held| (held.lease.pid, held.lease.generation);
-        if self.held.map(loaded) == Some((pid, generation)) {
-            out.add(Effect::Flush { range });
-        }
+        self.flush_own((pid, generation), range, out);
         if !below.is_empty() {
             for (to, below) in below.subtrees().into_iter().flatten() {
                 let message = Peer::TlbShootdown { pid, generation, range, ticket, below };

@@ -149,6 +149,7 @@ impl Cpu {
                     Exit::Call if self.answers_at_once() => continue,
                     Exit::Call => self.call(),
                     Exit::Fault { vector, code, address } => self.fault(vector, code, address),
+                    Exit::Interrupt if self.serves_at_once() => continue,
                     Exit::Interrupt => ControlFlow::Break(None),
                 };
                 if let ControlFlow::Break(told) = next {
@@ -158,6 +159,18 @@ impl Cpu {
         }
         self.inbox.enter(&platform);
         told
+    }
+
+    /// Handles shootdowns for which this core was interrupted; whether there was nothing else, so that the vcore goes
+    /// on as if nothing had been. On the management core messages are the coordinator's.
+    fn serves_at_once(&mut self) -> bool {
+        if is_single_core() {
+            return false;
+        }
+        let platform = *self.node.platform();
+        let is_all = self.inbox.serve_immediate(&platform, &mut self.node);
+        self.node.flush();
+        is_all
     }
 
     /// Answers a system call that needs nothing but its number; whether it is one.

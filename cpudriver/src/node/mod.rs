@@ -252,6 +252,13 @@ impl<P: Platform> Node<P> {
     fn take_order(&mut self, sender: CoreId, lane: Lane) -> bool {
         let star = self.star.as_mut().filter(|_| sender == CoreId::MANAGEMENT);
         match star.map_or(Err(NoMessage::Empty), |star| star.receiver.take(lane)) {
+            // Apart from the others, because a program stands still meanwhile on each core that is told.
+            Ok(order @ ToCore::TlbShootdown { .. }) => {
+                self.note(What::Received { kind: Kind::from(&order), lane, from: sender });
+                if let Some(answer) = self.obey_driver(&order) {
+                    self.send_answer(&answer);
+                }
+            }
             Ok(order) => {
                 let kind = Kind::from(&order);
                 self.note(What::Received { kind, lane, from: sender });
@@ -294,13 +301,17 @@ impl<P: Platform> Node<P> {
             | ToCore::SetContext { .. }
             | ToCore::Done { .. }
             | ToCore::TlbShootdown { .. }
-            | ToCore::TlbMulticast { .. } => {
-                self.platform.takes(order, &self.driver);
-                let mut doer = Doer::new(self.platform);
-                self.driver.on_message(order, &mut doer);
-                self.finish(&doer)
-            }
+            | ToCore::TlbMulticast { .. } => self.obey_driver(order),
         }
+    }
+
+    /// Does what the driver makes of an order about leases or translations.
+    #[inline(always)]
+    fn obey_driver(&mut self, order: &ToCore) -> Option<ToMonitor> {
+        self.platform.takes(order, &self.driver);
+        let mut doer = Doer::new(self.platform);
+        self.driver.on_message(order, &mut doer);
+        self.finish(&doer)
     }
 
     /// What this core knows of its lease.
@@ -430,11 +441,16 @@ impl<P: Platform> Node<P> {
 
     /// Sends an answer, for which a slot is always kept.
     fn answer(&mut self, answer: ToMonitor) {
-        let (kind, lane) = (Kind::from(&answer), answer.lane());
+        self.send_answer(&answer);
+    }
+
+    #[inline(always)]
+    fn send_answer(&mut self, answer: &ToMonitor) {
+        let (kind, lane) = (Kind::from(answer), answer.lane());
         self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
         let Some(star) = &mut self.star else { return };
         self.outbox
-            .send(CoreId::MANAGEMENT, &mut star.sender, &answer)
+            .send(CoreId::MANAGEMENT, &mut star.sender, answer)
             .expect("a slot is reserved for every answer that can be under way");
     }
 
@@ -484,5 +500,13 @@ impl<P: Platform> crate::post::Handler for Node<P> {
     #[inline]
     fn routine(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Routine)
+    }
+
+    #[inline]
+    fn has_more(&self, sender: CoreId) -> bool {
+        let star = self.star.as_deref();
+        let from_star =
+            sender == CoreId::MANAGEMENT && star.is_some_and(|it| !it.receiver.is_empty());
+        from_star || self.peers.has_more(sender) || star.is_some_and(|it| it.tree.has_more(sender))
     }
 }

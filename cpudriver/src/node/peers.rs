@@ -123,6 +123,12 @@ impl Peers {
         &self.linked
     }
 
+    /// Whether anything has come from a peer.
+    pub(super) fn has_more(&self, sender: CoreId) -> bool {
+        let link = self.links.get(sender.index()).and_then(Option::as_ref);
+        link.is_some_and(|link| !link.ends.receiver.is_empty())
+    }
+
     /// Whether a sum is owed to any peer.
     #[inline]
     pub(super) const fn owes(&self) -> bool {

@@ -78,6 +78,14 @@ impl Tree {
         }
     }
 
+    /// Whether anything has come from a core above.
+    pub(super) fn has_more(&self, from: CoreId) -> bool {
+        match self.ends.get(from.index()).and_then(Option::as_deref) {
+            Some(TreeEnd::Up(receiver)) => !receiver.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Throws away what an earlier life of the core has left unread.
     pub(super) fn discard(&mut self) {
         for end in self.ends.iter_mut().flatten() {

@@ -15,6 +15,11 @@ pub trait Handler {
 
     /// Handles one message from the routine lane of `sender`; false if there was none.
     fn routine(&mut self, sender: CoreId) -> bool;
+
+    /// Whether `sender` has anything, in either lane. Who cannot tell says yes: it costs a pass.
+    fn has_more(&self, _sender: CoreId) -> bool {
+        true
+    }
 }
 
 /// Knows which senders have something, and takes them in turn.
@@ -92,6 +97,34 @@ impl Inbox {
     #[cfg(feature = "probes")]
     #[must_use]
     pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Handles immediate messages on a core that was interrupted in user mode and is shown to be there still. True if
+    /// there was nothing else: then the core may go back, without [`Inbox::leave`], because whoever sends
+    /// meanwhile sees it in user mode and rings, and that interrupt waits until the core is there. Otherwise what there
+    /// is waits for a pass.
+    ///
+    /// The caller flushes its outbox before it goes back.
+    #[inline]
+    pub fn serve_immediate(
+        &mut self,
+        hardware: &impl Hardware,
+        handler: &mut impl Handler,
+    ) -> bool {
+        let mut next = hardware.next_raised(0);
+        while let Some(sender) = next {
+            hardware.lower(sender);
+            hardware.fence();
+            let mut more = true;
+            while more && handler.immediate(sender) {
+                more = handler.has_more(sender);
+            }
+            if more && !core::mem::replace(&mut self.listed[sender.index()], true) {
+                self.waiting.push(sender);
+            }
+            next = hardware.next_raised(sender.index() + 1);
+        }
         self.waiting.is_empty()
     }
 

@@ -247,17 +247,26 @@ pub(crate) fn serves<M: Word, A: Word>(
             desk.outbox.flush(core);
             match (served, rests) {
                 (true, _) => {}
-                (false, Activity::User) => visit_user_mode(core, &mut inbox),
+                (false, Activity::User) => visit_user_mode(core, &mut inbox, &mut desk),
                 (false, _) => _ = inbox.sleep(core),
             }
         }
     })
 }
 
-/// User mode is left when an interrupt comes, at once if one is pending: to others it looks like a halt.
-fn visit_user_mode(core: &Core, inbox: &mut Inbox) {
+/// User mode is left when an interrupt comes, at once if one is pending: to others it looks like a halt. Where there
+/// were only immediate messages the core goes back as it was.
+fn visit_user_mode<M: Word, A: Word>(core: &Core, inbox: &mut Inbox, desk: &mut Desk<'_, M, A>) {
     if inbox.leave(core, Activity::User) {
-        cpudriver::post::Hardware::halt(core);
+        loop {
+            core.here(&format!("in user mode {inbox:?} {desk:?}"));
+            cpudriver::post::Hardware::halt(core);
+            let goes_back = inbox.serve_immediate(core, desk);
+            desk.outbox.flush(core);
+            if !goes_back {
+                break;
+            }
+        }
     }
     inbox.enter(core);
 }
@@ -354,5 +363,10 @@ impl<M: Word, A: Word> Handler for Desk<'_, M, A> {
 
     fn routine(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Routine)
+    }
+
+    fn has_more(&self, sender: CoreId) -> bool {
+        let incoming = self.incoming.iter().find(|incoming| incoming.sender == sender);
+        incoming.is_some_and(|incoming| !incoming.link.is_empty())
     }
 }

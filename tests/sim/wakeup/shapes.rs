@@ -31,6 +31,8 @@ pub(crate) const ALL: &[Shape] = &[
     both_at_once,
     full_ring,
     user_mode,
+    told_in_user_mode,
+    told_by_two_in_user_mode,
     longer_than_a_burst,
     stray_doorbell,
 ];
@@ -182,6 +184,32 @@ pub(crate) fn full_ring(builder: Builder) -> Scenario {
 pub(crate) fn user_mode(builder: Builder) -> Scenario {
     let steps: [&[ToCore]; 3] = [&[ping(1)], &[shootdown(2)], &[ping(3)]];
     one_way(builder, "user mode", SLOTS, &steps, Activity::User)
+}
+
+/// The receiver stays in user mode while nothing but shootdowns comes, and answers them.
+pub(crate) fn told_in_user_mode(mut builder: Builder) -> Scenario {
+    let steps: [&[ToCore]; 2] = [&[shootdown(1)], &[ping(2), shootdown(3)]];
+    let there = builder.wire((0, 1), SLOTS, &[], &steps);
+    let back = builder.wire((1, 0), SLOTS, &[], &[&[pong(1)], &[pong(2)], &[pong(3)]]);
+    let sent = Answers { wire: there.clone(), at_once: 2 };
+    let answers = Answers { wire: back.clone(), at_once: 0 };
+    let programs = vec![
+        serves(vec![back], Some(sent), Asleep),
+        serves(vec![there], Some(answers), Activity::User),
+    ];
+    builder.run("told in user mode", programs)
+}
+
+/// Two cores tell one that is in user mode.
+pub(crate) fn told_by_two_in_user_mode(mut builder: Builder) -> Scenario {
+    let first = builder.wire((0, 2), SLOTS, &[], &[&[shootdown(1)], &[ping(2)]]);
+    let second = builder.wire((1, 2), SLOTS, &[], &[&[shootdown(3)]]);
+    let programs = vec![
+        sends(vec![first.clone()]),
+        sends(vec![second.clone()]),
+        serves(vec![first, second], NONE, Activity::User),
+    ];
+    builder.run("told by two in user mode", programs)
 }
 
 /// More messages lie there than a sender's turn takes, and two more come.

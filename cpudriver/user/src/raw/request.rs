@@ -81,6 +81,27 @@ impl<'a, T> Request<'a, T> {
     }
 }
 
+impl<T> Request<'_, T> {
+    /// Makes the request and looks until it is done, while nothing else runs on this core: for what is over sooner than
+    /// a thread is put aside and told of the end. No event is posted.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel says.
+    pub fn spin(self) -> Result<T, Error> {
+        let block = Block::quiet(self.number, self.arguments);
+        // SAFETY: as in `call`.
+        let outcome = unsafe { block.enter() };
+        if outcome != STARTED {
+            return Self::result(self.finish, outcome, block.value());
+        }
+        while !block.is_done() {
+            core::hint::spin_loop();
+        }
+        Self::result(self.finish, block.outcome(), block.value())
+    }
+}
+
 impl<T> fmt::Debug for Request<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { number, arguments, .. } = self;

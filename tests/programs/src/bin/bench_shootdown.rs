@@ -6,13 +6,12 @@
 #![no_main]
 
 use core::hint::spin_loop;
-use core::pin::pin;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 use programs::Words;
 use user::measure::begin;
 use user::memory::{POPULATE, Rights, map, protecting, unmapping};
-use user::{Call, Error, calls, info, println, threads};
+use user::{Error, calls, info, println, threads};
 
 user::main!(main);
 
@@ -104,13 +103,10 @@ fn have_used(page: NonNull<[u8]>, others: u64) {
 
 /// From the call until its answer is there.
 fn measured(request: user::Request<'static, ()>) -> Result<u64, Error> {
-    let mut call = pin!(Call::new(request));
     let open = begin();
-    call.as_mut().start();
-    spin_until(|| call.is_done());
+    let outcome = request.spin();
     let ticks = open.end();
-    call.result().unwrap_or(Err(Error::Invalid))?;
-    Ok(ticks)
+    outcome.map(|()| ticks)
 }
 
 fn unmap_page(others: u64) -> Result<u64, Error> {
