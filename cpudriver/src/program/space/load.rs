@@ -1,7 +1,7 @@
 //! A new space with a program in it.
 
 use super::entry::{self, FOREIGN};
-use super::fields::reserved_index;
+use super::fields::{TRACED, reserved_index};
 use super::frame::{Frame, NoFrames};
 use super::memory::{Memory, PAGE};
 use super::tables::index;
@@ -129,9 +129,11 @@ impl<M: Memory> Spaces<M> {
             let entry = self.format.page(self.zeroed()?, rights);
             self.memory.store_u64(table, reserved_index(address) * 8, entry);
         }
-        // What it holds is written before it is read, but for this byte.
+        // What it holds is written before it is read, but for these bytes.
         let saved = self.pool.take().ok_or(NoFrames)?;
-        self.memory.store_u8(saved, data::EXTENDED_SAVED, 0);
+        for byte in [data::EXTENDED_SAVED, TRACED] {
+            self.memory.store_u8(saved, byte, 0);
+        }
         let entry = self.format.kernel_page(saved);
         self.memory.store_u64(table, reserved_index(SAVED) * 8, entry);
         Ok(())

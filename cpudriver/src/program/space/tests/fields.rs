@@ -3,7 +3,7 @@
 use super::super::memory::PAGE;
 use super::ram::{Ram, audit};
 use super::{elf, frame_of, loaded, pages, spaces};
-use crate::program::space::{Fault, NoFrames, Spaces, saved_frame, vcore_frame};
+use crate::program::space::{Fault, NoFrames, Spaces, TRACED, saved_frame, vcore_frame};
 use proto::call::Outcome;
 use proto::event::Event;
 use proto::id::{CoreId, VcoreId};
@@ -128,6 +128,7 @@ fn the_page_with_saved_registers_is_out_of_reach() {
     let root = loaded(&mut spaces);
     let frame = saved_frame(&spaces.memory, root).unwrap();
     let before = spaces.memory.page(frame).to_vec();
+    assert_eq!([data::EXTENDED_SAVED, TRACED].map(|at| before[at]), [0, 0], "not what was there");
     assert_eq!(spaces.read(root, SAVED, &mut [0]), 0);
     assert_eq!(spaces.write(root, SAVED, &[1]), Err(Fault { address: SAVED }));
     spaces.complete(root, SAVED + 64, Outcome::OK, 1);
