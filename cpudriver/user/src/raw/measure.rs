@@ -3,8 +3,11 @@
 //! [`proto::marker`] says what a mark is. The plugin sees no difference between a mark of the kernel and one of a
 //! program, so one region may begin in one process and end in another.
 
+use super::page;
 use core::arch::asm;
+use core::sync::atomic::{AtomicU64, Ordering};
 use proto::marker::{BEGIN, CLOCK_OVERHEAD, END};
+use proto::program::data;
 
 /// A region that has begun.
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,43 @@ pub fn end() -> u64 {
             end = const END, out("rax") ended, out("rdx") _, options(nostack));
     }
     ended
+}
+
+/// When a vcore of [`end_at_entry`] was entered last.
+static ENTERED: AtomicU64 = AtomicU64::new(0);
+
+/// Lets the region that is open whenever this vcore of a process with threads is entered end there, at the first
+/// instruction that the kernel has it execute.
+pub fn end_at_entry(vcore: u16) {
+    let entry = (entry_that_ends as *const ()).addr() as u64;
+    page::vcore(vcore.into()).u64(data::ENTRY).store(entry, Ordering::Relaxed);
+}
+
+/// When that happened last, if it has happened since this was asked: the clock, for [`since`].
+#[must_use]
+pub fn entered() -> Option<u64> {
+    let at = ENTERED.load(Ordering::Relaxed);
+    if at == 0 {
+        return None;
+    }
+    ENTERED.store(0, Ordering::Relaxed);
+    Some(at)
+}
+
+/// Ends the region, keeps the clock, and goes on as any vcore: its registers are dead but RDI.
+#[unsafe(naked)]
+extern "C" fn entry_that_ends() -> ! {
+    core::arch::naked_asm!(
+        "nop dword ptr [rax + {end}]",
+        "rdtsc",
+        "shl rdx, 32",
+        "or rax, rdx",
+        "mov [rip + {entered}], rax",
+        "jmp {entry}",
+        end = const END,
+        entered = sym ENTERED,
+        entry = sym super::switch::vcore_entry,
+    )
 }
 
 /// What the clock says that a region took that began at a moment with this lower half.

@@ -132,6 +132,7 @@ pub struct Call<T> {
     block: Block,
     finish: Finish<T>,
     state: State,
+    is_polled: bool,
     _pinned: PhantomPinned,
 }
 
@@ -147,8 +148,18 @@ impl<T> Call<T> {
     /// A call that has not been started.
     #[must_use]
     pub fn new(request: Request<'static, T>) -> Self {
-        let block = Block::new(request.number, request.arguments);
-        Self { block, finish: request.finish, state: State::New, _pinned: PhantomPinned }
+        Self::of(Block::new(request.number, request.arguments), request.finish, false)
+    }
+
+    /// One whose end posts no event, so that no vcore is interrupted for it: for who looks at [`Self::is_done`]. To
+    /// wait for it is to look again and again.
+    #[must_use]
+    pub fn polled(request: Request<'static, T>) -> Self {
+        Self::of(Block::quiet(request.number, request.arguments), request.finish, true)
+    }
+
+    const fn of(block: Block, finish: Finish<T>, is_polled: bool) -> Self {
+        Self { block, finish, state: State::New, is_polled, _pinned: PhantomPinned }
     }
 
     /// Makes the call, if it has not been made.
@@ -196,11 +207,21 @@ impl<T> Call<T> {
     /// What the kernel says.
     pub fn wait(mut self: Pin<&mut Self>) -> Result<T, Error> {
         self.as_mut().start();
+        self.until_done();
+        self.result().unwrap_or(Err(Error::Invalid))
+    }
+
+    fn until_done(&self) {
+        if self.is_polled {
+            while !self.is_done() {
+                core::hint::spin_loop();
+            }
+            return;
+        }
         wait::until(|| {
             event::collect(|_| false);
             self.is_done()
         });
-        self.result().unwrap_or(Err(Error::Invalid))
     }
 
     /// Cuts it short: it is over soon, with [`Error::Interrupted`] unless it was over before.
@@ -222,10 +243,7 @@ impl<T> Drop for Call<T> {
     fn drop(&mut self) {
         if !self.is_done() && self.state == State::Started {
             self.abort();
-            wait::until(|| {
-                event::collect(|_| false);
-                self.block.is_done()
-            });
+            self.until_done();
         }
     }
 }
