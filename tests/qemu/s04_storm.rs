@@ -40,7 +40,7 @@ fn was_exact(run: &Run, floor: &Floor) {
 
 #[test]
 fn threads_count_exactly_under_ten_thousand_preemptions() {
-    let run = storm(4, "storm --every 20000 threads 16 85000 3");
+    let run = storm(4, "storm --every 20000 threads 16 110000 3");
     was_exact(&run, &Floor { preempts: 10_000, in_context: 500, locked: 200, nested: 200 });
 }
 

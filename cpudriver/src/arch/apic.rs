@@ -61,13 +61,23 @@ const MASKED: u32 = 1 << 16;
 const SOFTWARE_ENABLE: u32 = 1 << 8;
 const LINT_NMI: u32 = 4 << 8;
 
+/// Reads a register in memory, where [`INTERFACE`] says that they are.
+fn read_memory(base: u64, register: Register) -> u32 {
+    let place: *const u32 = layout::device(base + register as u64).cast_const();
+    // SAFETY: the page of registers is mapped, and the offset is a register's.
+    unsafe { place.read_volatile() }
+}
+
+/// Writes a register in memory, where [`INTERFACE`] says that they are.
+fn write_memory(base: u64, register: Register, value: u32) {
+    let place: *mut u32 = layout::device(base + register as u64);
+    // SAFETY: as for reading; what is written concerns interrupts, not memory.
+    unsafe { place.write_volatile(value) };
+}
+
 fn read(register: Register) -> u32 {
     match INTERFACE.get() {
-        Some(Interface::Memory(base)) => {
-            let place: *const u32 = layout::device(base + register as u64).cast_const();
-            // SAFETY: the page of registers is mapped, and the offset is a register's.
-            unsafe { place.read_volatile() }
-        }
+        Some(&Interface::Memory(base)) => read_memory(base, register),
         Some(Interface::X2apic) => {
             // SAFETY: CPUID has x2APIC and it is turned on, so the register exists.
             unsafe { msr(register).read() as u32 }
@@ -78,11 +88,7 @@ fn read(register: Register) -> u32 {
 
 fn write(register: Register, value: u32) {
     match INTERFACE.get() {
-        Some(Interface::Memory(base)) => {
-            let place: *mut u32 = layout::device(base + register as u64);
-            // SAFETY: as for reading; what is written concerns interrupts, not memory.
-            unsafe { place.write_volatile(value) };
-        }
+        Some(&Interface::Memory(base)) => write_memory(base, register, value),
         Some(Interface::X2apic) => {
             // SAFETY: as for reading.
             unsafe { msr(register).write(u64::from(value)) };
@@ -176,19 +182,23 @@ pub(super) fn start_up(to: ApicId, page: u8) {
 }
 
 fn send(to: ApicId, command: u32) {
-    if INTERFACE.get() == Some(&Interface::X2apic) {
-        let both = u64::from(to.0) << 32 | u64::from(command);
-        // Writing the register does not wait for earlier stores (SDM vol. 3, 11.12.3).
-        cpu::fence();
-        // SAFETY: CPUID has x2APIC and it is turned on.
-        unsafe { msr(Register::CommandLow).write(both) };
-        return;
+    match INTERFACE.get() {
+        Some(Interface::X2apic) => {
+            let both = u64::from(to.0) << 32 | u64::from(command);
+            // Writing the register does not wait for earlier stores (SDM vol. 3, 11.12.3).
+            cpu::fence();
+            // SAFETY: CPUID has x2APIC and it is turned on.
+            unsafe { msr(Register::CommandLow).write(both) };
+        }
+        Some(&Interface::Memory(base)) => {
+            while read_memory(base, Register::CommandLow) & DELIVERY_PENDING != 0 {
+                cpu::pause();
+            }
+            write_memory(base, Register::CommandHigh, to.0 << 24);
+            write_memory(base, Register::CommandLow, command);
+        }
+        None => {}
     }
-    while read(Register::CommandLow) & DELIVERY_PENDING != 0 {
-        cpu::pause();
-    }
-    write(Register::CommandHigh, to.0 << 24);
-    write(Register::CommandLow, command);
 }
 
 /// The timer, one shot, in ticks of the APIC's own clock.

@@ -123,6 +123,12 @@ impl Hardware for ThisCore {
 
     #[inline(always)]
     fn next_raised(&self, from: usize) -> Option<CoreId> {
+        if self.words == 1 {
+            // All flags of a small machine at once.
+            let of_interest = u64::MAX.checked_shl(from as u32 * 8).unwrap_or(0);
+            let set = word(&self.doorstep.flags, 0) & of_interest;
+            return (set != 0).then(|| CoreId((set.trailing_zeros() / 8) as u16));
+        }
         if from == 0 && !is_any_set(&self.doorstep.flags, self.is_large) {
             return None;
         }

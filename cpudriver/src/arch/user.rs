@@ -14,16 +14,21 @@ use super::trap;
 use crate::arch::interrupts;
 use crate::program::context::{Context, Registers, user_address};
 use crate::program::extended::{Area, Parts};
+use crate::program::vcore::Entry;
 use core::mem::offset_of;
 use proto::call::Outcome;
 use proto::message::PageRange;
 use proto::program::context::{BYTES, WORDS};
 use proto::program::{block, layout as places};
 use x86_64::registers::control::{Cr3, Cr3Flags, Efer, EferFlags};
-use x86_64::registers::model_specific::{FsBase, KernelGsBase, LStar, Msr, SFMask};
+use x86_64::registers::model_specific::{LStar, Msr, SFMask};
 use x86_64::registers::rflags::RFlags;
 use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
+
+/// The bases of FS and, while the kernel runs, of the program's GS.
+const FS_BASE: u32 = 0xc000_0100;
+const KERNEL_GS_BASE: u32 = 0xc000_0102;
 
 /// The vector that stands for a system call; no exception and no interrupt has it.
 const SYSTEM_CALL: u64 = 256;
@@ -220,9 +225,8 @@ pub fn repeat_call() {
 pub fn context() -> Context {
     // SAFETY: this core alone uses it, and the program does not run.
     let registers = unsafe { (*this_user()).registers };
-    // While the kernel runs, `swapgs` keeps the program's base of GS there.
-    let gs_base = KernelGsBase::read().as_u64();
-    Context { registers, fs_base: FsBase::read().as_u64(), gs_base }
+    let (fs_base, gs_base) = bases();
+    Context { registers, fs_base, gs_base }
 }
 
 /// Sets the registers of the program that runs next; they are made safe.
@@ -231,8 +235,61 @@ pub fn set_context(context: &Context) {
     let user = unsafe { &mut *this_user() };
     user.registers = context.registers.sanitised();
     user.by_sysret = false;
-    FsBase::write(VirtAddr::new_truncate(context.fs_base));
-    KernelGsBase::write(VirtAddr::new_truncate(context.gs_base));
+    set_bases(user_address(context.fs_base), user_address(context.gs_base));
+}
+
+/// Lets the program that runs next begin where a vcore is entered, with all other registers 0.
+#[inline]
+pub fn set_entry(entry: Entry) {
+    // SAFETY: this core alone uses it, and no program runs.
+    let user = unsafe { &mut *this_user() };
+    let Context { registers, fs_base, gs_base } = entry.context();
+    user.registers = registers;
+    user.by_sysret = false;
+    set_bases(fs_base, gs_base);
+}
+
+/// Where the program goes on.
+#[must_use]
+pub fn instruction() -> u64 {
+    // SAFETY: this core alone uses it, and the program does not run.
+    unsafe { (*this_user()).registers.rip }
+}
+
+/// The bases of FS and GS that the program has.
+#[inline(always)]
+fn bases() -> (u64, u64) {
+    // While the kernel runs, `swapgs` keeps the program's base of GS there.
+    // SAFETY: every 64-bit processor has the register.
+    let gs_base = unsafe { Msr::new(KERNEL_GS_BASE).read() };
+    let fs_base = if machine().has_fs_gs_base {
+        let base;
+        // SAFETY: CPUID has the instruction, and CR4 allows it.
+        unsafe {
+            core::arch::asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags));
+        }
+        base
+    } else {
+        // SAFETY: every 64-bit processor has the register.
+        unsafe { Msr::new(FS_BASE).read() }
+    };
+    (fs_base, gs_base)
+}
+
+/// Sets them; both are user addresses.
+#[inline(always)]
+fn set_bases(fs_base: u64, gs_base: u64) {
+    // SAFETY: every 64-bit processor has the register, and user addresses are canonical.
+    unsafe { Msr::new(KERNEL_GS_BASE).write(gs_base) };
+    if machine().has_fs_gs_base {
+        // SAFETY: CPUID has the instruction, CR4 allows it; the kernel does not use FS.
+        unsafe {
+            core::arch::asm!("wrfsbase {}", in(reg) fs_base, options(nostack, preserves_flags));
+        }
+    } else {
+        // SAFETY: as above.
+        unsafe { Msr::new(FS_BASE).write(fs_base) };
+    }
 }
 
 fn words(registers: &mut Registers) -> &mut [u64; size_of::<Registers>() / 8] {
@@ -246,9 +303,9 @@ pub fn save_own(page: VcorePage, at: usize) {
     // SAFETY: this core alone uses it, and the program does not run.
     let user = unsafe { &mut *this_user() };
     page.write_words(at, words(&mut user.registers));
-    page.store_u64(at + size_of::<Registers>(), FsBase::read().as_u64());
-    // While the kernel runs, `swapgs` keeps the program's base of GS there.
-    page.store_u64(at + size_of::<Registers>() + 8, KernelGsBase::read().as_u64());
+    let (fs_base, gs_base) = bases();
+    page.store_u64(at + size_of::<Registers>(), fs_base);
+    page.store_u64(at + size_of::<Registers>() + 8, gs_base);
 }
 
 /// Sets the registers of the program that runs next from where [`save_own`] kept them; they are made safe.
@@ -258,9 +315,8 @@ pub fn load_own(page: VcorePage, at: usize) {
     page.read_words(at, words(&mut user.registers));
     user.registers.sanitise();
     user.by_sysret = false;
-    let base = |at| VirtAddr::new_truncate(user_address(page.load_u64(at)));
-    FsBase::write(base(at + size_of::<Registers>()));
-    KernelGsBase::write(base(at + size_of::<Registers>() + 8));
+    let base = |at| user_address(page.load_u64(at));
+    set_bases(base(at + size_of::<Registers>()), base(at + size_of::<Registers>() + 8));
 }
 
 /// Which parts of the extended state are turned on.

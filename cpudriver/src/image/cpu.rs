@@ -52,9 +52,11 @@ impl Cpu {
                 }
                 Next::Do(job) => self.play(&job),
                 Next::Serve if self.has_vcore() => self.go_to_user_mode(busy),
-                Next::Serve if busy => {}
+                Next::Serve if busy && !self.inbox.is_calm() => {}
                 Next::Serve if self.node.stays_awake() => cpu::pause(),
-                Next::Serve => self.sleep(),
+                Next::Serve => {
+                    self.sleep();
+                }
             }
         }
     }
@@ -87,16 +89,17 @@ impl Cpu {
         self.node.flush();
     }
 
-    /// Halts, unless there is something to do, and counts what ended the halt.
-    pub fn sleep(&mut self) {
+    /// Halts, unless there is something to do, and counts what ended the halt; whether the timer fired.
+    pub fn sleep(&mut self) -> bool {
         probes::before_halt(self);
         let before = cpu::now();
-        if self.inbox.sleep(self.node.platform()) {
-            let ticks = cpu::now().wrapping_sub(before);
-            let (heard, timer) =
-                (interrupts::take(Source::Doorbell), interrupts::take(Source::Timer));
-            self.node.slept(ticks, heard, timer);
+        if !self.inbox.sleep(self.node.platform()) {
+            return false;
         }
+        let ticks = cpu::now().wrapping_sub(before);
+        let (heard, timer) = (interrupts::take(Source::Doorbell), interrupts::take(Source::Timer));
+        self.node.slept(ticks, heard, timer);
+        timer
     }
 }
 

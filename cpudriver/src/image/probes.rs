@@ -165,7 +165,7 @@ pub(super) fn before_halt(it: &Cpu) {
     let until = clock::in_seconds(PATIENCE);
     while !it.node.has_read_all()
         && it.node.platform().next_raised(0).is_none()
-        && it.inbox.is_idle()
+        && it.inbox.is_calm()
     {
         assert!(cpu::now() < until, "no core halts while a message for it waits");
         cpu::pause();

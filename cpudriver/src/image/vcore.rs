@@ -15,7 +15,7 @@ use crate::program::call::{Local, Request};
 use crate::program::context::Context;
 use crate::program::seen::Seen;
 use crate::program::space::TRACED;
-use crate::program::vcore::{Page, Vcore};
+use crate::program::vcore::{Page, Start, Vcore};
 use core::ops::ControlFlow;
 use proto::call::Outcome;
 use proto::id::{CoreId, VcoreId};
@@ -71,9 +71,12 @@ fn saved() -> Option<Vcore<VcorePage>> {
 fn start(vcore: VcoreId) {
     let Some(mut page) = page_of(vcore) else { return };
     if !is_single_core() {
-        let context = page.start();
+        let start = page.start();
         load_extended(&mut page, user::load_extended);
-        return user::set_context(&context);
+        return match start {
+            Start::GoesOn(context) => user::set_context(&context),
+            Start::Anew(entry) => user::set_entry(entry),
+        };
     }
     let Some(mut saved) = saved() else { return };
     load_extended(&mut saved, user::load_own_extended);
@@ -110,8 +113,8 @@ fn load_extended(page: &mut Vcore<VcorePage>, load: impl FnOnce(VcorePage)) {
 /// Enters vcore context, if the vcore may be entered.
 fn enter(vcore: VcoreId) {
     let Some(mut page) = page_of(vcore) else { return };
-    if let Some(context) = page.interrupt(&user::context()) {
-        user::set_context(&context);
+    if let Some(entry) = page.interrupt(|page, at| user::save_own(*page, at)) {
+        user::set_entry(entry);
     }
 }
 
@@ -152,8 +155,15 @@ impl Cpu {
                     Exit::Interrupt if self.serves_at_once() => continue,
                     Exit::Interrupt => ControlFlow::Break(None),
                 };
-                if let ControlFlow::Break(told) = next {
-                    break told;
+                match next {
+                    ControlFlow::Continue(()) => {}
+                    // A core that does this in passing is seen in user mode all the time: whoever has something for
+                    // it rings, and the interrupt comes as soon as the vcore goes on.
+                    ControlFlow::Break(Some(request)) if !is_single_core() && self.has_vcore() => {
+                        probes::before_request(&request);
+                        self.send_request(&request);
+                    }
+                    ControlFlow::Break(told) => break told,
                 }
             };
         }
@@ -262,17 +272,16 @@ impl Cpu {
     /// An exception: for the program's scheduler if it asked for that, else for the coordinator.
     fn fault(&mut self, vector: u8, code: u32, address: u64) -> Next {
         let Some(lease) = self.node.driver().lease() else { return ControlFlow::Break(None) };
-        let context = user::context();
         let is_page_fault = vector == PAGE_FAULT;
         // Memory that comes when it is first used is the coordinator's, which reflects what it can't mend.
         if !is_page_fault
             && let Some(mut page) = page_of(lease.vcore)
-            && let Some(entered) = page.reflect(&context, address)
+            && let Some(entry) = page.reflect(address, |page, at| user::save_own(*page, at))
         {
-            user::set_context(&entered);
+            user::set_entry(entry);
             return GO_ON;
         }
-        self.trap(Trap::Fault { address, vector, code, at: context.registers.rip })
+        self.trap(Trap::Fault { address, vector, code, at: user::instruction() })
     }
 
     /// The registers at `at` go on, outside vcore context, unless there is something to look for.

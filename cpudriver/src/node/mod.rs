@@ -242,16 +242,25 @@ impl<P: Platform> Node<P> {
         self.outbox.flush(&self.platform);
     }
 
-    /// Handles one message from another core's lane; false if there was none.
+    /// Handles one message from another core's lane; false if there was none. That there is none is seen in the
+    /// caller's own code: a lane is looked at more often than something is taken from it.
+    #[inline(always)]
     pub fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
-        self.take_order(sender, lane)
-            || self.take_peer(sender, lane)
-            || lane == Lane::Immediate && self.take_handed_on(sender)
+        self.has_order(sender, lane) && self.take_order(sender, lane)
+            || self.peers.has(sender) && self.take_peer(sender, lane)
+            || lane == Lane::Immediate && self.has_handed_on(sender) && self.take_handed_on(sender)
     }
 
+    #[inline(always)]
+    fn has_order(&mut self, sender: CoreId, lane: Lane) -> bool {
+        let star = self.star.as_ref().filter(|_| sender == CoreId::MANAGEMENT);
+        star.is_some_and(|star| !star.receiver.is_lane_empty(lane))
+    }
+
+    #[inline(never)]
     fn take_order(&mut self, sender: CoreId, lane: Lane) -> bool {
-        let star = self.star.as_mut().filter(|_| sender == CoreId::MANAGEMENT);
-        match star.map_or(Err(NoMessage::Empty), |star| star.receiver.take(lane)) {
+        let Some(star) = &mut self.star else { return false };
+        match star.receiver.take(lane) {
             // Apart from the others, because a program stands still meanwhile on each core that is told.
             Ok(order @ ToCore::TlbShootdown { .. }) => {
                 self.note(What::Received { kind: Kind::from(&order), lane, from: sender });
@@ -262,8 +271,8 @@ impl<P: Platform> Node<P> {
             Ok(order) => {
                 let kind = Kind::from(&order);
                 self.note(What::Received { kind, lane, from: sender });
-                if let Some(answer) = self.obey(&order) {
-                    self.answer(answer);
+                if let Some(answer) = self.obey_here(&order) {
+                    self.send_answer(&answer);
                 }
             }
             Err(NoMessage::Malformed) => self.counts.stray += 1,
@@ -273,7 +282,14 @@ impl<P: Platform> Node<P> {
     }
 
     /// Does what the coordinator asks, as far as it can be done at once, and gives the answer.
+    #[inline(never)]
     pub fn obey(&mut self, order: &ToCore) -> Option<ToMonitor> {
+        self.obey_here(order)
+    }
+
+    /// As [`Node::obey`], inlined into its caller: an answer is large, and not moved about there.
+    #[inline(always)]
+    fn obey_here(&mut self, order: &ToCore) -> Option<ToMonitor> {
         match *order {
             ToCore::Ping { nonce } => Some(ToMonitor::Pong { nonce }),
             ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report(&self.trace) }),
@@ -440,10 +456,12 @@ impl<P: Platform> Node<P> {
     }
 
     /// Sends an answer, for which a slot is always kept.
+    #[inline(never)]
     fn answer(&mut self, answer: ToMonitor) {
         self.send_answer(&answer);
     }
 
+    /// As [`Node::answer`], inlined into its caller.
     #[inline(always)]
     fn send_answer(&mut self, answer: &ToMonitor) {
         let (kind, lane) = (Kind::from(answer), answer.lane());

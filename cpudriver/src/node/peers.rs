@@ -117,6 +117,12 @@ impl Peers {
         Some(link.ends)
     }
 
+    /// Whether there is a link to that core.
+    #[inline(always)]
+    pub(super) fn has(&self, peer: CoreId) -> bool {
+        matches!(self.links.get(peer.index()), Some(Some(_)))
+    }
+
     /// The cores that there are links to.
     #[must_use]
     pub fn linked(&self) -> &[CoreId] {
@@ -156,7 +162,7 @@ impl<P: Platform> Node<P> {
     }
 
     /// Handles one message from a peer; false if there was none.
-    #[inline]
+    #[inline(never)]
     pub(super) fn take_peer(&mut self, sender: CoreId, lane: Lane) -> bool {
         let Some(Some(link)) = self.peers.links.get_mut(sender.index()) else { return false };
         match link.ends.receiver.take(lane) {
@@ -175,7 +181,14 @@ impl<P: Platform> Node<P> {
         (sent + tree.0, received + tree.1)
     }
 
+    /// Whether a core above has handed a shootdown on.
+    #[inline(always)]
+    pub(super) fn has_handed_on(&self, sender: CoreId) -> bool {
+        self.star.as_ref().is_some_and(|star| star.tree.has_something(sender))
+    }
+
     /// Handles one shootdown that a core above has handed on; false if there was none.
+    #[inline(never)]
     pub(super) fn take_handed_on(&mut self, sender: CoreId) -> bool {
         let Some(star) = &mut self.star else { return false };
         match star.tree.take(sender) {

@@ -66,6 +66,15 @@ impl Tree {
         }
     }
 
+    /// Whether there is something from that core, which is above.
+    #[inline(always)]
+    pub(super) fn has_something(&self, from: CoreId) -> bool {
+        match self.ends.get(from.index()) {
+            Some(Some(TreeEnd::Up(receiver))) => !receiver.is_lane_empty(Lane::Immediate),
+            _ => false,
+        }
+    }
+
     /// The oldest message from a core above.
     ///
     /// # Errors

@@ -62,6 +62,12 @@ impl Inbox {
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) -> bool {
+        if let (Some(sender), true) = (first, self.waiting.is_empty())
+            && hardware.next_raised(sender.index() + 1).is_none()
+        {
+            self.serve_one(sender, hardware, handler);
+            return true;
+        }
         self.collect(first, hardware);
         for &sender in &self.waiting {
             while handler.immediate(sender) {}
@@ -73,6 +79,17 @@ impl Inbox {
             more
         });
         true
+    }
+
+    /// A sender that has something alone has its turn at once, which begins with a look for what is immediate.
+    #[inline(always)]
+    fn serve_one(&mut self, sender: CoreId, hardware: &impl Hardware, handler: &mut impl Handler) {
+        hardware.lower(sender);
+        hardware.fence();
+        if has_more_after_burst(sender, handler) {
+            self.listed[sender.index()] = true;
+            self.waiting.push(sender);
+        }
     }
 
     /// Moves all senders whose flag is set to those waiting. The flags are cleared before the rings are
@@ -93,10 +110,11 @@ impl Inbox {
         hardware.fence();
     }
 
-    /// Whether it knows of no sender that has something.
-    #[cfg(feature = "probes")]
+    /// Whether no sender waits for another turn: all that there may be is told by flag bytes, which
+    /// [`Inbox::leave`] looks at again.
+    #[inline]
     #[must_use]
-    pub fn is_idle(&self) -> bool {
+    pub fn is_calm(&self) -> bool {
         self.waiting.is_empty()
     }
 
@@ -161,7 +179,7 @@ impl Inbox {
 }
 
 /// One sender's turn; true if it was ended by the count and not by the ring.
-#[inline]
+#[inline(always)]
 fn has_more_after_burst(sender: CoreId, handler: &mut impl Handler) -> bool {
     for _ in 0..BURST {
         while handler.immediate(sender) {}

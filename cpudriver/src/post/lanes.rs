@@ -133,6 +133,16 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
         ring.take_all(most, &mut self.received, visit)
     }
 
+    /// Whether a lane is empty now.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_lane_empty(&self, lane: Lane) -> bool {
+        match lane {
+            Lane::Immediate => self.immediate.is_empty(),
+            Lane::Routine => self.routine.is_empty(),
+        }
+    }
+
     /// Whether both lanes are empty now.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -158,13 +158,6 @@ impl Context {
             gs_base: user_address(gs_base),
         }
     }
-
-    /// That of a vcore that is entered anew.
-    #[must_use]
-    pub fn entering(entry: u64, stack: u64, tls: u64, vcore: u16) -> Self {
-        let registers = Registers { rdi: vcore.into(), ..Registers::starting(entry, stack) };
-        Self { registers, fs_base: user_address(tls), gs_base: 0 }
-    }
 }
 
 impl Registers {

@@ -5,7 +5,7 @@
 //! that come from it are made safe. The extended state goes beside this, see
 //! [`extended_is_saved`](Vcore::extended_is_saved). Answers Akaros' `__preempt`, `__set_curctx_to_vcoreid`, `__notify` and `reflect_unhandled_trap`.
 
-use super::context::{Context, Registers};
+use super::context::{Context, Registers, user_address};
 use crate::driver::Fate;
 use proto::call::Outcome;
 use proto::program::context::WORDS;
@@ -34,6 +34,38 @@ pub trait Page {
             self.set_word(at + 8 * n, word);
         }
     }
+}
+
+/// Where a vcore is entered anew, as its process says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The first instruction.
+    pub entry: u64,
+    /// The end of the stack.
+    pub stack: u64,
+    /// The base of FS.
+    pub tls: u64,
+    /// The number of the vcore, which it finds in RDI.
+    pub vcore: u16,
+}
+
+impl Entry {
+    /// The registers there; all others are 0.
+    #[must_use]
+    pub fn context(self) -> Context {
+        let registers =
+            Registers { rdi: self.vcore.into(), ..Registers::starting(self.entry, self.stack) };
+        Context { registers, fs_base: user_address(self.tls), gs_base: 0 }
+    }
+}
+
+/// How a vcore starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Where it was stopped, in vcore context.
+    GoesOn(Context),
+    /// At its entry.
+    Anew(Entry),
 }
 
 /// A vcore by its page.
@@ -83,17 +115,18 @@ impl<P: Page> Vcore<P> {
         saved
     }
 
-    /// The registers that the vcore starts with: where it was saved in vcore context, else anew at its entry. One that
-    /// was lost in vcore context was not saved.
-    pub fn start(&mut self) -> Context {
+    /// How the vcore starts: where it was saved in vcore context, else anew at its entry. One that was lost in vcore
+    /// context was not saved.
+    #[inline(always)]
+    pub fn start(&mut self) -> Start {
         let was_saved = self.page.byte(data::PREEMPTED) != 0;
-        let context = if was_saved && self.page.byte(data::IN_VCORE_CONTEXT) != 0 {
-            self.page.context(data::VCORE)
+        let start = if was_saved && self.page.byte(data::IN_VCORE_CONTEXT) != 0 {
+            Start::GoesOn(self.page.context(data::VCORE))
         } else {
-            self.enter()
+            Start::Anew(self.enter())
         };
         self.page.set_byte(data::PREEMPTED, 0);
-        context
+        start
     }
 
     /// What the vcore ran is dropped: it starts anew.
@@ -103,31 +136,34 @@ impl<P: Page> Vcore<P> {
         self.page.set_byte(data::PREEMPTED, 0);
     }
 
-    /// Something has happened while this ran: the registers to go on with, if the vcore may be entered.
-    pub fn interrupt(&mut self, running: &Context) -> Option<Context> {
+    /// Something has happened while a thread ran: where to go on, if the vcore may be entered. The thread's registers
+    /// are kept by `keep`, which is told where in the page.
+    #[inline(always)]
+    pub fn interrupt(&mut self, keep: impl FnOnce(&mut P, usize)) -> Option<Entry> {
         let may = self.page.byte(data::READY) != 0 && self.page.byte(data::IN_VCORE_CONTEXT) == 0;
         may.then(|| {
-            self.page.set_context(data::THREAD, running);
+            keep(&mut self.page, data::THREAD);
             self.enter()
         })
     }
 
-    /// This faulted at that address: the registers to go on with, if the program wants to know of its faults.
-    pub fn reflect(&mut self, faulted: &Context, address: u64) -> Option<Context> {
+    /// A thread faulted at that address: as [`Vcore::interrupt`], if the program wants to know of its faults.
+    pub fn reflect(&mut self, address: u64, keep: impl FnOnce(&mut P, usize)) -> Option<Entry> {
         if self.page.byte(data::REFLECT) == 0 {
             return None;
         }
-        let entered = self.interrupt(faulted)?;
+        let entered = self.interrupt(keep)?;
         self.page.set_word(data::FAULT_ADDRESS, address);
         Some(entered)
     }
 
-    /// The registers of vcore context from its top.
-    fn enter(&mut self) -> Context {
+    /// Vcore context from its top.
+    #[inline(always)]
+    fn enter(&mut self) -> Entry {
         self.page.set_byte(data::IN_VCORE_CONTEXT, 1);
         let [entry, stack, tls] =
             [data::ENTRY, data::STACK, data::TLS].map(|at| self.page.word(at));
-        Context::entering(entry, stack, tls, self.number)
+        Entry { entry, stack, tls, vcore: self.number }
     }
 }
 
@@ -142,7 +178,7 @@ fn resolve(registers: &mut Registers, fate: Fate) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Page, Vcore};
+    use super::{Entry, Page, Start, Vcore};
     use crate::driver::Fate;
     use crate::program::context::{Context, Registers};
     use proto::call::Outcome;
@@ -176,6 +212,20 @@ mod tests {
         Vcore::new(page, 3)
     }
 
+    /// Keeps a thread that runs at that address.
+    fn running_at(rip: u64) -> impl FnOnce(&mut Memory, usize) {
+        move |page, at| page.set_context(at, &running(rip))
+    }
+
+    impl Start {
+        fn context(self) -> Context {
+            match self {
+                Self::GoesOn(context) => context,
+                Self::Anew(entry) => entry.context(),
+            }
+        }
+    }
+
     fn running(rip: u64) -> Context {
         Context {
             registers: Registers { rip, ..Registers::default() }.sanitised(),
@@ -186,7 +236,7 @@ mod tests {
     #[test]
     fn a_vcore_starts_at_its_entry_with_its_stack_tls_and_number() {
         let mut it = vcore();
-        let context = it.start();
+        let context = it.start().context();
         let r = context.registers;
         assert_eq!((r.rip, r.rsp, r.rdi, context.fs_base), (0x40_0000, 0x7000, 3, 0x9000));
         assert_eq!(it.page().byte(data::IN_VCORE_CONTEXT), 1);
@@ -199,7 +249,7 @@ mod tests {
         it.save(running(0x1234), Fate::Goes);
         it.is_stopped();
         assert_eq!(it.page().byte(data::PREEMPTED), 1);
-        assert_eq!(it.start().registers.rip, 0x1234);
+        assert_eq!(it.start().context().registers.rip, 0x1234);
         assert_eq!(it.page().byte(data::PREEMPTED), 0);
     }
 
@@ -211,7 +261,7 @@ mod tests {
         it.is_stopped();
         it.start();
         // Nothing is saved this time.
-        assert_eq!(it.start().registers.rip, 0x40_0000);
+        assert_eq!(it.start().context().registers.rip, 0x40_0000);
     }
 
     #[test]
@@ -219,7 +269,7 @@ mod tests {
         let mut it = vcore();
         it.save(running(0x1234), Fate::Returns(Outcome::AGAIN));
         it.is_stopped();
-        assert_eq!(it.start().registers.rip, 0x40_0000);
+        assert_eq!(it.start().context().registers.rip, 0x40_0000);
         let thread = it.page().context(data::THREAD).registers;
         assert_eq!((thread.rip, thread.rax.cast_signed()), (0x1234, -11));
     }
@@ -231,18 +281,19 @@ mod tests {
         it.save(running(0x1234), Fate::FirstThread);
         let thread = it.page().context(data::THREAD).registers;
         assert_eq!((thread.rip, thread.rax), (0x1234, 0));
-        assert_eq!(it.start().registers.rip, 0x40_0000);
+        assert_eq!(it.start().context().registers.rip, 0x40_0000);
     }
 
     #[test]
     fn a_vcore_is_interrupted_only_when_it_is_ready_and_not_in_vcore_context() {
         let mut it = vcore();
-        assert_eq!(it.interrupt(&running(0x1234)), None, "not ready");
+        assert_eq!(it.interrupt(running_at(0x1234)), None, "not ready");
         it.page().set_byte(data::READY, 1);
-        let entered = it.interrupt(&running(0x1234)).unwrap();
-        assert_eq!(entered.registers.rip, 0x40_0000);
+        let entered = it.interrupt(running_at(0x1234));
+        let entry = Entry { entry: 0x40_0000, stack: 0x7000, tls: 0x9000, vcore: 3 };
+        assert_eq!(entered, Some(entry));
         assert_eq!(it.page().context(data::THREAD).registers.rip, 0x1234);
-        assert_eq!(it.interrupt(&running(0x5678)), None, "in vcore context");
+        assert_eq!(it.interrupt(running_at(0x5678)), None, "in vcore context");
         assert_eq!(it.page().context(data::THREAD).registers.rip, 0x1234, "and is left alone");
     }
 
@@ -250,12 +301,12 @@ mod tests {
     fn a_fault_is_reflected_only_to_a_program_that_asked() {
         let mut it = vcore();
         it.page().set_byte(data::READY, 1);
-        assert_eq!(it.reflect(&running(0x1234), 0xbad), None);
+        assert_eq!(it.reflect(0xbad, running_at(0x1234)), None);
         it.page().set_byte(data::REFLECT, 1);
-        assert!(it.reflect(&running(0x1234), 0xbad).is_some());
+        assert!(it.reflect(0xbad, running_at(0x1234)).is_some());
         assert_eq!(it.page().word(data::FAULT_ADDRESS), 0xbad);
         assert_eq!(
-            it.reflect(&running(0x5678), 0xbad),
+            it.reflect(0xbad, running_at(0x5678)),
             None,
             "a fault in vcore context is the end"
         );
@@ -266,7 +317,7 @@ mod tests {
         let mut it = vcore();
         it.start();
         it.drop_context();
-        assert_eq!(it.start().registers.rip, 0x40_0000);
+        assert_eq!(it.start().context().registers.rip, 0x40_0000);
         assert!(!it.extended_is_saved());
     }
 }

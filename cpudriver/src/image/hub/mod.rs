@@ -2,7 +2,7 @@
 //!
 //! The [`Coordinator`] is a function; the hub gives it what comes in and does what comes out. Core 0's
 //! node and the coordinator exchange messages as values: [`Hub::deliver`] hands an order straight to
-//! the node, and its answer comes back as an input.
+//! the node, and its answer comes back as a later input.
 //!
 //! The console runs commands one at a time and to their end. While one waits, [`Hub::wait`] makes passes,
 //! so cores are served, deadlines kept and keys read at all times.
@@ -51,7 +51,7 @@ use proto::slot::NoMessage;
 const EVENTS: usize = 64;
 /// Notices that wait to be printed, at most: two of each core.
 const NOTICES: usize = 512;
-/// Orders for core 0's own node for which there is room from the start.
+/// Answers of core 0's own node for which there is room from the start.
 const LOCAL: usize = 8;
 /// Keys that were typed while a command ran, at most.
 const TYPED_AHEAD: usize = 256;
@@ -69,9 +69,10 @@ pub(crate) struct Hub {
     answers: Answers,
     /// The rings of trees.
     trees: Trees,
-    /// Orders for core 0's own node, oldest first, and as much room for those that come while these are obeyed.
-    local: Vec<ToCore>,
-    spare: Vec<ToCore>,
+    /// What core 0's own node has answered and the coordinator does not know, oldest first.
+    local: VecDeque<ToMonitor>,
+    /// What the own node was ordered while the test build held such orders up.
+    held_up: VecDeque<ToCore>,
     events: VecDeque<Event>,
     notices: VecDeque<Event>,
     typed: VecDeque<u8>,
@@ -118,11 +119,13 @@ struct Desk<'a> {
 }
 
 impl Handler for Desk<'_> {
+    #[inline(always)]
     fn immediate(&mut self, sender: CoreId) -> bool {
         self.hub.take(sender, Lane::Immediate, self.cpu_node)
             || self.cpu_node.take(sender, Lane::Immediate)
     }
 
+    #[inline(always)]
     fn routine(&mut self, sender: CoreId) -> bool {
         self.hub.take(sender, Lane::Routine, self.cpu_node)
             || self.cpu_node.take(sender, Lane::Routine)
@@ -178,8 +181,8 @@ impl Hub {
             stars: Stars::new(usable.len()),
             answers: Answers::new(),
             trees: Trees::new(usable.len()),
-            local: Vec::with_capacity(LOCAL),
-            spare: Vec::with_capacity(LOCAL),
+            local: VecDeque::with_capacity(LOCAL),
+            held_up: VecDeque::new(),
             events: VecDeque::with_capacity(EVENTS),
             notices: VecDeque::with_capacity(NOTICES),
             typed: VecDeque::with_capacity(TYPED_AHEAD),
@@ -264,7 +267,7 @@ impl Hub {
                 Output::Arm { deadline } => self.deadline = deadline,
                 Output::Tell(event) => self.note(event, node),
                 Output::Again => self.again = true,
-                output => {
+                _ => {
                     if let Some(programs) = &mut self.programs {
                         programs.apply(&self.coordinator, output, copied);
                     }
@@ -285,11 +288,12 @@ impl Hub {
         has_room
     }
 
-    /// Sends an order; core 0's own waits in the local queue.
+    /// Sends an order. Core 0's own node obeys at once, and its answer waits in the local queue: so it has obeyed all
+    /// orders before the coordinator is told anything more.
     #[inline]
     pub(crate) fn deliver(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
         if core == CoreId::MANAGEMENT {
-            self.local.push(*message);
+            self.order_own(message, node);
         } else {
             self.send(core, message, node);
         }
@@ -301,6 +305,23 @@ impl Hub {
         };
         if let Some(sent) = self.sent.get_mut(core.index()) {
             sent[usize::from(!matches!(message, ToCore::Notify { .. }))] = now;
+        }
+    }
+
+    fn order_own(&mut self, order: &ToCore, node: &mut Node) {
+        if probes::own_orders_wait() {
+            return self.held_up.push_back(*order);
+        }
+        self.obey_held_up(node);
+        if let Some(answer) = node.obey(order) {
+            self.local.push_back(answer);
+        }
+    }
+
+    /// Orders that the test build has held up.
+    fn obey_held_up(&mut self, node: &mut Node) {
+        while let Some(order) = self.held_up.pop_front() {
+            self.local.extend(node.obey(&order));
         }
     }
 
@@ -362,25 +383,32 @@ impl Hub {
     }
 
     /// Handles one message of a core to the coordinator; false if there was none.
+    #[inline(always)]
     fn take(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
+        self.stars.has_something(sender, lane) && self.take_message(sender, lane, node)
+    }
+
+    #[inline(never)]
+    fn take_message(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
         match self.stars.take(sender, lane) {
-            Ok(message) => self.hear(sender, &message, node),
+            Ok(message) => self.hear(sender, message, node),
             Err(NoMessage::Malformed) => {}
             Err(NoMessage::Empty) => return false,
         }
         true
     }
 
-    fn hear(&mut self, core: CoreId, message: &ToMonitor, node: &mut Node) {
-        match *message {
-            ToMonitor::Traced { .. } => return self.saw(core, message),
+    #[inline(always)]
+    fn hear(&mut self, core: CoreId, message: ToMonitor, node: &mut Node) {
+        match message {
+            ToMonitor::Traced { .. } => return self.saw(core, &message),
             ToMonitor::Preempted { lease } => self.look_at_preempted(lease),
             ToMonitor::Unreached { ref cores, .. } => self.want_tree(core, cores, node),
             ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return,
-            _ if self.answers.keep(core, message) => return,
+            _ if self.answers.keep(core, &message) => return,
             _ => {}
         }
-        self.tell(Input::Message { core, message: *message }, node);
+        self.tell(Input::Message { core, message }, node);
     }
 
     /// One pass over messages, time and keys; whether there was anything.
@@ -388,7 +416,7 @@ impl Hub {
         let Cpu { node, inbox, .. } = cpu;
         let platform = *node.platform();
         let mut any = inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
-        any |= self.obey(node);
+        any |= self.hear_own(node);
         any |= self.do_chore(node);
         any |= self.look_for_report(node);
         if self.deadline.is_some_and(|deadline| deadline <= cpu::now()) {
@@ -406,22 +434,15 @@ impl Hub {
         any
     }
 
-    /// Has the own node carry out what it was ordered; whether there was anything.
-    fn obey(&mut self, node: &mut Node) -> bool {
+    /// Tells what the own node has answered; whether there was anything.
+    #[inline]
+    fn hear_own(&mut self, node: &mut Node) -> bool {
         let any = !self.local.is_empty();
-        if any && probes::own_orders_wait() {
-            return false;
+        if !self.held_up.is_empty() && !probes::own_orders_wait() {
+            self.obey_held_up(node);
         }
-        while !self.local.is_empty() {
-            // What is ordered meanwhile comes behind these.
-            let mut orders = core::mem::replace(&mut self.local, core::mem::take(&mut self.spare));
-            for order in &orders {
-                if let Some(answer) = node.obey(order) {
-                    self.hear(CoreId::MANAGEMENT, &answer, node);
-                }
-            }
-            orders.clear();
-            self.spare = orders;
+        while let Some(answer) = self.local.pop_front() {
+            self.hear(CoreId::MANAGEMENT, answer, node);
         }
         any
     }

@@ -153,8 +153,8 @@ impl Programs {
     }
 
     /// Applies an output that is about a process's memory. `copied` are the bytes that the step's input brought.
-    pub(super) fn apply(&mut self, it: &Coordinator, output: Output, copied: &[u8]) {
-        match output {
+    pub(super) fn apply(&mut self, it: &Coordinator, output: &Output, copied: &[u8]) {
+        match *output {
             Output::Born { process, parent, root } => {
                 let (pid, generation) = (process.pid, process.generation);
                 let max_vcores = it.max_vcores();
@@ -174,13 +174,13 @@ impl Programs {
                     _ => self.printed.print(bytes),
                 }
             }
-            output => self.apply_to(it, output),
+            _ => self.apply_to(it, output),
         }
     }
 
     /// Those that write to the memory of a process.
-    fn apply_to(&mut self, it: &Coordinator, output: Output) {
-        match output {
+    fn apply_to(&mut self, it: &Coordinator, output: &Output) {
+        match *output {
             Output::Post { process, vcore, event } => {
                 if let Some(root) = it.root(process) {
                     self.spaces.post(root, vcore, event);
@@ -228,8 +228,8 @@ impl Programs {
     }
 
     /// Those that are about events for programs.
-    fn apply_to_queues(&mut self, it: &Coordinator, output: Output) {
-        match output {
+    fn apply_to_queues(&mut self, it: &Coordinator, output: &Output) {
+        match *output {
             Output::PostFor { process, vcore, mailbox, event, call } => {
                 let Some(root) = it.root(process) else { return };
                 let mailbox = match mailbox {
@@ -260,8 +260,8 @@ impl Programs {
     }
 
     /// Those that change page tables. The coordinator has reserved the frames that they need.
-    fn apply_to_tables(&mut self, it: &Coordinator, output: Output) {
-        let done = match output {
+    fn apply_to_tables(&mut self, it: &Coordinator, output: &Output) {
+        let done = match *output {
             Output::Populate { process, range, rights } => match it.root(process) {
                 Some(root) => self.spaces.populate(root, range, rights),
                 None => Ok(()),

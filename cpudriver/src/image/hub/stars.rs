@@ -75,14 +75,24 @@ impl Stars {
         }
     }
 
+    /// Whether there is a message in a lane from a core.
+    #[inline(always)]
+    pub(crate) fn has_something(&self, core: CoreId, lane: Lane) -> bool {
+        let ends = self.ends.get(core.index()).and_then(Option::as_ref);
+        ends.is_some_and(|ends| !ends.receiver.is_lane_empty(lane))
+    }
+
     /// The oldest message in a lane from a core.
     ///
     /// # Errors
     /// [`NoMessage`]; a malformed one is counted.
+    #[inline(always)]
     pub(crate) fn take(&mut self, core: CoreId, lane: Lane) -> Result<ToMonitor, NoMessage> {
         let ends = self.ends.get_mut(core.index()).and_then(Option::as_mut);
         let message = ends.ok_or(NoMessage::Empty)?.receiver.take(lane);
-        self.malformed += u64::from(matches!(message, Err(NoMessage::Malformed)));
+        if let Err(NoMessage::Malformed) = message {
+            self.malformed += 1;
+        }
         message
     }
 

@@ -29,6 +29,7 @@ impl Hub {
             }
             match (busy, self.awake) {
                 _ if cpu.has_vcore() => self.run_programs(cpu, until),
+                (true, false) if self.is_calm(cpu) => self.sleep(cpu, until),
                 (true, _) => {}
                 (false, true) => cpu::pause(),
                 (false, false) => self.sleep(cpu, until),
@@ -40,7 +41,14 @@ impl Hub {
     /// is to look for comes with an interrupt or a raised flag, which end a stay in user mode.
     fn run_programs(&mut self, cpu: &mut Cpu, until: Option<u64>) {
         self.has_noted = false;
+        // What this core has answered it has said before anything that its vcore will ask for.
+        if self.hear_own(&mut cpu.node) {
+            cpu.node.flush();
+        }
         for _ in 0..TURNS {
+            if !cpu.has_vcore() {
+                return;
+            }
             self.arm(until);
             let told = cpu.run_vcore();
             if interrupts::take(Source::Timer) {
@@ -50,10 +58,10 @@ impl Hub {
                 self.saw(CoreId::MANAGEMENT, &seen);
             }
             let Some(message) = told else { return };
-            self.hear(CoreId::MANAGEMENT, &message, &mut cpu.node);
-            self.obey(&mut cpu.node);
+            self.hear(CoreId::MANAGEMENT, message, &mut cpu.node);
+            self.hear_own(&mut cpu.node);
             cpu.node.flush();
-            if self.has_noted || self.has_chores() || !cpu.has_vcore() {
+            if self.has_noted || self.has_chores() {
                 return;
             }
         }
@@ -66,6 +74,11 @@ impl Hub {
             self.armed = Some(wake);
             time::arm(wake);
         }
+    }
+
+    /// After a pass: whether all that there is to look for will be seen by who goes to sleep, or end the sleep.
+    fn is_calm(&self, cpu: &Cpu) -> bool {
+        cpu.inbox.is_calm() && self.local.is_empty() && !self.keys_wait && !self.has_chores()
     }
 
     /// Whether a pass has to do what nobody raises a flag for.
@@ -87,15 +100,21 @@ impl Hub {
                 time::beat(ticks);
                 self.beats = true;
             }
-            return cpu.sleep();
+            cpu.sleep();
+            return;
         }
-        self.beats = false;
-        self.armed = None;
-        match self.next_wake(until) {
-            Some(deadline) => time::arm(deadline),
-            None => time::disarm(),
+        let wake = self.next_wake(until);
+        if self.beats || self.armed != wake {
+            self.beats = false;
+            self.armed = wake;
+            match wake {
+                Some(deadline) => time::arm(deadline),
+                None => time::disarm(),
+            }
         }
-        cpu.sleep();
+        if cpu.sleep() {
+            self.armed = None;
+        }
     }
 
     /// Has core 0 wake every so many ticks while it sleeps, or only when it must. Where one host thread runs all
