@@ -12,6 +12,7 @@ use crate::raw::vcore;
 use crate::time::Moment;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use proto::call::Outcome;
 
 /// Lists of threads that wait, each for the calls whose structures lie at certain addresses.
 const LISTS: usize = 64;
@@ -59,12 +60,22 @@ pub(super) fn done(here: &Here, address: u64) {
     let thread = list_of(address)
         .with_here(here, |list| list.take_first(|it| it.awaited().is_some_and(is_it)));
     match thread {
-        Some(thread) => ready_here(here, thread),
+        Some(thread) => {
+            // A refusal makes no room: it would only let the next one be refused.
+            let refused = i64::from(Outcome::AGAIN.0);
+            let is_refused = thread.awaited().is_some_and(|block| block.outcome() == refused);
+            ready_here(here, thread);
+            if !is_refused {
+                there_is_room(here);
+            }
+        }
         // It may be the scheduler's own, or somebody has started it and gone on.
         None if super::timers::is_done(here, address) => {}
-        None => events::happened(here),
+        None => {
+            events::happened(here);
+            there_is_room(here);
+        }
     }
-    there_is_room(here);
 }
 
 /// Some calls are over, and it is not known which.
@@ -99,7 +110,7 @@ fn there_is_room(here: &Here) {
 /// This thread's call was refused: waits until one of the others is over, or for a while: what the call is about may be
 /// there already, and what the others wait for come from this very thread.
 pub(crate) fn wait_for_room(refusals: u32) {
-    let patience = Duration::from_micros(100 << refusals.min(6));
+    let patience = Duration::from_millis(1 << refusals.min(8));
     super::sync::wait(
         &ROOM,
         Some(Moment::now() + patience),
