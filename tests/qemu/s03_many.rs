@@ -164,3 +164,50 @@ fn what_a_thread_has_of_its_own_stays_its_own() {
     let run = run(Guest::new(), "run locals 12 500 3;storm --every 8000 locals 12 3000 3");
     run.printed(&["locals: 12 threads on up to 3 cores, 0 wrong", "0 wrong", "result=exact"]);
 }
+
+#[test]
+fn a_scheduler_on_the_raw_layer_alone_counts_exactly_while_cores_are_taken_away() {
+    for cores in [2, 4, 8] {
+        let all = cores - 1;
+        let commands = format!(
+            "run scheduler 8 500 {all};storm --every 8000 scheduler 12 1000 {all};\
+             storm --seed 2 --every 5000 scheduler 12 1000 {all}"
+        );
+        let run = run(Guest::new().cores(cores).count(), &commands);
+        run.printed(&["8 threads counted 4000", "counted 12000", "result=exact", "result=exact"]);
+        let (preempts, in_context) = (counts(&run, "preempts="), counts(&run, "vcctx="));
+        run.check(
+            preempts.iter().all(|it| *it > 20) && in_context.iter().all(|it| *it > 10),
+            &format!("{preempts:?} preemptions, {in_context:?} in vcctx"),
+        );
+    }
+}
+
+#[test]
+fn what_waits_for_a_while_is_woken_in_time_or_by_time() {
+    for cores in [2, 4] {
+        let all = cores - 1;
+        let commands = format!("run timeouts 12 10 {all};storm --every 20000 timeouts 12 10 {all}");
+        let run = run(Guest::new().cores(cores).count(), &commands);
+        let right = format!("timeouts: 12 threads on up to {all} cores, 0 wrong");
+        run.printed(&[&right, &right, "result=exact"]);
+    }
+}
+
+#[test]
+fn a_vcore_that_is_warned_leaves_before_its_core_is_taken() {
+    let commands =
+        "run threads 8 1000000000 3 &;sleep 0.05;measure preempt-warn 1 --json;kill 1;wait";
+    let run = run(Guest::new().cores(4).count(), commands);
+    let objects = run.json();
+    let took = objects.iter().find_map(|row| row["took_us"].as_u64());
+    // The warning is of 10 ms.
+    run.check(took.is_some_and(|took| took < 2_000), &format!("left after {took:?} us"));
+}
+
+#[test]
+fn threads_go_on_when_a_core_is_lost_and_those_that_are_not_are_known() {
+    let commands = "run lost 12 3 &;sleep 0.1;panic 2;wait;check;exit 0";
+    let run = Guest::new().cores(4).count().script(commands).run();
+    run.exited(0).printed(&["lost: 1 of 12 threads, 0 wrong, 1 counted"]);
+}
