@@ -21,6 +21,10 @@ const MAX_PID: u16 = 32_767;
 /// brings at once.
 const ENTRIES_PER_TICK: u32 = 32;
 
+/// The coordinator counts as late when it is told of a moment so long after it: this part of the time that a
+/// core has to answer.
+const LATE: u64 = 4;
+
 /// List entries that one step touches where there may be many; the rest waits for another step.
 const ENTRIES_PER_STEP: u32 = 64;
 
@@ -36,6 +40,8 @@ pub struct Coordinator {
     pub(crate) online: CoreSet,
     pub(crate) deadlines: Deadlines,
     pub(crate) armed: u64,
+    /// Until then no core is judged by not having answered.
+    pub(crate) lenient_until: u64,
     pub(crate) heartbeat_paused: bool,
     /// The core after the one that was pinged last.
     pub(crate) heartbeat_next: CoreId,
@@ -105,6 +111,7 @@ impl Coordinator {
             online: CoreSet::EMPTY,
             deadlines: Deadlines::new(max_processes + 1, count),
             armed: NEVER,
+            lenient_until: 0,
             heartbeat_paused: false,
             heartbeat_next: CoreId(1),
             counters: Counters::default(),
@@ -151,6 +158,7 @@ impl Coordinator {
         match *input {
             Input::Message { core, ref message } => self.on_message(core, message, out),
             Input::Tick => {
+                self.look_whether_late();
                 // Where more is due than one step does, the same moment is armed once more.
                 self.armed = if self.armed > self.now { self.armed } else { NEVER };
                 self.on_tick(out);
@@ -251,6 +259,10 @@ impl Coordinator {
         while self.spend() {
             let expired = self.deadlines.expired(self.now, &mut self.budget);
             let Some(timer) = expired else { return };
+            if timer.judges() && self.now < self.lenient_until {
+                self.set_timer(timer, self.now.saturating_add(self.config.answer_timeout));
+                continue;
+            }
             match timer {
                 Timer::Heartbeat => self.on_heartbeat(out),
                 Timer::Ping(core) => self.on_ping_overdue(core, out),
@@ -262,6 +274,14 @@ impl Coordinator {
                 Timer::Share => self.on_share(out),
                 Timer::Clock(pid) => self.on_clock(pid, out),
             }
+        }
+    }
+
+    /// When the coordinator itself is told of a moment long after it, the machine stood still, and the cores with
+    /// it: for as long as they may take to answer, nobody is judged by not having answered.
+    fn look_whether_late(&mut self) {
+        if self.now.saturating_sub(self.armed) > self.config.answer_timeout / LATE {
+            self.lenient_until = self.now.saturating_add(self.config.answer_timeout);
         }
     }
 

@@ -147,3 +147,10 @@ pub(crate) enum Timer {
     /// Something of a process is due.
     Clock(Pid),
 }
+
+impl Timer {
+    /// Is a core lost when it has run out?
+    pub(crate) const fn judges(self) -> bool {
+        matches!(self, Self::Ping(_) | Self::Change(_) | Self::LetGo(_))
+    }
+}

@@ -320,6 +320,32 @@ fn unexpected_messages_are_counted_and_change_nothing_else() {
     assert_eq!(before, machine.coordinator);
 }
 
+/// As when the host runs other things than this machine for a while.
+#[test]
+fn when_the_whole_machine_stood_still_no_core_is_lost_for_it() {
+    let mut machine = Machine::online();
+    machine.tick(1_000);
+    assert!(machine.coordinator.core(ONE).is_some_and(|it| it.ping_outstanding));
+    machine.asks(1_001, Command::Stop { core: TWO });
+    // This moment was to be told of at 1,050.
+    assert_eq!(machine.tick(1_300), []);
+    assert_eq!((machine.state(ONE), machine.state(TWO)), (CoreState::Online, CoreState::Online));
+    machine.says(1_310, ONE, ToMonitor::Pong { nonce: 1 });
+    machine.says(1_310, TWO, ToMonitor::Stopped);
+    assert_eq!((machine.state(ONE), machine.state(TWO)), (CoreState::Online, CoreState::Stopped));
+}
+
+#[test]
+fn a_core_that_does_not_answer_after_the_machine_stood_still_either_is_lost() {
+    let mut machine = Machine::online();
+    machine.tick(1_000);
+    machine.tick(1_300);
+    machine.tick(1_349);
+    assert_eq!(machine.state(ONE), CoreState::Online);
+    machine.tick(1_350);
+    assert_eq!(machine.state(ONE), CoreState::Silent);
+}
+
 #[test]
 fn a_core_that_was_given_up_and_is_to_park_is_not_taken_back_before() {
     let mut machine = Machine::online();
