@@ -30,6 +30,9 @@ struct Options {
     /// Explores every order of delivery of small cases, to so many states each.
     #[arg(long)]
     explore: Option<usize>,
+    /// Explores only cases whose name contains this.
+    #[arg(long, default_value = "")]
+    case: String,
     /// Proves that the checks can fail: hunts every mutant whose name contains this.
     #[arg(long, num_args = 0..=1, default_missing_value = "")]
     mutants: Option<String>,
@@ -58,7 +61,7 @@ fn main() -> ExitCode {
     let done = match &options {
         Options { mutants: Some(filter), .. } => mutants::hunt_all(filter),
         Options { seed: Some(seed), .. } => replay(&options, *seed),
-        Options { explore: Some(limit), .. } => explore_all(*limit),
+        Options { explore: Some(limit), .. } => explore_all(*limit, &options.case),
         Options { storm: Some(messages), .. } => run_storm(&options, *messages),
         _ => run_all(&options),
     };
@@ -104,8 +107,8 @@ fn debug(message: &impl fmt::Debug) -> String {
     format!("{message:?}")
 }
 
-fn explore_all(limit: usize) -> Result<(), String> {
-    for case in cases::all() {
+fn explore_all(limit: usize, name: &str) -> Result<(), String> {
+    for case in cases::all().into_iter().filter(|it| it.name.contains(name)) {
         let began = Instant::now();
         let found = explore::explore(&case, limit).map_err(|it| {
             let mut text = format!("{}: {}\n", case.name, it.violation);

@@ -218,6 +218,9 @@ impl World {
         let pending = self.vcore(process_of(lease), lease.vcore)?.pending;
         let trap = match op {
             Op::Yield { wanted, nice } => {
+                if let Some(memory) = self.memory.get_mut(&process_of(lease)).filter(|_| !pending) {
+                    memory.has_asked = memory.many;
+                }
                 Trap::Yield { pending, wanted, flags: if nice { NICE } else { 0 } }
             }
             Op::ChangeVcore { to, keep } => {
@@ -259,6 +262,9 @@ impl World {
         if it.ask(message) {
             self.calls.add(at, process);
             self.note_change(at, process, op);
+            if let (Op::Poke(_), Some(memory)) = (op, self.memory.get_mut(&process)) {
+                memory.has_asked = memory.many;
+            }
         } else {
             self.refused += 1;
         }

@@ -45,6 +45,8 @@ pub struct Memory {
     pub vcores: Vec<VcoreMemory>,
     /// Many-core?
     pub many: bool,
+    /// As a many-core process it has said how many cores it wants.
+    pub has_asked: bool,
     /// Every page that has a frame.
     pub pages: BTreeMap<u64, Page>,
     /// The frame of every page table, by reach and place.
@@ -92,10 +94,19 @@ impl Memory {
             root,
             vcores: vec![vcore; vcores.max(1)],
             many: false,
+            has_asked: false,
             pages: BTreeMap::new(),
             tables: BTreeMap::new(),
             quarantine: BTreeMap::new(),
         }
+    }
+
+    /// May this vcore be started? Vcore 0 makes the pages of the others ready before it asks for cores.
+    #[must_use]
+    pub fn may_start(&self, vcore: VcoreId) -> bool {
+        let fresh =
+            self.vcores.get(usize::from(vcore.0)).is_none_or(|it| it.context == Context::Fresh);
+        vcore == VcoreId(0) || self.has_asked || !fresh
     }
 
     /// A vcore reads its mailbox, and those of vcores of which it learns there that they left without

@@ -43,11 +43,12 @@ impl World {
                 self.written(process, "map")?.vcores[usize::from(vcore.0)].core = core;
                 Ok(())
             }
-            Output::Complete { process, call, outcome, .. } => {
+            Output::Complete { process, call, outcome, value } => {
                 if let Some(root) = spawning.filter(|_| !outcome.is_error()) {
                     self.born(Pid(outcome.0 as u16), root)?;
                 }
-                self.complete(process, call, outcome)
+                self.complete(process, call, outcome)?;
+                self.change_is_over(call, outcome, value)
             }
             Output::Tell(Event::Spawned { process }) => {
                 self.born(process.pid, spawning.unwrap_or_default())
@@ -89,6 +90,11 @@ impl World {
             return violation(format!("I7: {message:?} after the process was told to die"));
         }
         if let ToCore::StartCore { lease, .. } = message
+            && self.memory.get(&process_of(lease)).is_some_and(|it| !it.may_start(lease.vcore))
+        {
+            return violation(format!("{lease:?} starts before vcore 0 has made it ready"));
+        }
+        if let ToCore::StartCore { lease, .. } = message
             && it.health == Health::Well
             && it.driver.lease().is_some()
         {
@@ -123,7 +129,6 @@ impl World {
 
     fn complete(&mut self, process: ProcessId, call: u64, outcome: Outcome) -> Happened {
         self.written(process, "outcome")?;
-        self.changes.remove(&call);
         if self.calls.answered(call, process) {
             Ok(())
         } else {
@@ -144,6 +149,7 @@ impl World {
             }
             Some(memory) if memory.root == root => {
                 self.changes.retain(|_, &mut (of, _)| of != process);
+                self.mappings.retain(|_, &mut (of, _)| of != process);
                 Ok(())
             }
             _ => violation(format!("the memory of {process:?} freed twice")),

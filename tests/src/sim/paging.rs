@@ -6,7 +6,8 @@ use super::core::{Health, SimCore};
 use super::memory::{Frame, Memory, Page, is_in};
 use super::world::{Happened, World, violation};
 use cpudriver::driver::Trap;
-use monitor::{MAX_PAGES, Output, ProcessId};
+use monitor::{MAX_PAGES, Output, ProcessId, RegionView};
+use proto::call::Outcome;
 use proto::id::CoreId;
 use proto::memory::{MAP_AREA, Rights};
 use proto::message::PageRange;
@@ -26,6 +27,7 @@ impl World {
             Output::Populate { process, range, rights } => self.populate(process, range, rights),
             Output::Protect { process, range, rights } => {
                 check_range(range)?;
+                self.check_rights(process, range, rights)?;
                 let memory = self.written(process, "rights")?;
                 for (_, page) in memory.pages.range_mut(pages(range)) {
                     page.rights = rights;
@@ -45,6 +47,7 @@ impl World {
 
     fn populate(&mut self, process: ProcessId, range: PageRange, rights: Rights) -> Happened {
         check_range(range)?;
+        self.check_rights(process, range, rights)?;
         for number in pages(range) {
             self.make_tables(process, number)?;
             let memory = self.written(process, "page table")?;
@@ -54,6 +57,20 @@ impl World {
             }
             let frame = self.take_frame();
             self.written(process, "page table")?.pages.insert(number, Page { frame, rights });
+        }
+        Ok(())
+    }
+
+    /// No page table gives more than the coordinator says that the process may do.
+    fn check_rights(&self, process: ProcessId, range: PageRange, rights: Rights) -> Happened {
+        for number in pages(range) {
+            let has = |region: &RegionView| is_in(region.range, number);
+            let region = self.coordinator.regions(process.pid).find(has);
+            if !region.is_some_and(|region| region.rights.include(rights)) {
+                let wrong =
+                    format!("page {number:#x} of {process:?} gets {rights:?} of {region:?}");
+                return violation(wrong);
+            }
         }
         Ok(())
     }
@@ -167,9 +184,39 @@ impl World {
 
     /// A process asks for a change to its memory: until that is answered, translations may differ.
     pub(crate) fn note_change(&mut self, call: u64, process: ProcessId, op: Op) {
-        if let Op::Unmap(first, pages) | Op::Protect(first, pages, _) = op {
-            self.changes.insert(call & !7, (process, PageRange { first, pages }));
+        match op {
+            Op::Unmap(first, pages) | Op::Protect(first, pages, _) => {
+                self.changes.insert(call & !7, (process, PageRange { first, pages }));
+            }
+            Op::Map { pages, .. } => {
+                self.mappings.insert(call & !7, (process, pages));
+            }
+            _ => {}
         }
+    }
+
+    /// A call has its outcome. What it has mapped is new: no core has a translation of what was there before,
+    /// whoever still waits for that to be taken away.
+    pub(crate) fn change_is_over(&mut self, call: u64, outcome: Outcome, value: u64) -> Happened {
+        self.changes.remove(&call);
+        let Some((process, pages)) = self.mappings.remove(&call) else { return Ok(()) };
+        if outcome.is_error() {
+            return Ok(());
+        }
+        let mapped = PageRange { first: value >> 12, pages };
+        let Some(memory) = self.memory.get(&process) else { return Ok(()) };
+        for it in self.cores.iter().filter(|it| it.loaded == Some(process)) {
+            let old = it.translations.iter().find(|&(&page, used)| {
+                is_in(mapped, page)
+                    && memory.pages.get(&page).is_none_or(|now| now.frame != used.frame)
+            });
+            if let Some(old) = old.filter(|_| it.health != Health::Stopped) {
+                return violation(format!(
+                    "{process:?} maps {mapped:?} where a core still has {old:?}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// No core uses a translation whose removal was acknowledged to the caller.

@@ -112,14 +112,6 @@ impl World {
     }
 
     fn check_rest(&self) -> Happened {
-        for view in self.coordinator.processes() {
-            let waits = matches!(view.state, State::Created | State::Waiting);
-            let stuck_on_lost = self.cores.iter().any(|it| it.health != Health::Well);
-            if !waits && !view.ended && !stuck_on_lost {
-                return violation(format!("at rest {} is {:?}", view.id.pid, view.state));
-            }
-            self.check_read(&view)?;
-        }
         for (core, it) in (0..).map(CoreId).zip(&self.cores) {
             if it.health == Health::Well && it.driver.request().is_some() {
                 return violation(format!("the request on core {core} was never answered"));
@@ -132,6 +124,14 @@ impl World {
         let unmaps: usize = self.coordinator.processes().map(|view| view.unmaps).sum();
         if unmaps > 0 && self.cores.iter().all(|it| it.health == Health::Well) {
             return violation(format!("{unmaps} calls to unmap were never answered"));
+        }
+        for view in self.coordinator.processes() {
+            let waits = matches!(view.state, State::Created | State::Waiting);
+            let stuck_on_lost = self.cores.iter().any(|it| it.health != Health::Well);
+            if !waits && !view.ended && !stuck_on_lost {
+                return violation(format!("at rest {} is {:?}", view.id.pid, view.state));
+            }
+            self.check_read(&view)?;
         }
         let waiting: usize = self.coordinator.processes().map(|it| it.waits + it.unmaps).sum();
         let alive = |id| self.coordinator.processes().any(|it| it.id == id && !it.state.is_dying());

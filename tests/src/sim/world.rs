@@ -58,6 +58,8 @@ pub struct World {
     pub frames: BTreeMap<Frame, u32>,
     /// Changes to memory that were asked for and not answered, by the address of the call.
     pub changes: BTreeMap<u64, (ProcessId, PageRange)>,
+    /// Memory that was asked for and not answered, by the address of the call: whose, and how many pages.
+    pub mappings: BTreeMap<u64, (ProcessId, u32)>,
     /// Some pairs of cores have no rings between them.
     pub unlinked: bool,
     /// What the image has to do on core 0.
@@ -90,6 +92,7 @@ impl World {
             next_call: 8,
             frames: BTreeMap::new(),
             changes: BTreeMap::new(),
+            mappings: BTreeMap::new(),
             unlinked: false,
             chores: VecDeque::new(),
             enqueued: VecDeque::new(),

@@ -6,10 +6,12 @@ use crate::sim::action::{Action, Mishap, Op};
 use crate::sim::explore::{CONFIG, Case};
 use crate::sim::memory::PAGE;
 use crate::sim::world::World;
-use monitor::{Config, Strategy};
+use monitor::{Command, Config, Input, Strategy};
 use proto::id::{CoreId, Pid};
 use proto::memory::{FIXED, Rights, SHARED};
+use proto::message::Lane;
 
+const TREE: Strategy = Strategy::Tree { package: 0 };
 const RW: Rights = Rights::READ_WRITE;
 
 fn map(pages: u32, flags: u8) -> Op {
@@ -19,7 +21,9 @@ fn map(pages: u32, flags: u8) -> Op {
 /// All of them, the quick ones first.
 pub(super) fn all() -> Vec<Case> {
     vec![
+        three_cores_unmap_during_a_round(),
         a_tree_whose_first_core_is_lost(),
+        a_tree_whose_last_core_is_late(),
         two_cores_map_again_and_kill(),
         two_cores_share_and_kill(),
         three_cores_protect_and_preempt(),
@@ -27,11 +31,21 @@ pub(super) fn all() -> Vec<Case> {
     ]
 }
 
+/// What is unmapped while others flush waits for the next round, all together.
+fn three_cores_unmap_during_a_round() -> Case {
+    let mut setup = Setup::new(3);
+    let many = setup.many(2);
+    setup.maps(many, 3);
+    let unmap = |page| Op::Unmap(page, 1);
+    let programs: [(_, &[Op]); 1] =
+        [(many, &[Op::Touch(PAGE + 1), unmap(PAGE), unmap(PAGE + 1), unmap(PAGE + 2)])];
+    case("3 cores: unmap, unmap meanwhile, preempt", setup, &programs, &[preempt(TWO)])
+}
+
 /// Core 1 tells core 2 of a shootdown, unless it lets go before and then fails.
 fn a_tree_whose_first_core_is_lost() -> Case {
     let mut setup = Setup::new(3);
-    let strategy = Strategy::Tree { package: 0 };
-    setup.world = World::new(Config { strategy, ..CONFIG }, 3);
+    setup.world = World::new(Config { strategy: TREE, ..CONFIG }, 3);
     let many = setup.many(2);
     setup.maps(many, 2);
     let programs: [(_, &[Op]); 1] = [(
@@ -50,6 +64,29 @@ fn a_tree_whose_first_core_is_lost() -> Case {
         &programs,
         &[preempt(ONE), panic],
     )
+}
+
+/// Core 3 hears of a shootdown through core 2, if that one lives; it may have let go before, and be late.
+fn a_tree_whose_last_core_is_late() -> Case {
+    let mut setup = Setup::new(5);
+    let config = Config { strategy: TREE, heartbeat_interval: 1 << 50, ..CONFIG };
+    setup.world = World::new(config, 5);
+    let many = setup.many(4);
+    setup.maps(many, 1);
+    setup.act(Action::User(ONE, Op::Unmap(PAGE, 1)));
+    setup.act(Action::Deliver(ONE, Lane::Routine));
+    setup.act(Action::Handle(ONE));
+    let three = CoreId(3);
+    let ping = Action::Tell(Input::Console(Command::Ping { core: three }));
+    let (silence, panic) = (Mishap::FallSilent, Mishap::Panic);
+    let outside = [
+        preempt(three),
+        ping,
+        Action::Fail(three, silence),
+        Action::Tick,
+        Action::Fail(TWO, panic),
+    ];
+    case("5 cores: unmap by a tree, silence, core failure", setup, &[], &outside)
 }
 
 /// A place is used again as soon as that is possible, while another core may have old translations.
