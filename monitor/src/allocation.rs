@@ -68,23 +68,25 @@ impl Coordinator {
         own().or_else(nobodys).or_else(|| self.idle.nearest(near))
     }
 
-    /// Gives a free core to a process that is short of one; says whether that is its first, `None` if it
-    /// could not run a vcore on it.
+    /// Gives a free core to a process that is short of one; says whether others of its vcores may have been
+    /// preempted, which is to be reported; `None` if it could not run a vcore on it.
     #[inline(always)]
     fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> Option<bool> {
         let process = self.table.at_mut(pid);
         let gang = process.gang.as_mut()?;
         let vcore = gang.next_to_start()?;
         gang.move_to_tail(vcore, Place::Online);
-        let is_first = process.state() == State::RunnableM;
-        if is_first {
+        // An urgent vcore was started before those that were preempted.
+        let mut reports = gang.first(Place::Preempted).is_some();
+        if process.state() == State::RunnableM {
+            reports = true;
             self.follow(pid, Trigger::RunMany);
         }
         self.start(core, pid, vcore, out);
         if self.cores[core.index()].seat.owner.is_none_or(|owner| owner.pid != pid) {
             self.rotation.push(core.0);
         }
-        Some(is_first)
+        Some(reports)
     }
 
     /// Puts a core whose holder has no right to it into the rotation, and takes another one out.
@@ -186,11 +188,10 @@ impl Coordinator {
         self.wanting.remove(pid.0);
         match self.grant(core, pid, out) {
             Some(false) => self.queue_for_cores(pid),
-            is_first => {
-                if is_first.is_none() {
+            reports => {
+                if reports.is_none() {
                     self.idle.insert(core);
                 }
-                // Others of its vcores were preempted too, perhaps.
                 self.consider(pid, out);
             }
         }

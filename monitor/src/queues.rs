@@ -291,7 +291,8 @@ impl Coordinator {
         if gang.count(Place::Online) > 0 {
             return;
         }
-        gang.urgent.get_or_insert(vcore);
+        // A vcore that is not made ready yet cannot look.
+        gang.urgent.get_or_insert(if gang.only_first { VcoreId(0) } else { vcore });
         if waits { self.wake_many(pid, out) } else { self.queue_for_cores(pid) }
     }
 }

@@ -1,7 +1,7 @@
 //! Nobody starves for cores to which nobody else has a right.
 
 use crate::scene::{Scene, ZERO};
-use monitor::{Config, Control, ProcessId, State};
+use monitor::{Config, Control, Place, ProcessId, State};
 use proto::id::CoreId;
 use tests::sim::explore::CONFIG;
 use tests::sim::{Action, Op, World};
@@ -57,5 +57,24 @@ fn nobody_without_a_core_waits_longer_than_its_place_in_the_queue_times_the_shar
         least.zip(most).is_some_and(|(least, most)| *least >= 5 && most - least <= 1),
         "{times:?}"
     );
+    scene.ends_well();
+}
+
+#[test]
+fn a_preempted_vcore_is_reported_when_an_urgent_one_gets_the_core_before_it() {
+    let mut scene = Scene::new(4);
+    let process = scene.setup.many(2);
+    let _other = many(&mut scene, 1);
+    let [one, two] = [1, 2].map(CoreId);
+    scene.preempt(one);
+    scene.preempt(two);
+    // No vcore runs or is saved: vcore 2, which is free, is to see the event.
+    scene.notify(process);
+    scene.core_takes(one);
+    scene.hears(one);
+    assert_eq!(scene.place(process, 0), Place::Inactive, "reported, not kept for the next core");
+    scene.core_takes(one);
+    assert_eq!(scene.runs(one), Some((process.pid, 2)));
+    assert!(scene.kinds(process, 2).contains(&proto::event::kind::VCORE_PREEMPTED));
     scene.ends_well();
 }
