@@ -109,9 +109,9 @@ fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
         if !from.join(entry.file_name()).exists() {
             let gone = entry.path();
             if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(gone)?
+                fs::remove_dir_all(gone)?;
             } else {
-                fs::remove_file(gone)?
+                fs::remove_file(gone)?;
             }
         }
     }
