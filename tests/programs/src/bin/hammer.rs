@@ -1,5 +1,6 @@
 //! Vcores hammer pages that another thread unmaps, maps anew and protects. Each time that a page is mapped it is filled with a
-//! tag of its own, so who has an old translation sees, or writes, what belongs to another mapping.
+//! tag of its own, and the frame that it had before is given to a decoy: who has an old translation sees, or writes, what
+//! belongs to another mapping.
 //!
 //!     run hammer 4 200 3      (four workers, 200 changes, up to three vcores)
 //!     run hammer kill 20 3    (such processes, each ended at some moment)
@@ -9,11 +10,12 @@
 extern crate alloc;
 
 use alloc::vec::Vec;
+use core::hint::black_box;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 use core::time::Duration;
 use programs::{Random, Words};
-use user::memory::{FIXED, POPULATE, Rights, map_at, protect, unmap};
+use user::memory::{FIXED, Mapping, POPULATE, Rights, map_at, protect, unmap};
 use user::process::{self, Command};
 use user::{Error, println, threads, time};
 
@@ -27,6 +29,8 @@ const WORDS: u64 = PAGE as u64 / 8;
 /// Where the pages lie: far from what is mapped anywhere.
 const BASE: u64 = 0xa0_0000_0000;
 const SLOTS: usize = 6;
+/// What decoys are filled with.
+const DECOY: u8 = 0xdc;
 const MOST_WORKERS: usize = 16;
 /// The flag in a state that the page can be written.
 const WRITABLE: u64 = 1 << 32;
@@ -51,9 +55,9 @@ fn main() -> Result<i32, Error> {
 
 fn hammer(workers: usize, changes: u32, vcores: u16) -> Result<i32, Error> {
     threads::start(vcores)?;
-    let mut generations = [0_u64; SLOTS];
-    for (slot, generation) in generations.iter_mut().enumerate() {
-        renew(slot, generation)?;
+    let mut pages: [Slot; SLOTS] = core::array::from_fn(|_| Slot::default());
+    for (slot, page) in pages.iter_mut().enumerate() {
+        page.renew(slot)?;
         let state = STATES[slot].load(Ordering::Relaxed);
         STATES[slot].store((state + 1) | WRITABLE, Ordering::Release);
     }
@@ -68,49 +72,74 @@ fn hammer(workers: usize, changes: u32, vcores: u16) -> Result<i32, Error> {
         while USES[..workers].iter().any(|it| it.load(Ordering::Acquire) == slot as u64 + 1) {
             threads::yield_now();
         }
-        let is_writable = change(slot, &mut generations[slot], random.below(3))?;
+        let is_writable = pages[slot].change(slot, random.below(3))?;
         let flag = if is_writable { WRITABLE } else { 0 };
         STATES[slot].store((state + 1) | flag, Ordering::Release);
     }
     IS_OVER.store(1, Ordering::Release);
     let outcomes = all.into_iter().map(threads::JoinHandle::join);
-    let (uses, wrong) = outcomes.fold((0, 0), |sum: (u64, u64), it| (sum.0 + it.0, sum.1 + it.1));
+    let spoiled: u64 = pages.iter().map(|page| page.spoiled + page.spoiled_bytes()).sum();
+    let (uses, wrong) =
+        outcomes.fold((0, spoiled), |sum: (u64, u64), it| (sum.0 + it.0, sum.1 + it.1));
     println!("hammer: {changes} changes, {uses} uses, {wrong} wrong");
     Ok(i32::from(wrong > 0 || uses == 0))
 }
 
-/// Changes a page that nobody uses; says whether it can be written then.
-fn change(slot: usize, generation: &mut u64, how: u64) -> Result<bool, Error> {
-    let page = page(slot);
-    match how {
-        0 => {
-            // SAFETY: no worker uses it now, and those to come only read.
-            unsafe { protect(page, Rights::READ) }?;
-            return Ok(false);
-        }
-        1 => {
-            // SAFETY: it allows all that is done to it.
-            unsafe { protect(page, Rights::READ_WRITE) }?;
-        }
-        _ => {
-            // SAFETY: no worker uses it, and it is there again before one does.
-            unsafe { unmap(page) }?;
-            renew(slot, generation)?;
-        }
-    }
-    Ok(true)
+/// What is known of a page.
+#[derive(Debug, Default)]
+struct Slot {
+    generation: u64,
+    /// Memory that has the frame which the page had last.
+    decoy: Option<Mapping>,
+    /// Bytes of decoys that were not what they had to be.
+    spoiled: u64,
 }
 
-/// Maps a page where none is, and fills it with its tag.
-fn renew(slot: usize, generation: &mut u64) -> Result<(), Error> {
-    *generation += 1;
-    // SAFETY: nothing lies there.
-    unsafe { map_at(address(slot), PAGE, Rights::READ_WRITE, FIXED | POPULATE) }?;
-    GENERATIONS[slot].store(*generation, Ordering::Relaxed);
-    for number in 0..WORDS {
-        word(slot, number).store(tag(slot, *generation), Ordering::Relaxed);
+impl Slot {
+    /// Changes the page, which nobody uses; says whether it can be written then.
+    fn change(&mut self, slot: usize, how: u64) -> Result<bool, Error> {
+        let page = page(slot);
+        match how {
+            0 => {
+                // SAFETY: no worker uses it now, and those to come only read.
+                unsafe { protect(page, Rights::READ) }?;
+                return Ok(false);
+            }
+            1 => {
+                // SAFETY: it allows all that is done to it.
+                unsafe { protect(page, Rights::READ_WRITE) }?;
+            }
+            _ => {
+                // SAFETY: no worker uses it, and it is there again before one does.
+                unsafe { unmap(page) }?;
+                // What was freed last is given first, so this takes the frame.
+                let mut decoy = Mapping::new(PAGE, Rights::READ_WRITE, POPULATE)?;
+                decoy.bytes_mut().fill(DECOY);
+                self.spoiled += self.spoiled_bytes();
+                self.decoy = Some(decoy);
+                self.renew(slot)?;
+            }
+        }
+        Ok(true)
     }
-    Ok(())
+
+    /// Maps the page where none is, and fills it with its tag.
+    fn renew(&mut self, slot: usize) -> Result<(), Error> {
+        self.generation += 1;
+        // SAFETY: nothing lies there.
+        unsafe { map_at(address(slot), PAGE, Rights::READ_WRITE, FIXED | POPULATE) }?;
+        GENERATIONS[slot].store(self.generation, Ordering::Relaxed);
+        for number in 0..WORDS {
+            word(slot, number).store(tag(slot, self.generation), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the decoy that somebody else has written to.
+    fn spoiled_bytes(&self) -> u64 {
+        let bytes = self.decoy.iter().flat_map(|decoy| black_box(decoy.bytes()));
+        bytes.filter(|byte| **byte != DECOY).count() as u64
+    }
 }
 
 /// What the words of each page are, without the number of the page.
