@@ -36,8 +36,11 @@ fn yielding(program: &str) -> String {
     until("yield", program) + ";probe delay yield 1;probe go;probe await"
 }
 
+/// How often a scene is set. Where cores run at all hangs on the host, and a busy one can spoil the scene.
+const ATTEMPTS: u32 = 4;
+
 /// Runs commands that set the scene and then those that matter, and sees to it that these crossings were met by the
-/// latter, and that nothing is left behind: a coordinator on the host that is told the same wants the same, no memory
+/// latter, in one attempt of a few, and that nothing is left behind: a coordinator on the host that is told the same wants the same, no memory
 /// is in use that was not, no process is left, nobody has a core, and all invariants hold.
 fn meets(cores: u16, scene: &str, commands: &[&str], crossings: &[&str]) -> Run {
     let commands = commands.join(";");
@@ -45,11 +48,22 @@ fn meets(cores: u16, scene: &str, commands: &[&str], crossings: &[&str]) -> Run 
         "mem --json;{scene};probe clear;{commands};wait;sleep 0.2;probe show;mem --json;ps --json;\
          prov --json;check;exit"
     );
-    let run = Guest::new().probes().record().cores(cores).script(&script).run();
-    run.replays();
-    for crossing in crossings {
-        run.printed(&[&format!("crossing {crossing}: ")]);
+    let attempt = || Guest::new().probes().record().cores(cores).script(&script).run();
+    let has_met = |run: &Run| {
+        crossings.iter().all(|crossing| {
+            let counted = format!("crossing {crossing}: ");
+            run.outcome.lines.iter().any(|line| line.starts_with(&counted))
+        })
+    };
+    let mut run = attempt();
+    for _ in 1..ATTEMPTS {
+        if has_met(&run) {
+            break;
+        }
+        run = attempt();
     }
+    run.check(has_met(&run), &format!("meets {crossings:?}"));
+    run.replays();
     run.never_printed("has not come to its point");
     let objects = run.json();
     let used = objects.iter().filter(|row| row["memory"] == "programs");
@@ -109,9 +123,9 @@ fn crossing_04_yield_not_heard_and_event_for_it() {
 #[test]
 fn crossing_04_event_after_a_yield_was_accepted() {
     let commands = [UP_TO_ORDERS, "notify 1 100;probe go"];
-    meets(2, &until("yield", AWAITS), &commands, &["yielded-notify"])
+    meets(2, &yielding(SLEEPS), &commands, &["yielded-notify"])
         .exited(0)
-        .printed(&["crossing: 1 events came"]);
+        .printed(&["crossing: 3 sleeps, 1 events"]);
 }
 
 #[test]
@@ -247,10 +261,21 @@ fn crossing_17_call_and_death() {
 
 #[test]
 fn crossing_18_completion_and_change_vcore() {
-    let scene = until("change", "run crossing complete 1 500 &");
-    meets(3, &scene, &["sleep 0.05;probe go"], &["change-notify"])
+    let scene = until("change", "run crossing complete 1 20000 &");
+    meets(3, &scene, &["sleep 0.1;probe go"], &["change-notify"])
         .exited(0)
         .printed(&["crossing: the call is over"]);
+}
+
+#[test]
+fn crossing_19_change_to_many_and_slice_ends() {
+    // The request is refused, and made again; an event that comes in between must not enter a vcore before there is one.
+    let scene =
+        "run crossing late &;sleep 0.1;probe delay own 0;run busy 100 &;probe await;notify 1 99";
+    let commands = ["sleep 0.3;notify 1 100;probe go"];
+    meets(3, scene, &commands, &["many-slice"])
+        .exited(0)
+        .printed(&["crossing: 1 cores at last, 1 events"]);
 }
 
 #[test]

@@ -63,6 +63,8 @@ pub enum Command<'a> {
     },
     /// Run a many-core program while cores are taken from it.
     Storm(Storm<'a>),
+    /// Do things to many processes at random, and look whether all holds.
+    Soak(Soak),
     /// Show the processes.
     Processes,
     /// Show all that is known of a process.
@@ -248,6 +250,26 @@ pub struct Storm<'a> {
     pub seed: u64,
     /// Clock ticks between two preemptions, on average.
     pub every: u64,
+    /// How often the program is run, at least once, each time with another seed.
+    pub runs: u32,
+}
+
+/// The arguments of `soak`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Soak {
+    /// Chooses what is done.
+    pub seed: u64,
+    /// How much.
+    pub extent: Extent,
+}
+
+/// How much of something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// So many rounds.
+    Rounds(u32),
+    /// Rounds for a time.
+    Time(Duration),
 }
 
 /// The arguments of `bench`; what isn't given is for the experiment to choose.

@@ -151,6 +151,8 @@ crossings! {
     CallDeath = "call-death",
     /// A single-core process is being destroyed when the time of its slice is looked at.
     TickDeath = "tick-death",
+    /// A single-core process becomes a many-core one, and its slice is over.
+    ManySlice = "many-slice",
     /// A process that is being destroyed ends itself, or is to be destroyed again.
     DeathDeath = "death-death",
     /// A process is destroyed that waits for a child which is being destroyed.
@@ -225,7 +227,10 @@ fn heard_of_core(
                 count(Crossing::UnsavedStart);
             }
         }
-        ToMonitor::ChangeToM { .. } => {
+        ToMonitor::ChangeToM { lease } => {
+            if mine(lease).is_some_and(|held| held.leaving == Some(Leaving::Slice)) {
+                count(Crossing::ManySlice);
+            }
             let yielded =
                 |core| held(it, core).is_some_and(|it| it.leaving == Some(Leaving::Yield));
             if it.online().iter().any(yielded) {

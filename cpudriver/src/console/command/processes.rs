@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::error::Problem;
-use super::{Command, Storm, UsageError};
+use super::{Command, Extent, Soak, Storm, UsageError};
 use core::ops::RangeInclusive;
 use proto::id::Pid;
 
@@ -27,11 +27,12 @@ pub(super) fn parse_run<'a>(args: &mut Args<'a>) -> Parsed<'a> {
 }
 
 pub(super) fn parse_storm<'a>(args: &mut Args<'a>) -> Parsed<'a> {
-    let (mut seed, mut every) = (1, 20_000);
+    let (mut seed, mut every, mut runs) = (1, 20_000, 1);
     let name = loop {
         match args.any_word().ok_or_else(|| args.error(Problem::Missing("NAME")))? {
             "--seed" => seed = args.number("N", 0..=u64::MAX)?,
             "--every" => every = args.number("TICKS", 1..=1_000_000_000_000)?,
+            "--runs" => runs = args.number("N", 1..=1_000_000)?,
             option if option.starts_with("--") => {
                 return Err(args.error(Problem::UnknownOption(option)));
             }
@@ -39,7 +40,23 @@ pub(super) fn parse_storm<'a>(args: &mut Args<'a>) -> Parsed<'a> {
         }
     };
     let arguments = args.rest();
-    Ok(Command::Storm(Storm { name, arguments, seed, every }))
+    Ok(Command::Storm(Storm { name, arguments, seed, every, runs }))
+}
+
+pub(super) fn parse_soak<'a>(args: &mut Args<'a>) -> Parsed<'a> {
+    let (mut seed, mut extent) = (1, Extent::Rounds(1));
+    while let Some(word) = args.any_word() {
+        match word {
+            "--seed" => seed = args.number("N", 0..=u64::MAX)?,
+            "--rounds" => extent = Extent::Rounds(args.number("N", 1..=1_000_000)?),
+            "--seconds" => extent = Extent::Time(args.seconds()?),
+            option if option.starts_with("--") => {
+                return Err(args.error(Problem::UnknownOption(option)));
+            }
+            word => return Err(args.error(Problem::Unexpected(word))),
+        }
+    }
+    Ok(Command::Soak(Soak { seed, extent }))
 }
 
 pub(super) fn parse_kill<'a>(args: &mut Args<'a>) -> Parsed<'a> {

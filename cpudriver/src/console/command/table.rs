@@ -64,16 +64,29 @@ input. An exit code that is not 0 counts as a failure of the command.",
     },
     Spec {
         name: "storm",
-        arguments: "[--seed N] [--every TICKS] NAME [ARGUMENT...]",
+        arguments: "[--seed N] [--every TICKS] [--runs N] NAME [ARGUMENT...]",
         summary: "runs a program while cores are taken from it at random",
         details: "\
 For many-core programs. Prints how many vcores were stopped, and of them: in
 vcore context, with the scheduler's lock held, and while something that was
 stopped before had not been recovered. TICKS of the clock lie between two
 preemptions on average, 20000 if not given. The seed, 1 if not given, chooses
-moments and cores.",
+moments and cores. With --runs the program runs so often, each time with the
+next seed, and the numbers are the sums.",
         prints: Prints::Nothing,
         parse: processes::parse_storm,
+    },
+    Spec {
+        name: "soak",
+        arguments: "[--seed N] [--rounds N] [--seconds SECONDS]",
+        summary: "does things to many processes at random, and checks that all holds",
+        details: "\
+In each round programs are run that verify their results, and killed; cores are
+taken, given a right to, stopped and started; events are posted. Then all that
+lives comes to its end, and all that `check` looks at must hold. One round if
+nothing is given; what was wrong counts as a failure.",
+        prints: Prints::Nothing,
+        parse: processes::parse_soak,
     },
     Spec {
         name: "programs",

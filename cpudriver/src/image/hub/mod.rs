@@ -28,6 +28,7 @@ pub(crate) use parts::Played;
 use programs::Programs;
 pub(crate) use programs::RunError;
 pub(crate) use stars::Stars;
+pub(crate) use storm::Seen;
 use storm::Watch;
 use traces::Trace;
 use trees::Trees;

@@ -2,14 +2,21 @@
 
 use super::Hub;
 use crate::arch::space::{VcorePage, vcore_page};
+use core::ops::Add;
 use monitor::ProcessId;
 use proto::id::{Lease, VcoreId};
 use proto::program::data;
 
-/// Where the vcores of a process were stopped so far.
+/// A process that is watched.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Watch {
+pub(super) struct Watch {
     process: ProcessId,
+    seen: Seen,
+}
+
+/// Where vcores were stopped.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Seen {
     /// Preemptions.
     pub(crate) preempts: u64,
     /// Of them, in vcore context.
@@ -20,15 +27,28 @@ pub(crate) struct Watch {
     pub(crate) nested: u64,
 }
 
+impl Add for Seen {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            preempts: self.preempts + other.preempts,
+            in_context: self.in_context + other.in_context,
+            critical: self.critical + other.critical,
+            nested: self.nested + other.nested,
+        }
+    }
+}
+
 impl Hub {
     /// Watches a process from now on.
-    pub(crate) const fn watch(&mut self, process: ProcessId) {
-        self.watched = Some(Watch { process, preempts: 0, in_context: 0, critical: 0, nested: 0 });
+    pub(crate) fn watch(&mut self, process: ProcessId) {
+        self.watched = Some(Watch { process, seen: Seen::default() });
     }
 
     /// What was seen of the process that is watched, which is not watched any more.
-    pub(crate) const fn seen(&mut self) -> Option<Watch> {
-        self.watched.take()
+    pub(crate) fn seen(&mut self) -> Seen {
+        self.watched.take().map_or_else(Seen::default, |watch| watch.seen)
     }
 
     /// A core says that it has saved a vcore; nothing has been done about it yet.
@@ -40,11 +60,12 @@ impl Hub {
         let others =
             (0..self.coordinator.max_vcores()).map(VcoreId).filter(|it| *it != lease.vcore);
         let mut others = others.filter_map(|other| vcore_page(root, other));
-        watch.preempts += 1;
-        watch.in_context += u64::from(is(page, data::IN_VCORE_CONTEXT));
-        watch.critical += u64::from(is(page, data::CRITICAL));
+        let seen = &mut watch.seen;
+        seen.preempts += 1;
+        seen.in_context += u64::from(is(page, data::IN_VCORE_CONTEXT));
+        seen.critical += u64::from(is(page, data::CRITICAL));
         let unrecovered = |it: VcorePage| is(it, data::PREEMPTED) && is(it, data::OCCUPIED);
-        watch.nested += u64::from(others.any(unrecovered));
+        seen.nested += u64::from(others.any(unrecovered));
         self.watched = Some(watch);
     }
 }

@@ -10,6 +10,7 @@ use crate::image::clock;
 use crate::image::hub::Hub;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use monitor::{Broken, CoreState, INVARIANTS};
 use proto::id::CoreId;
 use proto::message::ToCore;
@@ -28,14 +29,28 @@ type Verdict = Result<(), String>;
 
 impl Shell<'_> {
     pub(super) fn check(&mut self, format: Format) -> Outcome {
+        let verdicts = self.verdicts();
+        verdicts.iter().for_each(|(name, verdict)| show(name, verdict, format));
+        if verdicts.iter().all(|(_, verdict)| verdict.is_ok()) { Ok(()) } else { Err(Failed) }
+    }
+
+    /// Prints what does not hold; gives how many rules those are.
+    pub(super) fn broken(&mut self) -> u64 {
+        let mut verdicts = self.verdicts();
+        verdicts.retain(|(_, verdict)| verdict.is_err());
+        verdicts.iter().for_each(|(name, verdict)| show(name, verdict, Format::Text));
+        verdicts.len() as u64
+    }
+
+    /// What there is to say of all that must hold.
+    fn verdicts(&mut self) -> Vec<(String, Verdict)> {
         let unread = self.all_is_read();
         let audit = self.hub.coordinator().audit();
-        let mut is_well = true;
+        let mut all = Vec::with_capacity(INVARIANTS.len() + 3);
         if let Err(broken) = &audit
             && broken.invariant().is_none()
         {
-            is_well = false;
-            show("state", &Err(broken_text(broken)), format);
+            all.push((String::from("state"), Err(broken_text(broken))));
         }
         for number in 1..=INVARIANTS.len() {
             let verdict = match &audit {
@@ -46,14 +61,11 @@ impl Shell<'_> {
                 Ok(()) if number == ONE_LEASE => self.same_lease(),
                 Ok(()) => Ok(()),
             };
-            is_well &= verdict.is_ok();
-            show(&format!("I{number}"), &verdict, format);
+            all.push((format!("I{number}"), verdict));
         }
-        let (frames, leases) = (self.frames(), self.leases());
-        is_well &= frames.is_ok() && leases.is_ok();
-        show("frames", &frames, format);
-        show("leases", &leases, format);
-        if is_well { Ok(()) } else { Err(Failed) }
+        all.push((String::from("frames"), self.frames()));
+        all.push((String::from("leases"), self.leases()));
+        all
     }
 
     /// Asks each core for its counters. A core that has answered was awake, and reads on until nothing is left.

@@ -13,8 +13,10 @@ mod orders;
 #[cfg(feature = "probes")]
 mod probe;
 mod processes;
+mod random;
 mod selftest;
 mod shootdown;
+mod soak;
 mod storm;
 mod strace;
 
@@ -181,6 +183,7 @@ impl<'a> Shell<'a> {
             Command::Bench(bench) => self.bench(&bench, format),
             Command::Run { name, arguments, background } => self.run(name, arguments, background),
             Command::Storm(storm) => self.storm(&storm),
+            Command::Soak(soak) => self.soak(soak),
             Command::Processes => self.list_processes(format),
             Command::Process { pid, verbose } => self.show_process(pid, verbose, format),
             Command::Strace { traced, follow } => self.strace(traced, follow, format),

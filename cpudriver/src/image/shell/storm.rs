@@ -1,8 +1,10 @@
 //! `storm`: runs a many-core program while cores are taken from it at random moments.
 
+use super::random::Random;
 use super::{Failed, Outcome, Shell, say};
 use crate::arch::cpu;
 use crate::console::command::Storm;
+use crate::image::hub::Seen;
 use alloc::vec::Vec;
 use monitor::{Control, Input, ProcessId};
 use proto::boot::Clock;
@@ -12,26 +14,38 @@ use proto::id::CoreId;
 /// Of so many preemptions one takes all cores at once.
 const GANG: u64 = 16;
 
-/// Numbers that look random and repeat with the seed (Steele, Lea, Flood: SplitMix).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ mixed >> 31) % end.max(1)
-    }
-}
-
 impl Shell<'_> {
     pub(super) fn storm(&mut self, storm: &Storm<'_>) -> Outcome {
+        let mut sum = Seen::default();
+        let mut is_exact = true;
+        for run in 0..storm.runs {
+            let (seen, code) = self.storm_once(storm, storm.seed.wrapping_add(run.into()))?;
+            sum = sum + seen;
+            is_exact &= code == call::Outcome::OK;
+        }
+        say!(
+            "STORM preempts={} vcctx={} locked={} nested={} result={}",
+            sum.preempts,
+            sum.in_context,
+            sum.critical,
+            sum.nested,
+            if is_exact { "exact" } else { "wrong" }
+        );
+        if is_exact { Ok(()) } else { Err(Failed) }
+    }
+
+    /// Runs the program once; gives where its vcores were stopped, and its exit code.
+    fn storm_once(
+        &mut self,
+        storm: &Storm<'_>,
+        seed: u64,
+    ) -> Result<(Seen, call::Outcome), Failed> {
         let process = self.spawn(storm.name, storm.arguments)?;
         self.hub.watch(process);
         self.control(Control::Run { pid: process.pid })?;
         self.hub.set_foreground(true);
         self.hub.set_beat((self.options.clock == Clock::Count).then_some(storm.every));
-        let ended = self.blow(process, storm);
+        let ended = self.blow(process, storm.every, seed);
         self.hub.set_beat(None);
         self.hub.set_foreground(false);
         let seen = self.hub.seen();
@@ -41,26 +55,15 @@ impl Shell<'_> {
         };
         self.settle();
         self.show_notices();
-        let is_exact = code == call::Outcome::OK;
-        if let Some(seen) = seen {
-            say!(
-                "STORM preempts={} vcctx={} locked={} nested={} result={}",
-                seen.preempts,
-                seen.in_context,
-                seen.critical,
-                seen.nested,
-                if is_exact { "exact" } else { "wrong" }
-            );
-        }
-        if is_exact { Ok(()) } else { Err(Failed) }
+        Ok((seen, code))
     }
 
     /// Takes cores until the process has ended; gives its exit code, or nothing after Ctrl-C.
-    fn blow(&mut self, process: ProcessId, storm: &Storm<'_>) -> Option<call::Outcome> {
-        let mut random = Random(storm.seed);
+    fn blow(&mut self, process: ProcessId, every: u64, seed: u64) -> Option<call::Outcome> {
+        let mut random = Random::new(seed);
         let mut cores = Vec::with_capacity(crate::arch::smp::count());
         loop {
-            let until = cpu::now() + 1 + random.below(2 * storm.every);
+            let until = cpu::now() + 1 + random.below(2 * every);
             let ended = self.hub.wait(self.cpu, Some(until), |hub| {
                 let code = hub.take_ended(process).map(Some);
                 code.or_else(|| hub.interrupted().then_some(None))

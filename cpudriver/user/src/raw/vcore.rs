@@ -6,12 +6,13 @@
 
 use super::call::Block;
 use super::here::Here;
-use super::page::{self, Page};
+use super::page::Page;
 use super::ring::Ring;
 use super::switch::{Area, Local};
 use super::thread::{Link, Parked, Thread};
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
+use proto::call::Outcome;
 use proto::program::{context, data, layout, number};
 
 /// What a vcore does when it is entered, with the thread that was interrupted there if there is one: chooses who goes on.
@@ -113,15 +114,20 @@ pub fn start(entry: Entry) -> i64 {
     // From here until FS leads to the thread nothing may use the heap, whose lock would look there.
     COUNT.store(vcores.into(), Ordering::Relaxed);
     (0..vcores).map(vcore).for_each(Vcore::settle);
-    vcore(0).fill_page();
+    vcore(0).set_entry();
     vcore(0).take(first);
     vcore(0).page().u8(data::OCCUPIED).store(1, Ordering::Relaxed);
     // SAFETY: threads are never freed.
     unsafe { super::switch::set_here(first.local.address()) };
-    let outcome = at_once(number::CHANGE_TO_MANY, [0, 0]);
+    let outcome = loop {
+        // Refused for now when this process's time on core 0 is over meanwhile.
+        let outcome = at_once(number::CHANGE_TO_MANY, [0, 0]);
+        if outcome != i64::from(Outcome::AGAIN.0) {
+            break outcome;
+        }
+    };
     if outcome < 0 {
         COUNT.store(0, Ordering::Relaxed);
-        page::vcore(0).u8(data::READY).store(0, Ordering::Relaxed);
     }
     outcome
 }
@@ -171,13 +177,12 @@ impl Vcore {
     }
 
     /// Tells the kernel how the vcore is entered.
-    fn fill_page(&'static self) {
+    fn set_entry(&'static self) {
         let page = self.page();
         let entry = (super::switch::vcore_entry as *const ()).addr() as u64;
         page.u64(data::ENTRY).store(entry, Ordering::Relaxed);
         page.u64(data::STACK).store(self.local.stack.load(Ordering::Relaxed), Ordering::Relaxed);
         page.u64(data::TLS).store(self.local.address(), Ordering::Relaxed);
-        page.u8(data::READY).store(1, Ordering::Release);
     }
 
     /// Its number.
@@ -299,8 +304,12 @@ fn resume_interrupted(thread: &'static Thread) -> ! {
 pub(super) extern "C" fn vcore_main(number: u64) -> ! {
     let me = vcore(number as u16);
     if number == 0 && vcore(count() - 1).page().u8(data::READY).load(Ordering::Relaxed) == 0 {
-        // The pages of the others are there only since the process is a many-core one.
-        (0..count()).map(vcore).for_each(Vcore::fill_page);
+        // The pages of the others are there only since the process is a many-core one. Before that no event may
+        // interrupt this one either, which would be entered with a single-core process.
+        for vcore in (0..count()).map(vcore) {
+            vcore.set_entry();
+            vcore.page().u8(data::READY).store(1, Ordering::Release);
+        }
     }
     if me.number >= used() {
         USED.fetch_max(u32::from(me.number) + 1, Ordering::AcqRel);

@@ -8,7 +8,7 @@
 extern crate alloc;
 
 use alloc::sync::Arc;
-use core::hint::spin_loop;
+use core::hint::{black_box, spin_loop};
 use core::pin::pin;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
@@ -20,9 +20,11 @@ use user::{Call, Error, calls, info, println, threads, time};
 
 user::main!(main);
 
-const USAGE: &str = "yield|await|change|complete|unsaved|offline|exit [TIMES [MICROSECONDS]]";
+const USAGE: &str = "yield|await|change|complete|unsaved|offline|late|exit [TIMES [MICROSECONDS]]";
 /// The least kind of events that are counted.
 const OURS: u16 = 100;
+/// The kind of the event that tells it to go on.
+const GO: u16 = 99;
 /// Ours that have come.
 static HEARD: AtomicU32 = AtomicU32::new(0);
 
@@ -40,6 +42,7 @@ fn main() -> Result<i32, Error> {
         "complete" => completes(Duration::from_micros(micros))?,
         "unsaved" => unsaved()?,
         "offline" => offline()?,
+        "late" => late()?,
         "exit" => drop(threads::start(1)?),
         _ => Words::new(USAGE).refuse(),
     }
@@ -57,7 +60,8 @@ fn yields(times: u32, each: Duration) -> Result<(), Error> {
     threads::start(1)?;
     threads::want(0)?;
     for _ in 0..times {
-        time::sleep(each)?;
+        // The kernel's sleep: a call that waits there.
+        calls::sleep(time::ticks(each)).call()?;
     }
     println!("crossing: {times} sleeps, {} events", HEARD.load(Ordering::Relaxed));
     Ok(())
@@ -125,6 +129,19 @@ fn unsaved() -> Result<(), Error> {
         }
     });
     println!("crossing: refused while unsaved: {}", both_said.load(Ordering::Relaxed) > 0);
+    Ok(())
+}
+
+/// Becomes a many-core process when it is told to, and tells what came to it by then.
+fn late() -> Result<(), Error> {
+    // Memory that is there already: no fault of its own is to come in between.
+    drop(black_box(alloc::vec![1_u8; 1 << 19]));
+    while event::take().is_none_or(|event| event.kind != GO) {
+        spin_loop();
+    }
+    let cores = threads::start(1)?;
+    time::sleep(Duration::from_millis(1))?;
+    println!("crossing: {cores} cores at last, {} events", HEARD.load(Ordering::Relaxed));
     Ok(())
 }
 
