@@ -369,6 +369,10 @@ pub fn reset_extended() {
 /// Loads the space with that top page table. Writes CR3 even if it is loaded already: what was removed
 /// from it meanwhile must not be used.
 ///
+/// Identifiers of address spaces (CR4.PCIDE, Intel SDM vol. 3, 4.10.1) are left off: only cores that have a space
+/// loaded are told of its shootdowns, so each load would have to flush what the identifier stands for all the
+/// same. QEMU's emulator, with which all of this is tested, has neither them nor INVPCID.
+///
 /// # Panics
 ///
 /// When it is not the top page table of a space, which has the kernel's half.
