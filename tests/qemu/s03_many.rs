@@ -211,3 +211,13 @@ fn threads_go_on_when_a_core_is_lost_and_those_that_are_not_are_known() {
     let run = Guest::new().cores(4).count().script(commands).run();
     run.exited(0).printed(&["lost: 1 of 12 threads, 0 wrong, 1 counted"]);
 }
+
+#[test]
+fn threads_get_memory_from_the_kernel_at_the_same_time() {
+    for cores in [2, 4] {
+        let all = cores - 1;
+        let commands = format!("run heap 1000 8 {all};storm --every 20000 heap 500 8 {all}");
+        let run = run(Guest::new().cores(cores).count(), &commands);
+        run.printed(&["heap: 1000 numbers and blocks, right: true", "right: true", "result=exact"]);
+    }
+}
