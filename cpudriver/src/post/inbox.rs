@@ -62,10 +62,11 @@ impl Inbox {
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) -> bool {
-        if let (Some(sender), true) = (first, self.waiting.is_empty())
-            && hardware.next_raised(sender.index() + 1).is_none()
-        {
-            self.serve_one(sender, hardware, handler);
+        if let Some(sender) = self.alone(first, hardware) {
+            if has_more_after_burst(sender, handler) {
+                self.listed[sender.index()] = true;
+                self.waiting.push(sender);
+            }
             return true;
         }
         self.collect(first, hardware);
@@ -81,14 +82,23 @@ impl Inbox {
         true
     }
 
-    /// A sender that has something alone has its turn at once, which begins with a look for what is immediate.
+    /// The sender that has something, if it is the only one: it has its turn at once, which begins with a look for what
+    /// is immediate. Its flag is lowered, and it does not wait any more.
     #[inline(always)]
-    fn serve_one(&mut self, sender: CoreId, hardware: &impl Hardware, handler: &mut impl Handler) {
-        hardware.lower(sender);
-        hardware.fence();
-        if has_more_after_burst(sender, handler) {
-            self.listed[sender.index()] = true;
-            self.waiting.push(sender);
+    fn alone(&mut self, first: Option<CoreId>, hardware: &impl Hardware) -> Option<CoreId> {
+        match (first, self.waiting.as_slice()) {
+            (Some(sender), []) if hardware.next_raised(sender.index() + 1).is_none() => {
+                hardware.lower(sender);
+                hardware.fence();
+                Some(sender)
+            }
+            // Its flag was lowered before, with a fence.
+            (None, &[sender]) => {
+                self.waiting.clear();
+                self.listed[sender.index()] = false;
+                Some(sender)
+            }
+            _ => None,
         }
     }
 

@@ -13,6 +13,8 @@ use proto::id::{CoreId, Pid};
 
 /// The exit code of a process that the console has ended, as in Akaros.
 pub(super) const KILLED: Outcome = Outcome(1);
+/// Seconds in which a process gets the cores that it has a right to.
+const PATIENCE: u64 = 10;
 
 impl Shell<'_> {
     pub(in crate::image) fn run(&mut self, name: &str, arguments: &str, background: bool) -> Done {
@@ -32,11 +34,44 @@ impl Shell<'_> {
         arguments: &str,
         cores: &[CoreId],
     ) -> Done {
+        let process = self.begin_with_rights(name, arguments, cores)?;
+        self.in_foreground(process, name)
+    }
+
+    /// Begins to run a program that has the right to these cores, and waits until it has them all.
+    pub(in crate::image) fn run_on_all(
+        &mut self,
+        name: &str,
+        arguments: &str,
+        cores: &[CoreId],
+    ) -> Result<ProcessId, Failed> {
+        let process = self.begin_with_rights(name, arguments, cores)?;
+        let has_all = |hub: &mut Hub| {
+            let view = hub.coordinator().process(process.pid);
+            let granted = view.map_or(0, |view| usize::from(view.granted));
+            (granted == cores.len()).then_some(process)
+        };
+        self.hub.wait(self.cpu, Some(clock::in_seconds(PATIENCE)), has_all).ok_or(Failed)
+    }
+
+    fn begin_with_rights(
+        &mut self,
+        name: &str,
+        arguments: &str,
+        cores: &[CoreId],
+    ) -> Result<ProcessId, Failed> {
         let process = self.spawn(name, arguments)?;
         let to = Some(process.pid);
         cores.iter().try_for_each(|&core| self.control(Control::Provision { core, to }))?;
         self.control(Control::Run { pid: process.pid })?;
-        self.in_foreground(process, name)
+        Ok(process)
+    }
+
+    /// Waits until a process that was killed is gone, and forgets what was told of it.
+    pub(in crate::image) fn forget_killed(&mut self, process: ProcessId) {
+        self.wait_for(Some(process));
+        self.settle();
+        self.hub.begin_command();
     }
 
     /// Waits for a process's end, or for Ctrl-C, which ends it.
