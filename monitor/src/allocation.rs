@@ -18,20 +18,34 @@ use proto::call::Outcome;
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Pid};
 
+/// What becomes of a process that was granted a core.
+#[derive(Clone, Copy, Debug)]
+struct Granted {
+    /// More of its vcores were preempted, and it is to be told of those that get no core.
+    has_preempted: bool,
+    /// It could use another one.
+    lacks_more: bool,
+}
+
 impl Coordinator {
     /// Gives a process what it wants as far as cores are free, takes back those that it has a right to,
     /// and makes it wait for the rest.
+    #[inline(always)]
     pub(crate) fn consider(&mut self, pid: Pid, out: &mut Outbox) {
         let Some(process) = self.table.by_pid(pid) else { return };
         let Some(gang) = &process.gang else { return };
         // Mostly there is nothing to consider.
-        let mut lacks = process.could_use_core();
-        let mut reports = gang.to_report().is_some() && !process.is_dying();
+        let lacks = process.could_use_core();
+        if lacks || gang.to_report().is_some() || self.wanting.contains(pid.0) {
+            self.consider_all(lacks, pid, out);
+        }
+    }
+
+    fn consider_all(&mut self, mut lacks: bool, pid: Pid, out: &mut Outbox) {
         if lacks && !self.idle.is_empty() {
             lacks = self.grant_idle(pid, out);
-            reports = true;
         }
-        if reports {
+        if !self.table.at(pid).is_dying() {
             self.report_preempted(pid, out);
         }
         if lacks && !self.provisioned.is_empty() {
@@ -40,53 +54,55 @@ impl Coordinator {
         self.queue_if(lacks, pid);
     }
 
-    /// Grants free cores to a process, as far as it could use them and this step may; says whether it could use
+    /// Grants free cores to a process that could use some, as far as this step may; says whether it could use
     /// more.
+    #[inline(always)]
     fn grant_idle(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        while let Some(core) = self.core_for(pid) {
+        while let Some(core) = self.idle_core_for(pid) {
             if !self.spend() {
-                return true;
+                break;
             }
             self.idle.remove(core);
-            self.grant(core, pid, out);
+            let granted = self.grant(core, pid, out);
+            if granted.is_none_or(|granted| !granted.lacks_more) {
+                return false;
+            }
         }
-        self.table.at(pid).could_use_core()
+        true
     }
 
-    /// The free core that suits a process best, if it could use one.
-    fn core_for(&self, pid: Pid) -> Option<CoreId> {
-        if self.idle.is_empty() {
-            return None;
-        }
-        let process = self.table.by_pid(pid).filter(|process| process.could_use_core())?;
-        let near = process.gang.as_ref()?.last_core;
-        if self.provisioned.is_empty() {
-            return self.idle.nearest(near);
-        }
-        let own = || self.idle.and(&process.provisioned).nearest(near);
-        let nobodys = || self.idle.without(&self.provisioned).nearest(near);
-        own().or_else(nobodys).or_else(|| self.idle.nearest(near))
-    }
-
-    /// Gives a free core to a process that is short of one; says whether others of its vcores may have been
-    /// preempted, which is to be reported; `None` if it could not run a vcore on it.
+    /// The free core that suits a process best.
     #[inline(always)]
-    fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> Option<bool> {
+    fn idle_core_for(&self, pid: Pid) -> Option<CoreId> {
+        let process = self.table.at(pid);
+        let near = process.gang.as_ref()?.last_core;
+        if !self.provisioned.is_empty() {
+            let own = self.idle.and(&process.provisioned);
+            let nobodys = self.idle.without(&self.provisioned);
+            if let Some(suits) = [own, nobodys].iter().find(|cores| !cores.is_empty()) {
+                return suits.nearest(near);
+            }
+        }
+        self.idle.nearest(near)
+    }
+
+    /// Gives a free core to a process that is short of one, if it can run a vcore on it.
+    #[inline(always)]
+    fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> Option<Granted> {
         let process = self.table.at_mut(pid);
         let gang = process.gang.as_mut()?;
         let vcore = gang.next_to_start()?;
         gang.move_to_tail(vcore, Place::Online);
-        // An urgent vcore was started before those that were preempted.
-        let mut reports = gang.first(Place::Preempted).is_some();
+        let lacks_more = gang.wanted > gang.count(Place::Online) && gang.next_to_start().is_some();
+        let has_preempted = gang.count(Place::Preempted) > 0;
         if process.state() == State::RunnableM {
-            reports = true;
             self.follow(pid, Trigger::RunMany);
         }
         self.start(core, pid, vcore, out);
         if self.cores[core.index()].seat.owner.is_none_or(|owner| owner.pid != pid) {
             self.rotation.push(core.0);
         }
-        Some(reports)
+        Some(Granted { has_preempted, lacks_more })
     }
 
     /// Puts a core whose holder has no right to it into the rotation, and takes another one out.
@@ -143,6 +159,7 @@ impl Coordinator {
     }
 
     /// Brings a process's place in the queue for cores in line with what it wants.
+    #[inline(always)]
     pub(crate) fn queue_for_cores(&mut self, pid: Pid) {
         if let Some(process) = self.table.by_pid(pid) {
             self.queue_if(process.could_use_core(), pid);
@@ -167,15 +184,21 @@ impl Coordinator {
         }
     }
 
-    /// A core has nothing to do: finds somebody for it, and says whom.
-    pub(crate) fn core_free(&mut self, core: CoreId, out: &mut Outbox) -> Option<Pid> {
+    /// A core has nothing to do: finds somebody for it.
+    pub(crate) fn core_free(&mut self, core: CoreId, out: &mut Outbox) {
         if core == CoreId::MANAGEMENT {
             self.dispatch(out);
-            return None;
+        } else {
+            self.pass_on(core, out);
         }
+    }
+
+    /// A core other than the management core has nothing to do: finds somebody for it, and says whom.
+    #[inline(always)]
+    pub(crate) fn pass_on(&mut self, core: CoreId, out: &mut Outbox) -> Option<Pid> {
         let it = &self.cores[core.index()];
         if it.state != CoreState::Online || it.stopping || !it.seat.is_free() {
-            self.core_free_but_unfit(core, out);
+            self.pass_on_unfit(core, out);
             return None;
         }
         let owner = it.seat.owner.map(|owner| owner.pid.0);
@@ -184,23 +207,28 @@ impl Coordinator {
             self.idle.insert(core);
             return None;
         };
-        // Behind the others, if it wants more.
+        self.grant_to_waiting(core, pid, out);
+        Some(pid)
+    }
+
+    /// Grants a core to a process that waits for one; if it wants more it waits behind the others.
+    fn grant_to_waiting(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) {
         self.wanting.remove(pid.0);
         match self.grant(core, pid, out) {
-            Some(false) => self.queue_for_cores(pid),
-            reports => {
-                if reports.is_none() {
-                    self.idle.insert(core);
-                }
-                self.consider(pid, out);
+            Some(Granted { has_preempted: true, lacks_more }) => {
+                self.consider_all(lacks_more, pid, out);
+            }
+            Some(Granted { lacks_more: true, .. }) => self.wanting.push(pid.0),
+            Some(_) => {}
+            None => {
+                self.idle.insert(core);
             }
         }
-        Some(pid)
     }
 
     /// A core that is not to be leased at once, if it has let go of all that it had.
     #[cold]
-    fn core_free_but_unfit(&mut self, core: CoreId, out: &mut Outbox) {
+    fn pass_on_unfit(&mut self, core: CoreId, out: &mut Outbox) {
         let it = &self.cores[core.index()];
         match it.state {
             CoreState::Online if it.seat.is_free() => self.send_stop(core, out),

@@ -94,8 +94,8 @@ impl Deadlines {
     pub(crate) fn set(&mut self, timer: Timer, deadline: u64) {
         match self.place(timer) {
             Place::Single(which) => {
-                self.soonest.is_stale |= self.singles[which] <= self.soonest.moment;
-                self.singles[which] = deadline;
+                let was = core::mem::replace(&mut self.singles[which], deadline);
+                self.soonest.is_stale |= was <= self.soonest.moment && was != deadline;
             }
             Place::Answer(which) => {
                 self.soonest.is_stale |= self.answers.remove(which) <= self.soonest.moment;
@@ -230,6 +230,7 @@ impl Answers {
     }
 
     /// Takes one out; when it was due, or [`NEVER`] if it was not awaited.
+    #[inline(always)]
     fn remove(&mut self, which: usize) -> u64 {
         let Answer { deadline, prev, next } = self.entries[which + 1];
         if deadline != NEVER {

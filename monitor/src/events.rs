@@ -118,6 +118,7 @@ impl Coordinator {
         }
     }
 
+    #[inline(always)]
     fn notify_single(&mut self, pid: Pid, out: &mut Outbox) {
         let process = self.table.at_mut(pid);
         let count = process.notified;

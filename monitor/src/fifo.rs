@@ -68,6 +68,7 @@ impl Fifo {
     }
 
     /// Takes the first out.
+    #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<u16> {
         let first = self.first()?;
         self.remove(first);

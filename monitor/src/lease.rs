@@ -141,18 +141,25 @@ impl Coordinator {
     /// A core says that it is free: its context saved, or dropped.
     pub(crate) fn on_let_go(&mut self, core: CoreId, lease: Lease, saved: bool, out: &mut Outbox) {
         let Some(held) = self.held(core, lease) else { return };
-        match held.leaving {
-            Some(why) if why.saves() == saved => {
-                self.vacate(core, saved, out);
-                self.after_leaving(lease.pid, why, out);
-                // Who waits for the core comes first: what its last holder still wants can wait until then.
-                let next = self.core_free(core, out);
-                if next != Some(lease.pid) {
-                    self.consider(lease.pid, out);
-                }
-                self.resume_demise(lease.pid, out);
-            }
-            _ => self.count_unexpected(core),
+        let Some(why) = held.leaving.filter(|why| why.saves() == saved) else {
+            return self.count_unexpected(core);
+        };
+        let pid = lease.pid;
+        let dying = self.vacate(core, saved, out);
+        if !dying {
+            self.after_leaving(pid, why, out);
+        }
+        let next = if core == CoreId::MANAGEMENT {
+            self.dispatch(out);
+            None
+        } else {
+            self.pass_on(core, out)
+        };
+        if dying {
+            self.resume_demise(pid, out);
+        } else if next != Some(pid) {
+            // Who waits for the core comes first: what its last holder still wants can wait until then.
+            self.consider(pid, out);
         }
     }
 
@@ -172,13 +179,13 @@ impl Coordinator {
     }
 
     /// Takes the lease off a core that is free, and its vcore off the map. One that was preempted and is
-    /// `saved` will be restarted before others.
+    /// `saved` will be restarted before others. Says whether its process is dying.
     #[inline(always)]
-    pub(crate) fn vacate(&mut self, core: CoreId, saved: bool, out: &mut Outbox) {
+    pub(crate) fn vacate(&mut self, core: CoreId, saved: bool, out: &mut Outbox) -> bool {
         let seat = &mut self.cores[core.index()].seat;
-        let Some(held) = seat.held.take() else { return };
+        let Some(held) = seat.held.take() else { return false };
         let process = self.table.at_mut(held.lease.pid);
-        if seat.shootdown.is_none() {
+        if seat.shootdown.is_none() && process.space.is_flushing() {
             seat.shootdown = process.space.shootdown_on(core, process.id);
         }
         process.pinned.remove(core);
@@ -202,16 +209,21 @@ impl Coordinator {
                 out.push(Output::Map { process: id, vcore, core: None });
             }
         }
-        self.forget_lease(core, &held);
+        if held.leaving.is_some() {
+            self.leaving.remove(core);
+        }
+        if core != CoreId::MANAGEMENT {
+            self.forget_lease(core, &held);
+        }
+        dying
     }
 
     /// Nothing is expected any more of a core that had a lease.
     #[inline(always)]
     fn forget_lease(&mut self, core: CoreId, held: &Held) {
         if held.leaving.is_some() {
-            self.leaving.remove(core);
             self.cancel_timer(Timer::LetGo(core));
-        } else if core != CoreId::MANAGEMENT {
+        } else {
             self.rotation.remove(core.0);
         }
         if held.warned {
@@ -219,11 +231,9 @@ impl Coordinator {
         }
     }
 
-    /// What becomes of the process whose core is free.
+    /// What becomes of a living process whose core is free.
+    #[inline(always)]
     pub(crate) fn after_leaving(&mut self, pid: Pid, why: Leaving, out: &mut Outbox) {
-        if self.table.at(pid).is_dying() {
-            return;
-        }
         match why {
             Leaving::Slice => {
                 self.follow(pid, Trigger::SliceOver);

@@ -17,7 +17,7 @@ impl Coordinator {
     /// been vacated.
     pub(crate) fn after_loss(&mut self, held: Held, out: &mut Outbox) {
         let pid = held.lease.pid;
-        if held.leaving == Some(Leaving::Yield) {
+        if held.leaving == Some(Leaving::Yield) && !self.table.at(pid).is_dying() {
             // It had given its context up.
             self.after_leaving(pid, Leaving::Yield, out);
             return self.consider(pid, out);

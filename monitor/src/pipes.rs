@@ -66,7 +66,9 @@ impl Ring {
         let end = if end < self.bytes.len() { end } else { end - self.bytes.len() };
         let (first, second) = bytes[..count].split_at(count.min(self.bytes.len() - end));
         self.bytes[end..][..first.len()].copy_from_slice(first);
-        self.bytes[..second.len()].copy_from_slice(second);
+        if !second.is_empty() {
+            self.bytes[..second.len()].copy_from_slice(second);
+        }
         self.len += count;
         count
     }

@@ -25,8 +25,9 @@ impl Coordinator {
         self.run.push(pid.0);
         if self.cores[0].seat.held.is_some() {
             self.set_timer(Timer::Slice, self.slice_end.max(self.now));
+        } else {
+            self.dispatch(out);
         }
-        self.dispatch(out);
     }
 
     /// Gives the management core to the first in the run queue, if it is free.

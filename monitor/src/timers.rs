@@ -122,8 +122,7 @@ impl Timers {
 
     /// Cancels a timer that is set.
     fn take_out(&mut self, timer: TimerId) -> u64 {
-        let Entry { deadline, bucket, .. } = self.entries[usize::from(timer.0)];
-        self.unlink(timer);
+        let Entry { deadline, bucket, .. } = self.unlink(timer);
         let at = usize::from(bucket) % BUCKETS;
         if self.buckets[at].first != NONE
             && self.buckets[at].soonest == deadline
@@ -134,18 +133,19 @@ impl Timers {
         deadline
     }
 
-    /// Takes a timer that is set out of its bucket.
+    /// Takes a timer that is set out of its bucket; what it was.
     #[inline(always)]
-    fn unlink(&mut self, timer: TimerId) {
+    fn unlink(&mut self, timer: TimerId) -> Entry {
         let entry = &mut self.entries[usize::from(timer.0)];
-        let Entry { prev, next, bucket, .. } = *entry;
+        let was = *entry;
+        let Entry { prev, next, bucket, .. } = was;
         entry.bucket = NONE;
         if let Some(next) = self.entries.get_mut(usize::from(next)) {
             next.prev = prev;
         }
         if let Some(prev) = self.entries.get_mut(usize::from(prev)) {
             prev.next = next;
-            return;
+            return was;
         }
         let at = usize::from(bucket) % BUCKETS;
         self.buckets[at].first = next;
@@ -154,6 +154,7 @@ impl Timers {
             self.slots[level] &= !(1 << (at % SLOTS));
             self.levels &= !(u16::from(self.slots[level] == 0) << level);
         }
+        was
     }
 
     /// Takes a timer whose deadline has come. It may take several calls, each of which spends some of
@@ -170,13 +171,12 @@ impl Timers {
                 return None;
             }
             if let Some((timer, soonest)) = self.soonest_of(bucket) {
-                if soonest <= now {
-                    self.take_out(timer);
-                    return Some(timer);
-                }
-                // What was known of a bucket with many timers was too early.
+                // What was known of a bucket with many timers may be too early.
                 self.buckets[at].soonest = soonest;
-                return None;
+                return (soonest <= now).then(|| {
+                    self.take_out(timer);
+                    timer
+                });
             }
             if at < SLOTS {
                 let timer = TimerId(self.buckets[at].first);
@@ -236,9 +236,18 @@ impl Timers {
     }
 
     /// The soonest of a bucket, if there are few, of two the one with the smaller number; and when it comes.
+    #[inline(always)]
     fn soonest_of(&self, bucket: u16) -> Option<(TimerId, u64)> {
-        let mut at = self.buckets[usize::from(bucket) % BUCKETS].first;
-        let (mut soonest, mut deadline) = (at, NEVER);
+        let first = self.buckets[usize::from(bucket) % BUCKETS].first;
+        let entry = self.entries[usize::from(first)];
+        if entry.next == NONE {
+            return Some((TimerId(first), entry.deadline));
+        }
+        self.soonest_of_some(first)
+    }
+
+    fn soonest_of_some(&self, first: u16) -> Option<(TimerId, u64)> {
+        let (mut at, mut soonest, mut deadline) = (first, first, NEVER);
         for _ in 0..FEW {
             let Some(entry) = self.entries.get(usize::from(at)) else { break };
             if entry.deadline < deadline || entry.deadline == deadline && at < soonest {

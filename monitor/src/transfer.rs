@@ -79,12 +79,12 @@ impl Coordinator {
 
     pub(crate) fn on_order(&mut self, call: Call, order: Order, out: &mut Outbox) {
         let Some(pid) = self.caller(&call) else { return };
-        let at = match self.begin(pid, call, order) {
-            Ok(Some(at)) => at,
+        let (at, pipe) = match self.begin(pid, call, order) {
+            Ok(Some(begun)) => begun,
             Ok(None) => return self.complete(pid, call, Outcome::OK, 0, out),
             Err(outcome) => return self.complete(pid, call, outcome, 0, out),
         };
-        match self.pipe_of(at) {
+        match pipe {
             Some(pipe) => self.serve_pipe(pipe, out),
             None => self.fetch(at, MAX_COPY, out),
         }
@@ -93,8 +93,13 @@ impl Coordinator {
         }
     }
 
-    /// Lets a call wait, if there is something to be moved.
-    fn begin(&mut self, pid: Pid, call: Call, order: Order) -> Result<Option<WaitRef>, Outcome> {
+    /// Lets a call wait, and at which pipe if it is one, if there is something to be moved.
+    fn begin(
+        &mut self,
+        pid: Pid,
+        call: Call,
+        order: Order,
+    ) -> Result<Option<(WaitRef, Option<PipeId>)>, Outcome> {
         let Order { direction, handle, flags, at, length } = order;
         let it = self.table.at(pid).io.handles.get(handle).ok_or(Outcome::BAD_HANDLE)?;
         if it.object.direction() != direction {
@@ -108,10 +113,9 @@ impl Coordinator {
         let left = length.min(i32::MAX.cast_unsigned());
         let transfer = Transfer { object, handle, no_hang, at, left, done: 0 };
         let at = self.park(call, Waiting::Transfer(transfer))?;
-        if let Some((pipe, direction)) = transfer.pipe() {
-            self.pipes.enter(&mut self.table, pipe, direction, at);
-        }
-        Ok(Some(at))
+        let Some((pipe, direction)) = transfer.pipe() else { return Ok(Some((at, None))) };
+        self.pipes.enter(&mut self.table, pipe, direction, at);
+        Ok(Some((at, Some(pipe))))
     }
 
     /// A call that does not want to wait ends here, unless its bytes are on their way.
@@ -150,7 +154,8 @@ impl Coordinator {
                 Deed::Break(writer) => self.cut_short(writer, Outcome::BROKEN_PIPE, out),
                 Deed::Fetch(writer, room) => {
                     let most = u32::try_from(room).unwrap_or(MAX_COPY).min(MAX_COPY);
-                    self.fetch(writer, most, out);
+                    // The pipe is empty or nobody reads it, and it takes the bytes of one writer at a time.
+                    return self.fetch(writer, most, out);
                 }
             }
         }
@@ -183,11 +188,12 @@ impl Coordinator {
 
     /// Has bytes of a writer copied in.
     fn fetch(&mut self, writer: WaitRef, most: u32, out: &mut Outbox) {
-        let Some(&transfer) = self.wait(writer).and_then(|wait| wait.transfer()) else { return };
+        let Some(transfer) = self.wait(writer).and_then(|wait| wait.transfer()) else { return };
+        let (at, length) = (transfer.at, transfer.left.min(most));
         if let Some(pipe) = transfer.pipe().and_then(|(pipe, _)| self.pipes.get_mut(pipe)) {
             pipe.copying = true;
         }
-        self.copy_in(writer, transfer.at, transfer.left.min(most), out);
+        self.copy_in(writer, at, length, out);
     }
 
     /// Bytes have been copied in, fewer than were asked for when memory is not there.

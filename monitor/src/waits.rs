@@ -132,6 +132,14 @@ impl Waits {
         places(those).map(move |slot| WaitRef { pid, slot })
     }
 
+    /// Frees the place of a call.
+    fn forget(&mut self, at: WaitRef) {
+        if let Some(slot) = self.slots.get_mut(usize::from(at.slot)) {
+            *slot = None;
+            self.taken &= !(1 << at.slot);
+        }
+    }
+
     pub(crate) fn take(&mut self, at: WaitRef) -> Option<Wait> {
         let wait = self.slots.get_mut(usize::from(at.slot))?.take()?;
         self.taken &= !(1 << at.slot);
@@ -220,10 +228,13 @@ impl Coordinator {
 
     /// A call has what it waited for.
     pub(crate) fn finish(&mut self, at: WaitRef, outcome: Outcome, value: u64, out: &mut Outbox) {
-        self.detach(at);
-        if let Some(wait) = self.table.at_mut(at.pid).waits.take(at) {
-            self.complete(at.pid, wait.call, outcome, value, out);
+        let Some(wait) = wait_mut(&mut self.table, at) else { return };
+        let (call, is_busy) = (wait.call, wait.is_queued() || wait.ticket.is_some());
+        if is_busy {
+            self.detach(at);
         }
+        self.table.at_mut(at.pid).waits.forget(at);
+        self.complete(at.pid, call, outcome, value, out);
     }
 
     /// Takes a call out of the queue that it stands in; what is being copied in for it comes too late.

@@ -74,7 +74,11 @@ id! {
 ///
 /// Every message about a running vcore names the lease that it means, so that one which arrives late
 /// (the core has moved on) can be told from one that is in time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, MaxSize)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, MaxSize)]
+#[expect(
+    clippy::derived_hash_with_manual_eq,
+    reason = "all fields are compared, two words at a time"
+)]
 #[repr(C)] // In memory as on the wire, so that it is copied as two words.
 pub struct Lease {
     /// Which process of that pid.
@@ -107,6 +111,15 @@ impl Lease {
             pid: Pid(who as u16),
             vcore: VcoreId((who >> 16) as u16),
         }
+    }
+}
+
+impl PartialEq for Lease {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        let ((Whole(one), Whole(two)), (Whole(three), Whole(four))) =
+            (self.to_words(), other.to_words());
+        one == three && two == four
     }
 }
 

@@ -37,8 +37,8 @@ impl Coordinator {
         rule(space.mapped == mapped, "what is mapped is reserved, and no more")?;
         rule(space.jobs.len() <= MAX_JOBS, "there are no more jobs than there may be")?;
         let flushing = space.jobs.iter().any(|job| job.stage == Stage::Flushing);
-        rule(flushing == space.round.is_some() || process.is_dying(), "a round is for something")?;
-        let Some(round) = space.round else { return Ok(()) };
+        rule(flushing == space.is_flushing() || process.is_dying(), "a round is for something")?;
+        let Some(round) = space.round() else { return Ok(()) };
         let told = round.waiting.without(&round.untold);
         let known = |core| self.shootdown_on(core).is_some_and(|it| it.process == process.id);
         let silent = |core| process.lost.contains(core);

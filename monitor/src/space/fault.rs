@@ -55,8 +55,11 @@ impl Coordinator {
         needed: Rights,
         out: &mut Outbox,
     ) {
-        let last = address.saturating_add(u64::from(length.saturating_sub(1)));
-        for page in address >> 12..=last >> 12 {
+        let last = address.saturating_add(u64::from(length.saturating_sub(1))) >> 12;
+        let mut next = address >> 12;
+        while next <= last {
+            let page = next;
+            next += 1;
             if let Some(rights) = self.rights_at(pid, page).filter(|it| it.include(needed)) {
                 let (process, range) = (self.table.at(pid).id, PageRange { first: page, pages: 1 });
                 out.push(Output::Populate { process, range, rights });

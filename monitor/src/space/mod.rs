@@ -18,6 +18,7 @@ mod requests;
 mod round;
 mod route;
 mod share;
+mod told;
 mod work;
 
 pub use regions::{Kind, MAX_REGIONS};
@@ -29,7 +30,7 @@ use alloc::vec::Vec;
 use proto::memory::Rights;
 use proto::message::PageRange;
 use regions::Regions;
-use round::Round;
+use told::Round;
 use work::Job;
 
 /// Pages that one output is about, at most.
@@ -44,7 +45,7 @@ pub(crate) struct Space {
     regions: Regions,
     /// What remains to be done, in the order in which it was asked for. Has room from the start.
     jobs: Vec<Job>,
-    round: Option<Round>,
+    round: Round,
     /// Frames that the space came with, outside of where programs may map.
     pub(crate) image: u32,
     /// Frames that are reserved for what is mapped, and for what is not released yet.
@@ -55,7 +56,7 @@ impl Space {
     /// An empty one, if there is memory for it.
     pub(crate) fn new() -> Option<Self> {
         let (regions, jobs) = (Regions::new()?, room::list(MAX_JOBS)?);
-        Some(Self { regions, jobs, round: None, image: 0, mapped: 0 })
+        Some(Self { regions, jobs, round: Round::NONE, image: 0, mapped: 0 })
     }
 
     /// Calls that are not answered.

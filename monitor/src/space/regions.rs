@@ -97,8 +97,21 @@ pub(crate) fn tables(range: PageRange, unused: PageRange) -> u32 {
         let last = ((end(range) - 1) >> reach) + 1;
         last.min(end(unused) >> reach).saturating_sub(first)
     };
-    let count: u64 = REACHES.map(at_level).iter().sum();
+    // Where no table of a level is needed for the range alone, none of the levels above is.
+    let count: u64 = REACHES.iter().map(|&reach| at_level(reach)).take_while(|&it| it > 0).sum();
     u32::try_from(count).expect("an area of 2^27 pages has fewer tables")
+}
+
+/// Of the regions that have pages in a range: does the first one begin before it, and does the last one end behind
+/// it, so that they must be cut to be treated differently there? Those that are leaving are not cut.
+fn cuts(regions: &[Region], range: PageRange) -> [bool; 2] {
+    let cut = |region: Option<&Region>, is: fn(&Region, PageRange) -> bool| {
+        region.is_some_and(|it| is(it, range) && !it.is_leaving())
+    };
+    [
+        cut(regions.first(), |it, range| it.first < range.first),
+        cut(regions.last(), |it, range| it.end() > end(range)),
+    ]
 }
 
 /// The regions of a process.
@@ -129,9 +142,18 @@ impl Regions {
 
     /// The regions that have pages in the range.
     pub(crate) fn in_range(&self, range: PageRange) -> &[Region] {
+        let (from, to) = self.span(range);
+        self.list.get(from..to).unwrap_or(&[])
+    }
+
+    /// The place of the first region that has pages in the range, and that of the first one behind it.
+    fn span(&self, range: PageRange) -> (usize, usize) {
         let from = self.place_of(range.first);
-        let len = self.list[from..].partition_point(|region| region.first < end(range));
-        &self.list[from..from + len]
+        let mut to = from;
+        while self.list.get(to).is_some_and(|region| region.first < end(range)) {
+            to += 1;
+        }
+        (from, to)
     }
 
     /// Where so many pages are free: the lowest place.
@@ -179,19 +201,25 @@ impl Regions {
         self.join_around(at, at + 1);
     }
 
-    /// How many regions there are at most if the range is treated differently from what is beside it.
-    pub(crate) fn count_if_cut(&self, range: PageRange) -> usize {
-        let is_cut = |it: &Region, page| it.first < page && !it.is_leaving();
-        let cut = |page| usize::from(self.find(page).is_some_and(|it| is_cut(it, page)));
-        self.list.len() + cut(range.first) + cut(end(range))
+    /// How many regions there are at most if the range, with these regions in it, is treated differently from what
+    /// is beside it.
+    pub(crate) fn count_if_cut(&self, range: PageRange, regions: &[Region]) -> usize {
+        let [below, above] = cuts(regions, range);
+        self.list.len() + usize::from(below) + usize::from(above)
     }
 
     /// Changes all regions in the range, cut off where they reach beyond it; those that are leaving are not
     /// cut and must stay as they are. A change to `None` takes the region out.
     pub(crate) fn change(&mut self, range: PageRange, with: impl Fn(Region) -> Option<Region>) {
-        self.cut(range.first);
-        self.cut(end(range));
-        let from = self.place_of(range.first);
+        let (mut from, to) = self.span(range);
+        let [below, above] = cuts(self.list.get(from..to).unwrap_or(&[]), range);
+        if below {
+            self.cut(range.first);
+            from += 1;
+        }
+        if above {
+            self.cut(end(range));
+        }
         let mut at = from;
         while let Some(region) = self.list.get(at).filter(|it| it.first < end(range)) {
             match with(*region) {

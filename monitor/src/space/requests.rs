@@ -139,7 +139,7 @@ impl Coordinator {
         if covered < end(range) {
             return Err(Outcome::INVALID);
         }
-        if space.regions.count_if_cut(range) > most_regions {
+        if space.regions.count_if_cut(range, regions) > most_regions {
             return Err(Outcome::NO_MEMORY);
         }
         if !space.has_room_for_job() {
@@ -173,8 +173,9 @@ impl Coordinator {
             return Err(Outcome::INVALID);
         }
         let space = &self.table.at(pid).space;
-        let memory = space.regions.in_range(range).iter().any(|it| it.kind != Kind::Guard);
-        if space.regions.count_if_cut(range) > most_regions {
+        let regions = space.regions.in_range(range);
+        let memory = regions.iter().any(|it| it.kind != Kind::Guard);
+        if space.regions.count_if_cut(range, regions) > most_regions {
             return Err(Outcome::NO_MEMORY);
         }
         if memory && !space.has_room_for_job() {

@@ -7,6 +7,7 @@
 use super::Space;
 use super::regions::end;
 use super::route::Route;
+use super::told::Round;
 use super::work::Stage;
 use crate::config::Strategy;
 use crate::coordinator::Coordinator;
@@ -15,57 +16,8 @@ use crate::cores::CoreState;
 use crate::lease::process_of;
 use crate::output::Outbox;
 use crate::process::ProcessId;
-use proto::id::{CoreId, Pid};
+use proto::id::{CoreId, Lease, Pid};
 use proto::message::{PageRange, ToCore};
-
-/// A round that is under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Round {
-    ticket: u32,
-    range: PageRange,
-    /// Cores that have not answered.
-    pub(super) waiting: CoreSet,
-    /// Those of them to whom nothing was sent yet.
-    pub(super) untold: CoreSet,
-    /// All to whom it was sent, by whichever way.
-    told: CoreSet,
-    /// Those whom the way did not reach: the coordinator tells them itself, and whom it has not told yet.
-    alone: CoreSet,
-    untold_alone: CoreSet,
-    /// The ticket that they answer then. Whoever is told twice of a round must answer what came from the
-    /// coordinator, or the next round's would come on top of it.
-    alone_ticket: u32,
-}
-
-impl Round {
-    /// Takes the first group out of those that were not told: whom to tell, and whom that one tells. Those
-    /// that have let go meanwhile load the new tables when they come back.
-    fn next_told(
-        &mut self,
-        strategy: &Strategy,
-        pinned: &CoreSet,
-    ) -> Option<(CoreId, Option<CoreSet>)> {
-        if strategy.is_direct() {
-            // The same as below for a group of one, without going through whole sets.
-            let first = self.untold.at_or_after(CoreId(0))?;
-            self.untold.remove(first);
-            if !pinned.contains(first) {
-                self.waiting.remove(first);
-                return None;
-            }
-            self.told.insert(first);
-            return Some((first, None));
-        }
-        let group = self.untold.and(&strategy.next_group(&self.untold)?);
-        let mut there = group.and(pinned);
-        self.untold = self.untold.without(&group);
-        self.waiting = self.waiting.without(&group.without(&there));
-        self.told = self.told.or(&there);
-        let first = there.at_or_after(CoreId(0))?;
-        there.remove(first);
-        Some((first, (!there.is_empty()).then_some(there)))
-    }
-}
 
 /// A shootdown that a core has not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,19 +44,30 @@ impl Space {
         Some(if range.pages > most { PageRange::default() } else { range })
     }
 
+    /// Is a round of shootdowns under way?
+    pub(crate) const fn is_flushing(&self) -> bool {
+        self.round.ticket != 0
+    }
+
+    /// The round that is under way.
+    pub(super) fn round(&self) -> Option<&Round> {
+        self.is_flushing().then_some(&self.round)
+    }
+
+    fn round_mut(&mut self) -> Option<&mut Round> {
+        self.is_flushing().then_some(&mut self.round)
+    }
+
     /// The shootdown that a core has been sent and has not answered, be it that it lets go of the process now.
-    #[inline(always)]
     pub(crate) fn shootdown_on(&self, core: CoreId, process: ProcessId) -> Option<Shootdown> {
-        let sent = |it: &&Round| it.waiting.contains(core) && !it.untold.contains(core);
-        let round = self.round.as_ref().filter(sent)?;
-        let alone = round.alone.contains(core) && !round.untold_alone.contains(core);
-        let awaited = if alone { round.alone_ticket } else { round.ticket };
+        let round = self.round()?;
+        let awaited = round.awaited(core)?;
         Some(Shootdown { process, ticket: round.ticket, awaited })
     }
 
     /// Is no shootdown under way? Of a dying process: those that were not sent never will be.
     pub(super) fn all_answered(&self) -> bool {
-        self.round.as_ref().is_none_or(|round| round.waiting.without(&round.untold).is_empty())
+        self.round().is_none_or(|round| round.waiting.without(&round.untold).is_empty())
     }
 }
 
@@ -118,7 +81,7 @@ impl Coordinator {
     /// Has cores told in another way, unless some were told in this one and have not answered: who is lost then
     /// must be looked for in the same tree.
     pub(crate) fn set_strategy(&mut self, strategy: Strategy) {
-        if self.table.iter().all(|process| process.space.round.is_none()) {
+        if self.table.iter().all(|process| !process.space.is_flushing()) {
             self.config.strategy = strategy;
         }
     }
@@ -127,7 +90,7 @@ impl Coordinator {
     /// more.
     pub(super) fn continue_round(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         loop {
-            let Some(round) = &self.table.at(pid).space.round else {
+            let Some(round) = self.table.at(pid).space.round() else {
                 if self.start_round(pid) {
                     continue;
                 }
@@ -151,18 +114,8 @@ impl Coordinator {
         };
         let ticket = self.take_ticket();
         let process = self.table.at_mut(pid);
-        let (waiting, none) = (process.pinned, CoreSet::EMPTY);
-        let round = Round {
-            ticket,
-            range,
-            waiting,
-            untold: waiting,
-            told: none,
-            alone: none,
-            untold_alone: none,
-            alone_ticket: 0,
-        };
-        process.space.round = Some(round);
+        let waiting = process.pinned;
+        process.space.round.begin(ticket, range, waiting);
         process.space.move_jobs(Stage::Changed, Stage::Flushing);
         true
     }
@@ -171,7 +124,7 @@ impl Coordinator {
     fn tell_groups(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         let process = self.table.at_mut(pid);
         let ProcessId { pid, generation } = process.id;
-        let Some(round) = &mut process.space.round else { return true };
+        let Some(round) = process.space.round_mut() else { return true };
         let (ticket, range) = (round.ticket, round.range);
         while !round.untold.is_empty() {
             if self.budget == 0 {
@@ -194,18 +147,45 @@ impl Coordinator {
     /// All cores have answered: what the round was for is done, or its frames come back.
     fn end_round(&mut self, pid: Pid) {
         let space = &mut self.table.at_mut(pid).space;
-        space.round = None;
+        space.round.end();
         space.move_jobs(Stage::Flushing, Stage::Releasing);
     }
 
+    #[inline(always)]
     pub(crate) fn on_shootdown_done(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
-        let Some(shootdown) = self.shootdown_on(core).filter(|it| it.awaited == ticket) else {
+        let seat = &self.cores[core.index()].seat;
+        let held = seat.held.as_ref().filter(|_| seat.shootdown.is_none());
+        let Some(Lease { pid, .. }) = held.map(|held| held.lease) else {
+            return self.on_late_shootdown_done(core, ticket, out);
+        };
+        let process = self.table.at_mut(pid);
+        let round = &mut process.space.round;
+        if round.awaited(core) != Some(ticket) {
+            return self.count_unexpected(core);
+        }
+        round.waiting.remove(core);
+        round.untold_alone.remove(core);
+        if round.waiting.is_empty() || process.is_dying() {
+            self.after_answer(pid, out);
+        }
+    }
+
+    /// A core answers that has let go of the process.
+    fn on_late_shootdown_done(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
+        let seat = &mut self.cores[core.index()].seat;
+        let Some(shootdown) = seat.shootdown.take_if(|it| it.awaited == ticket) else {
             return self.count_unexpected(core);
         };
-        let has_left = self.cores[core.index()].seat.shootdown.take().is_some();
         self.no_translations_on(core, shootdown, out);
-        if has_left {
-            self.core_free(core, out);
+        self.core_free(core, out);
+    }
+
+    /// A core has answered: all have, or the process is dying.
+    fn after_answer(&mut self, pid: Pid, out: &mut Outbox) {
+        if self.table.at(pid).is_dying() {
+            self.continue_demise(pid, out);
+        } else {
+            self.continue_space(pid, out);
         }
     }
 
@@ -245,16 +225,13 @@ impl Coordinator {
             return;
         }
         let process = self.table.at_mut(pid);
-        let Some(round) = &mut process.space.round else { return };
+        let Some(round) = process.space.round_mut() else { return };
         if round.ticket != shootdown.ticket || !round.waiting.remove(core) {
             return;
         }
         round.untold_alone.remove(core);
-        let all = round.waiting.is_empty();
-        if process.is_dying() {
-            self.continue_demise(pid, out);
-        } else if all {
-            self.continue_space(pid, out);
+        if round.waiting.is_empty() || process.is_dying() {
+            self.after_answer(pid, out);
         }
     }
 
@@ -277,7 +254,7 @@ impl Coordinator {
 
     /// Did the coordinator itself send a core the shootdown that it has not answered?
     fn heard_from_coordinator(&self, core: CoreId, shootdown: Shootdown) -> bool {
-        let round = self.table.get(shootdown.process).and_then(|it| it.space.round.as_ref());
+        let round = self.table.get(shootdown.process).and_then(|it| it.space.round());
         let first = round.and_then(|round| self.config.strategy.first(&round.told, core));
         shootdown.awaited != shootdown.ticket || first == Some(core)
     }
@@ -286,7 +263,7 @@ impl Coordinator {
     pub(crate) fn reach_below(&mut self, core: CoreId, out: &mut Outbox) {
         let Some(shootdown) = self.shootdown_on(core) else { return };
         let Some(process) = self.table.get(shootdown.process) else { return };
-        let Some(round) = &process.space.round else { return };
+        let Some(round) = process.space.round() else { return };
         let below = self.config.strategy.below(&round.told, core);
         self.reach_alone(shootdown, below, out);
     }
@@ -298,7 +275,7 @@ impl Coordinator {
             return;
         }
         let alone_ticket = self.take_ticket();
-        let Some(round) = &mut self.table.at_mut(process.pid).space.round else { return };
+        let Some(round) = self.table.at_mut(process.pid).space.round_mut() else { return };
         if round.ticket != ticket {
             return;
         }
@@ -318,7 +295,7 @@ impl Coordinator {
     pub(super) fn tell_again(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         let process = self.table.at_mut(pid);
         let ProcessId { pid, generation } = process.id;
-        let Some(round) = &mut process.space.round else { return true };
+        let Some(round) = process.space.round_mut() else { return true };
         let (ticket, range) = (round.alone_ticket, round.range);
         while let Some(core) = round.untold_alone.at_or_after(CoreId(0)) {
             if self.budget == 0 {

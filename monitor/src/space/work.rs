@@ -139,7 +139,12 @@ impl Coordinator {
 
     /// Changes pages, and does what that makes possible. False when this step may do no more.
     fn do_jobs(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        self.change_all(pid, out) && self.continue_round(pid, out) && self.release_all(pid, out)
+        if !self.change_all(pid, out) {
+            return false;
+        }
+        // What a call that needs no round was for is done.
+        self.table.at(pid).space.jobs.is_empty()
+            || self.continue_round(pid, out) && self.release_all(pid, out)
     }
 
     /// Changes pages, one job after the other. False when this step may do no more.
@@ -155,6 +160,10 @@ impl Coordinator {
                 return false;
             }
             self.change(pid, at, PageRange { pages, ..slice }, rights, out);
+            let job = &self.table.at(pid).space.jobs[at];
+            if job.next == end(job.range) {
+                self.all_changed(pid, at, out);
+            }
         }
         true
     }
@@ -226,7 +235,12 @@ impl Coordinator {
     /// A job is done: its caller is answered.
     fn finish_job(&mut self, pid: Pid, at: usize, out: &mut Outbox) {
         let space = &mut self.table.at_mut(pid).space;
-        let job = space.jobs.remove(at);
+        let job = space.jobs[at];
+        if at + 1 == space.jobs.len() {
+            space.jobs.truncate(at);
+        } else {
+            space.jobs.remove(at);
+        }
         let mut outcome = Outcome::OK;
         match job.work {
             Work::Unmap { ticket, .. } => space.regions.remove_left(ticket),

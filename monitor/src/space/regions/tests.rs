@@ -47,7 +47,7 @@ fn regions_that_are_alike_are_joined_and_others_are_not() {
 fn a_change_cuts_regions_and_joins_what_is_alike_again() {
     let mut regions = Regions::new().unwrap();
     regions.insert(memory(0, 10, Rights::READ));
-    assert_eq!(regions.count_if_cut(range(3, 4)), 3);
+    assert_eq!(regions.count_if_cut(range(3, 4), regions.in_range(range(3, 4))), 3);
     let set = |rights| move |region| Some(Region { rights, ..region });
     regions.change(range(3, 4), set(Rights::READ_WRITE));
     assert_eq!(places(&regions), [(0, 3), (3, 4), (7, 3)]);

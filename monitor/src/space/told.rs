@@ -1,0 +1,92 @@
+//! Whom a round of shootdowns has told, by which way, and who has answered.
+
+use super::route::Route;
+use crate::config::Strategy;
+use crate::core_set::CoreSet;
+use proto::id::CoreId;
+use proto::message::PageRange;
+
+/// A round that is under way, or [`Round::NONE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Round {
+    /// 0 if none is under way.
+    pub(super) ticket: u32,
+    pub(super) range: PageRange,
+    /// Cores that have not answered.
+    pub(super) waiting: CoreSet,
+    /// Those of them to whom nothing was sent yet.
+    pub(super) untold: CoreSet,
+    /// All to whom it was sent, by whichever way.
+    pub(super) told: CoreSet,
+    /// Those whom the way did not reach: the coordinator tells them itself, and whom it has not told yet.
+    pub(super) alone: CoreSet,
+    pub(super) untold_alone: CoreSet,
+    /// The ticket that they answer then. Whoever is told twice of a round must answer what came from the
+    /// coordinator, or the next round's would come on top of it.
+    pub(super) alone_ticket: u32,
+}
+
+impl Round {
+    /// There is none.
+    pub(super) const NONE: Self = Self {
+        ticket: 0,
+        range: PageRange { first: 0, pages: 0 },
+        waiting: CoreSet::EMPTY,
+        untold: CoreSet::EMPTY,
+        told: CoreSet::EMPTY,
+        alone: CoreSet::EMPTY,
+        untold_alone: CoreSet::EMPTY,
+        alone_ticket: 0,
+    };
+
+    /// Begins, to tell these cores; there was none. The fields are set where they are: to move so many costs more.
+    #[inline(always)]
+    pub(super) fn begin(&mut self, ticket: u32, range: PageRange, cores: CoreSet) {
+        (self.ticket, self.range) = (ticket, range);
+        (self.waiting, self.untold) = (cores, cores);
+    }
+
+    /// Ends, when all have answered: nobody is waited for, and nobody is yet to be told.
+    pub(super) fn end(&mut self) {
+        (self.ticket, self.range, self.alone_ticket) = (0, PageRange::default(), 0);
+        (self.told, self.alone) = (CoreSet::EMPTY, CoreSet::EMPTY);
+    }
+
+    /// The ticket that a core has to answer, if it has been sent the round and has not answered.
+    #[inline(always)]
+    pub(super) fn awaited(&self, core: CoreId) -> Option<u32> {
+        if !self.waiting.contains(core) || self.untold.contains(core) {
+            return None;
+        }
+        let alone = self.alone.contains(core) && !self.untold_alone.contains(core);
+        Some(if alone { self.alone_ticket } else { self.ticket })
+    }
+
+    /// Takes the first group out of those that were not told: whom to tell, and whom that one tells. Those
+    /// that have let go meanwhile load the new tables when they come back.
+    pub(super) fn next_told(
+        &mut self,
+        strategy: &Strategy,
+        pinned: &CoreSet,
+    ) -> Option<(CoreId, Option<CoreSet>)> {
+        if strategy.is_direct() {
+            // The same as below for a group of one, without going through whole sets.
+            let first = self.untold.at_or_after(CoreId(0))?;
+            self.untold.remove(first);
+            if !pinned.contains(first) {
+                self.waiting.remove(first);
+                return None;
+            }
+            self.told.insert(first);
+            return Some((first, None));
+        }
+        let group = self.untold.and(&strategy.next_group(&self.untold)?);
+        let mut there = group.and(pinned);
+        self.untold = self.untold.without(&group);
+        self.waiting = self.waiting.without(&group.without(&there));
+        self.told = self.told.or(&there);
+        let first = there.at_or_after(CoreId(0))?;
+        there.remove(first);
+        Some((first, (!there.is_empty()).then_some(there)))
+    }
+}
