@@ -38,6 +38,9 @@ impl Coordinator {
             ToMonitor::Fault { lease, address, vector, code, at } => {
                 self.on_fault(core, lease, Fault { vector, code, address, at }, out);
             }
+            ToMonitor::Reflect { lease, address, vector, code, at } => {
+                self.on_reflect(core, lease, Fault { vector, code, address, at }, out);
+            }
             ToMonitor::Exit { lease, code } => self.on_end(core, lease, Outcome(code), out),
             _ => self.on_call(core, message, out),
         }

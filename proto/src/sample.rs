@@ -327,6 +327,16 @@ pub const TO_MONITOR: &[Sample<ToMonitor>] = &[
         "ToMonitor::SetQueue",
         ToMonitor::SetQueue { call: CALL, event: 0x1615, queue: 0x1e1d_1c1b_1a19_1817 },
     ),
+    sample(
+        "ToMonitor::Reflect",
+        ToMonitor::Reflect {
+            lease: LEASE,
+            address: 0x1413_1211_100f_0e0d,
+            vector: 0x15,
+            code: 0x1918_1716,
+            at: 0x2120_1f1e_1d1c_1b1a,
+        },
+    ),
 ];
 
 /// All kinds between two CPU drivers, by tag.

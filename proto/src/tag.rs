@@ -86,6 +86,7 @@ impl ToMonitor {
             Self::Traced { .. } => 47,
             Self::SendEvent { .. } => 48,
             Self::SetQueue { .. } => 49,
+            Self::Reflect { .. } => 50,
         }
     }
 }

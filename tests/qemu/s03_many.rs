@@ -160,6 +160,25 @@ fn two_processes_talk_through_shared_memory_and_a_hostile_one_garbles_no_more_th
 }
 
 #[test]
+fn a_process_sees_to_the_faults_of_its_threads_and_goes_on() {
+    for cores in [2, 4] {
+        let all = cores - 1;
+        let commands = format!("run pager 6 {all};storm --seed 5 --every 8000 pager 6 {all}");
+        let run = run(Guest::new().cores(cores), &commands);
+        let filled = format!("24 pages filled on up to {all} cores, 0 words wrong, faults: true");
+        let ended = "2 threads ended, their joiners told: [true, true], and 6 others went on";
+        let noted = "pages written, all noted: true";
+        run.printed(&[&filled, noted, ended, &filled, noted, ended, "result=exact"]);
+    }
+}
+
+#[test]
+fn a_fault_in_vcore_context_ends_the_process_that_wants_to_hear_of_faults() {
+    let run = run(Guest::new().cores(2), "run pager in-scheduler");
+    run.printed(&["writing 0x0, where nothing is mapped"]);
+}
+
+#[test]
 fn what_a_thread_has_of_its_own_stays_its_own() {
     let run = run(Guest::new(), "run locals 12 500 3;storm --every 8000 locals 12 3000 3");
     run.printed(&["locals: 12 threads on up to 3 cores, 0 wrong", "0 wrong", "result=exact"]);

@@ -63,6 +63,12 @@ pub enum Effect {
     },
     /// The vcore goes on with the instruction that faulted.
     Repeat,
+    /// The vcore enters vcore context to hear of the fault, if its program still wants to; else it goes on as with
+    /// [`Effect::Repeat`].
+    Reflect {
+        /// Which one.
+        vcore: VcoreId,
+    },
     /// Send a shootdown on to a core below. When it cannot be reached, the coordinator must be told by
     /// [`ToMonitor::Unreached`], before anything else is sent to it.
     Forward {

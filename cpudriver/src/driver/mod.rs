@@ -68,6 +68,8 @@ pub enum Trap {
         code: u32,
         /// See [`ToMonitor::Fault`].
         at: u64,
+        /// Its program wants to hear of it: see [`ToMonitor::Reflect`].
+        reflect: bool,
     },
     /// It ends its process.
     Exit {
@@ -238,8 +240,11 @@ impl Driver {
                 (Request::ChangeVcore { to, keep }, ToMonitor::ChangeVcore { lease, to, flags })
             }
             Trap::ChangeToM => (Request::ChangeToM, ToMonitor::ChangeToM { lease }),
-            Trap::Fault { address, vector, code, at } => {
+            Trap::Fault { address, vector, code, at, reflect: false } => {
                 (Request::Fault, ToMonitor::Fault { lease, address, vector, code, at })
+            }
+            Trap::Fault { address, vector, code, at, reflect: true } => {
+                (Request::Fault, ToMonitor::Reflect { lease, address, vector, code, at })
             }
             Trap::Exit { code } => (Request::Exit, ToMonitor::Exit { lease, code }),
         };
@@ -329,6 +334,7 @@ impl Driver {
             return self.stale_message(tag::DONE, lease, out);
         };
         out.add(match request {
+            Request::Fault if outcome == Outcome::FAULT => Effect::Reflect { vcore: lease.vcore },
             Request::Fault => Effect::Repeat,
             _ => Effect::Resume { outcome },
         });

@@ -97,7 +97,11 @@ fn preempt_saves_before_it_says_so() {
 fn preempt_answers_the_request_that_it_finds() {
     for (trap, outcome, fate) in [
         (YIELD, Outcome::AGAIN, Fate::Returns(Outcome::AGAIN)),
-        (Trap::Fault { address: 8, vector: 14, code: 4, at: 9 }, Outcome::AGAIN, Fate::Repeats),
+        (
+            Trap::Fault { address: 8, vector: 14, code: 4, at: 9, reflect: false },
+            Outcome::AGAIN,
+            Fate::Repeats,
+        ),
         (Trap::ChangeToM, Outcome::OK, Fate::FirstThread),
         (Trap::ChangeToM, Outcome::AGAIN, Fate::Returns(Outcome::AGAIN)),
     ] {
@@ -230,4 +234,22 @@ fn a_free_core_has_no_vcore_to_ask_for_anything() {
     let mut driver = Driver::new();
     assert_eq!(ask(&mut driver, YIELD), []);
     assert_eq!(driver.call(0), None);
+}
+
+#[test]
+fn a_fault_that_cannot_be_mended_is_given_to_a_program_that_asked() {
+    for (reflect, outcome, effect) in [
+        (true, Outcome::FAULT, Effect::Reflect { vcore: FIRST.vcore }),
+        (true, Outcome::OK, Effect::Repeat),
+        (false, Outcome::OK, Effect::Repeat),
+    ] {
+        let mut driver = Driver::new();
+        let _ = driver.message(START);
+        let trap = Trap::Fault { address: 8, vector: 14, code: 4, at: 9, reflect };
+        let asked = driver.trap(trap).into_iter().next();
+        let is_reflect = matches!(asked, Some(Effect::Send(ToMonitor::Reflect { .. })));
+        assert_eq!(is_reflect, reflect);
+        let done = driver.message(ToCore::Done { lease: FIRST, outcome });
+        assert_eq!(done.into_iter().collect::<Vec<_>>(), [effect]);
+    }
 }

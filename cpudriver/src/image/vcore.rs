@@ -45,6 +45,13 @@ pub(super) fn perform(effect: Effect) {
         Effect::EnterVcoreContext { vcore } => enter(vcore),
         Effect::Flush { range } => user::flush(range),
         Effect::Resume { outcome } => user::answer_outcome(outcome),
+        Effect::Reflect { vcore } => {
+            let keep = |page: &mut VcorePage, at| user::save_own(*page, at);
+            let entry = page_of(vcore).and_then(|mut page| page.reflect_kept(keep));
+            if let Some(entry) = entry {
+                user::set_entry(entry);
+            }
+        }
         // The registers still stand on the instruction that faulted; messages are the node's.
         Effect::Repeat | Effect::Forward { .. } | Effect::Send(_) => {}
     }
@@ -281,7 +288,12 @@ impl Cpu {
             user::set_entry(entry);
             return GO_ON;
         }
-        self.trap(Trap::Fault { address, vector, code, at: user::instruction() })
+        let mut page = page_of(lease.vcore).filter(|page| !is_single_core() && page.wants_faults());
+        if let Some(page) = &mut page {
+            page.keep_fault(address);
+        }
+        let (at, reflect) = (user::instruction(), page.is_some());
+        self.trap(Trap::Fault { address, vector, code, at, reflect })
     }
 
     /// The registers at `at` go on, outside vcore context, unless there is something to look for.

@@ -105,6 +105,7 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::ChangeVcore { .. }
         | ToMonitor::ChangeToM { .. }
         | ToMonitor::Fault { .. }
+        | ToMonitor::Reflect { .. }
         | ToMonitor::Exit { .. } => Some(1),
         ToMonitor::Poke { .. }
         | ToMonitor::Run { .. }

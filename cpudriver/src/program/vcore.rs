@@ -154,7 +154,25 @@ impl<P: Page> Vcore<P> {
         }
         let entered = self.interrupt(keep)?;
         self.page.set_word(data::FAULT_ADDRESS, address);
+        self.page.set_byte(data::FAULTED, 1);
         Some(entered)
+    }
+
+    /// Would the program be told of a fault?
+    pub fn wants_faults(&self) -> bool {
+        let is_set = |at| self.page.byte(at) != 0;
+        is_set(data::REFLECT) && is_set(data::READY) && !is_set(data::IN_VCORE_CONTEXT)
+    }
+
+    /// Keeps the address of a fault until it is known whether it can be mended: see [`Vcore::reflect_kept`].
+    pub fn keep_fault(&mut self, address: u64) {
+        self.page.set_word(data::FAULT_ADDRESS, address);
+    }
+
+    /// As [`Vcore::reflect`], at the address that was kept. The page is the program's too, so it may be any.
+    pub fn reflect_kept(&mut self, keep: impl FnOnce(&mut P, usize)) -> Option<Entry> {
+        let address = self.page.word(data::FAULT_ADDRESS);
+        self.reflect(address, keep)
     }
 
     /// Vcore context from its top.
@@ -305,11 +323,27 @@ mod tests {
         it.page().set_byte(data::REFLECT, 1);
         assert!(it.reflect(0xbad, running_at(0x1234)).is_some());
         assert_eq!(it.page().word(data::FAULT_ADDRESS), 0xbad);
+        assert_eq!(it.page().byte(data::FAULTED), 1);
         assert_eq!(
             it.reflect(0xbad, running_at(0x5678)),
             None,
             "a fault in vcore context is the end"
         );
+    }
+
+    #[test]
+    fn a_fault_that_is_not_wanted_any_more_leaves_no_trace() {
+        let mut it = vcore();
+        it.page().set_byte(data::READY, 1);
+        it.page().set_byte(data::REFLECT, 1);
+        assert!(it.wants_faults());
+        it.keep_fault(0xbad);
+        it.page().set_byte(data::IN_VCORE_CONTEXT, 1);
+        assert_eq!(it.reflect_kept(running_at(0x1234)), None);
+        assert!(!it.wants_faults() && it.page().byte(data::FAULTED) == 0);
+        it.page().set_byte(data::IN_VCORE_CONTEXT, 0);
+        assert!(it.reflect_kept(running_at(0x1234)).is_some());
+        assert_eq!(it.page().word(data::FAULT_ADDRESS), 0xbad);
     }
 
     #[test]

@@ -22,9 +22,28 @@ impl Coordinator {
     /// again; the others never stop. So it does if the page is there: another vcore was first, or the
     /// core's translation is from before rights were added.
     pub(crate) fn on_fault(&mut self, core: CoreId, lease: Lease, fault: Fault, out: &mut Outbox) {
-        if self.requester(core, lease).is_none() {
-            return;
+        if self.requester(core, lease).is_some() && !self.mend(core, lease, fault, out) {
+            self.on_exception(lease, fault, out);
         }
+    }
+
+    /// The same, where the program of a many-core process wants to hear of what cannot be mended.
+    #[inline(never)]
+    pub(crate) fn on_reflect(
+        &mut self,
+        core: CoreId,
+        lease: Lease,
+        fault: Fault,
+        out: &mut Outbox,
+    ) {
+        if self.requester(core, lease).is_some() && !self.mend(core, lease, fault, out) {
+            out.send(core, ToCore::Done { lease, outcome: Outcome::FAULT });
+        }
+    }
+
+    /// Puts the page there if there is one by right; says whether.
+    #[inline(always)]
+    fn mend(&mut self, core: CoreId, lease: Lease, fault: Fault, out: &mut Outbox) -> bool {
         let needed = Rights::of_fault(fault.code);
         let page = fault.address >> 12;
         match self.rights_at(lease.pid, page).filter(|rights| rights.include(needed)) {
@@ -33,8 +52,9 @@ impl Coordinator {
                 let range = PageRange { first: page, pages: 1 };
                 out.push(Output::Populate { process, range, rights });
                 out.send(core, ToCore::Done { lease, outcome: Outcome::OK });
+                true
             }
-            _ => self.on_exception(lease, fault, out),
+            _ => false,
         }
     }
 

@@ -516,6 +516,23 @@ pub enum ToMonitor {
         #[serde(with = "crate::fixed")]
         queue: u64,
     },
+    /// As [`ToMonitor::Fault`], of a vcore whose program wants to hear of its faults: what can't be mended is answered by
+    /// [`ToCore::Done`] with [`Outcome::FAULT`](crate::call::Outcome::FAULT) and given to it.
+    Reflect {
+        /// The lease that is meant.
+        lease: Lease,
+        /// The address that faulted, 0 where there is none.
+        #[serde(with = "crate::fixed")]
+        address: u64,
+        /// The exception's vector (Intel SDM vol. 3, 6.3.1).
+        vector: u8,
+        /// The exception's error code.
+        #[serde(with = "crate::fixed")]
+        code: u32,
+        /// The address of the instruction that cannot go on.
+        #[serde(with = "crate::fixed")]
+        at: u64,
+    },
 }
 
 impl ToMonitor {

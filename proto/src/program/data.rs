@@ -12,7 +12,9 @@ pub const IN_VCORE_CONTEXT: usize = 1;
 /// u8, program: the vcore can be entered. While it is 0, events only end a wait, and every fault ends the
 /// process.
 pub const READY: usize = 2;
-/// u8, program: faults of a thread are handed to the scheduler instead of ending the process.
+/// u8, program: faults of a thread are handed to the scheduler instead of ending the process. Page faults only in
+/// a many-core process, and only those where the process has no memory, or not the right to do what it tried: what was
+/// mapped and not used before comes by itself. Resumed, the thread executes the same instruction again.
 pub const REFLECT: usize = 3;
 /// u8, kernel: the vcore was stopped with its registers saved here, and does not run.
 pub const PREEMPTED: usize = 4;
@@ -26,6 +28,9 @@ pub const LOOKED_AT: usize = 6;
 pub const CRITICAL: usize = 8;
 /// u8, program: there is something on the vcore that goes on: a thread. Nobody but tools reads it.
 pub const OCCUPIED: usize = 9;
+/// u8: the vcore was entered because what is in [`THREAD`] faulted, at [`FAULT_ADDRESS`]: the kernel stores 1, the
+/// program 0.
+pub const FAULTED: usize = 10;
 /// u8, kernel: [`EXTENDED`] holds the state of x87, SSE and AVX.
 pub const EXTENDED_SAVED: usize = 7;
 /// u64, program: where the vcore is entered.

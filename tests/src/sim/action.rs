@@ -57,6 +57,8 @@ pub enum Op {
     ChangeToM,
     /// Raises an exception.
     Fault,
+    /// Touches memory that it has no right to, and wants to hear of it.
+    ReflectedFault,
     /// Ends the process.
     Exit(i32),
     /// Asks for cores.

@@ -108,6 +108,12 @@ impl World {
                 }
             }
             Effect::Resume { .. } => {}
+            Effect::Reflect { vcore } => {
+                let process = self.cores[core.index()].driver.lease().map(process_of);
+                if let Some(process) = process {
+                    self.vcore(process, vcore)?.in_vcore_context = true;
+                }
+            }
             Effect::Repeat => self.repeat(core)?,
         }
         Ok(())
@@ -206,7 +212,12 @@ impl World {
             }
             Op::Touch(page) => return self.touch(core, page, Rights::WRITE),
             Op::Read(page) => return self.touch(core, page, Rights::READ),
-            Op::Yield { .. } | Op::ChangeVcore { .. } | Op::ChangeToM | Op::Fault | Op::Exit(_) => {
+            Op::Yield { .. }
+            | Op::ChangeVcore { .. }
+            | Op::ChangeToM
+            | Op::Fault
+            | Op::ReflectedFault
+            | Op::Exit(_) => {
                 return self.trap(core, lease, op);
             }
             _ => return self.ask(core, process, op),
@@ -228,7 +239,11 @@ impl World {
             }
             Op::ChangeToM => Trap::ChangeToM,
             Op::Exit(code) => Trap::Exit { code },
-            _ => Trap::Fault { address: 0, vector: 6, code: 0, at: 0 },
+            _ => {
+                let reflect = op == Op::ReflectedFault;
+                let vector = if reflect { 14 } else { 6 };
+                Trap::Fault { address: 0, vector, code: 0, at: 0, reflect }
+            }
         };
         let effects = self.cores[core.index()].driver.trap(trap);
         self.carry_out(core, Some(lease), effects)

@@ -169,7 +169,7 @@ impl World {
         it.translations.remove(&page);
         it.retry = Some((page, needed));
         let code = 4 | if needed.include(Rights::WRITE) { 2 } else { 0 };
-        let trap = Trap::Fault { address: page << 12, vector: 14, code, at: 0 };
+        let trap = Trap::Fault { address: page << 12, vector: 14, code, at: 0, reflect: false };
         let effects = it.driver.trap(trap);
         self.carry_out(core, Some(lease), effects)
     }

@@ -164,6 +164,7 @@ codec! { ToMonitor:
     47 Traced { first, second, third, fourth, fifth }
     48 SendEvent { call, queue, event, value, vcore }
     49 SetQueue { call, event, queue }
+    50 Reflect { lease, address, vector, code, at }
 }
 
 codec! { Peer:

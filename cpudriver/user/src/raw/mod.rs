@@ -14,6 +14,7 @@ pub(crate) mod alarm;
 #[cfg(atoll)]
 mod bytes;
 pub mod call;
+pub mod fault;
 pub(crate) mod guarded;
 #[cfg(atoll)]
 mod heap;

@@ -44,7 +44,9 @@ pub struct Thread {
     pub(super) end: AtomicPtr<super::packet::Ending>,
     values: Values,
     /// Where it goes on if it was interrupted.
-    registers: [AtomicU64; WORDS],
+    pub(super) registers: [AtomicU64; WORDS],
+    /// What it was about that it faulted.
+    pub(super) fault_address: AtomicU64,
     pub(super) resume: UnsafeCell<Block>,
 }
 
@@ -222,6 +224,7 @@ impl Thread {
             end: AtomicPtr::new(core::ptr::null_mut()),
             values: Values::new(),
             registers: [const { AtomicU64::new(0) }; WORDS],
+            fault_address: AtomicU64::new(0),
             resume: UnsafeCell::new(Block::new(number::RESUME, [0; 5])),
         }));
         new.local.settle();

@@ -328,6 +328,7 @@ pub(super) extern "C" fn vcore_main(number: u64) -> ! {
     });
     let thread = match interrupted {
         Some(thread) if thread.0.stays() => {
+            super::fault::refuse(me);
             // It goes on at once, and looks when it lets itself be interrupted again.
             me.owe_look();
             me.page().u8(data::PENDING).store(0, Ordering::Relaxed);

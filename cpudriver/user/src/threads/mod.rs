@@ -17,6 +17,7 @@
 
 mod calls;
 mod events;
+pub mod faults;
 mod join;
 mod run;
 pub mod sync;

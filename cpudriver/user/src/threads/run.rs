@@ -3,7 +3,7 @@
 //! Each vcore has a ring of threads that it has to run, without a lock. A vcore with nothing in its own takes from the
 //! others', and now and then it does so anyway, so that no thread waits for ever behind one that does not give way.
 
-use super::{events, timers};
+use super::{events, faults, timers};
 use crate::info;
 use crate::raw::here::Here;
 use crate::raw::list::List;
@@ -31,6 +31,13 @@ static HALTED: [AtomicU64; 4] = [const { AtomicU64::new(0) }; 4];
 
 /// A vcore has been entered: it looks at what has come, and goes on with the thread that was interrupted if it can.
 pub(super) fn entered(here: &Here, interrupted: Option<Parked>) -> Parked {
+    let interrupted = match interrupted {
+        Some(thread) if here.has_faulted(&thread) => {
+            faults::stand_still(here, thread);
+            None
+        }
+        interrupted => interrupted,
+    };
     events::look(here, interrupted).unwrap_or_else(|| find(here))
 }
 
