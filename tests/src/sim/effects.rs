@@ -86,7 +86,7 @@ impl World {
                 memory.context = Context::Fresh;
                 memory.in_vcore_context = false;
             }
-            Effect::EnterVcoreContext { vcore } => {
+            Effect::EnterVcoreContext { vcore } | Effect::Reflect { vcore } => {
                 let process = self.cores[core.index()].driver.lease().map(process_of);
                 if let Some(process) = process {
                     self.vcore(process, vcore)?.in_vcore_context = true;
@@ -108,12 +108,6 @@ impl World {
                 }
             }
             Effect::Resume { .. } => {}
-            Effect::Reflect { vcore } => {
-                let process = self.cores[core.index()].driver.lease().map(process_of);
-                if let Some(process) = process {
-                    self.vcore(process, vcore)?.in_vcore_context = true;
-                }
-            }
             Effect::Repeat => self.repeat(core)?,
         }
         Ok(())
