@@ -53,7 +53,7 @@ fn is_exact(command: &str) {
 
 #[test]
 fn threads_count_exactly() {
-    is_exact("--every 20000 --runs 2 threads 16 85000 3");
+    is_exact("--every 20000 --runs 2 threads 16 125000 3");
 }
 
 #[test]
