@@ -88,7 +88,8 @@ impl Coordinator {
     fn may_yield(&mut self, held: &Held, seen: u32, wanted: u16, nice: bool) -> bool {
         let process = self.table.at_mut(held.lease.pid);
         let Some(gang) = &mut process.gang else { return false };
-        gang.want(wanted);
+        // Who gives way has something to do still, whatever it wants.
+        gang.want(if nice { wanted.max(1) } else { wanted });
         let allowed = if nice { held.warned } else { gang.wanted < gang.count(Place::Online) };
         allowed && process.knows_all(held.lease.vcore, seen)
     }
