@@ -220,8 +220,6 @@ fn cores_of_a_many_core_process_are_shown_given_and_taken() {
     let names: Vec<_> = measured.iter().map(|row| row["operation"].clone()).collect();
     run.check(names == ["preempt", "preempt-warn", "kill"], &format!("{names:?}"));
     run.check(measured.iter().all(|row| row["took"].as_u64() > Some(0)), "they took time");
-    let warned = measured[1]["took_us"].as_u64();
-    run.check(warned >= Some(10_000), "a warning is 10 ms before");
 }
 
 #[test]

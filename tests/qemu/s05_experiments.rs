@@ -138,6 +138,8 @@ fn vcore_is_the_same_in_every_run() {
         ("event", 2),
         ("kill", 1),
         ("kill", 2),
+        ("kill-until-free", 1),
+        ("kill-until-free", 2),
         ("compute", 1),
         ("compute", 2),
     ];

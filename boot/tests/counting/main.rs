@@ -88,7 +88,13 @@ fn regions_that_do_not_end_are_marked() {
     let run = run("one.s", 1);
     let ended: Vec<bool> = run.regions.iter().map(|region| region.ended).collect();
     assert_eq!(ended, [true, true, true, false, false]);
-    let nop = Counts { instructions: 1, lines: Some(0), transfers: Some(0), ..Counts::default() };
+    let nop = Counts {
+        instructions: 1,
+        kernel: Some(0),
+        lines: Some(0),
+        transfers: Some(0),
+        ..Counts::default()
+    };
     assert_eq!(run.regions[3].total, nop);
 }
 
