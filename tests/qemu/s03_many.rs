@@ -147,7 +147,7 @@ fn each_flag_and_each_mailbox_of_an_event_queue_does_what_it_says() {
 
 #[test]
 fn two_processes_talk_through_shared_memory_and_a_hostile_one_garbles_no_more_than_messages() {
-    let commands = "run rings 2000;run rings 2000 many;run rings 400000 hostile";
+    let commands = "run exchange 2000;run exchange 2000 many;run exchange 400000 hostile";
     for cores in [3, 4] {
         let run = run(Guest::new().cores(cores), commands);
         run.printed(&[

@@ -1,7 +1,7 @@
 //! Threads that go on when a core stops for good: those that ran there in that moment are lost, and known to be; all others
 //! come to what they should.
 //!
-//!     run lost 12 3             (12 threads on 3 cores, until a core is lost; `panic 2` takes one)
+//!     run lost 12 3             (12 threads on 3 cores, until a core is lost; "panic 2" takes one)
 #![no_std]
 #![no_main]
 

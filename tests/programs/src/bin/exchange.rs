@@ -1,9 +1,9 @@
 //! Two processes that talk through rings in shared memory: the parent sends, the child sends back what it makes of it. The
 //! child may be hostile: it writes anything into the rings while the parent uses them.
 //!
-//!     run rings 1000               (messages)
-//!     run rings 1000 many          (each process with threads, on a core of its own)
-//!     run rings 1000 hostile
+//!     run exchange 1000               (messages)
+//!     run exchange 1000 many          (each process with threads, on a core of its own)
+//!     run exchange 1000 hostile
 #![no_std]
 #![no_main]
 
@@ -57,7 +57,7 @@ fn parent(messages: u64, how: &str) -> Result<i32, Error> {
     }
     let memory = SharedMemory::new(SIZE)?;
     let bell = Bell::new(KIND)?;
-    let command = Command::new("rings").arg(CHILD).arg(if how.is_empty() { "-" } else { how });
+    let command = Command::new("exchange").arg(CHILD).arg(if how.is_empty() { "-" } else { how });
     let child = command.arg(process::id().0).arg(memory.address()).create()?;
     memory.give(child)?;
     let (sender, receiver) = ends(&memory, 0, child.0)?;
@@ -67,7 +67,9 @@ fn parent(messages: u64, how: &str) -> Result<i32, Error> {
     }
     let wrong = talk(messages, &bell, (sender, receiver))?;
     let code = process::wait(child)?;
-    println!("rings: {messages} messages there and back, {wrong} wrong, child ended with {code}");
+    println!(
+        "exchange: {messages} messages there and back, {wrong} wrong, child ended with {code}"
+    );
     Ok(i32::from(wrong > 0 || code != 0))
 }
 
@@ -175,7 +177,7 @@ fn among_hostile(
     process::destroy(child, 0)?;
     let code = process::wait(child)?;
     println!(
-        "rings: {messages} messages among a hostile peer: {sent} sent, {full} times full, {received} received, \
+        "exchange: {messages} messages among a hostile peer: {sent} sent, {full} times full, {received} received, \
          {broken} broken, child ended with {code}"
     );
     Ok(i32::from(broken == 0 || sent == 0 || received == 0))
