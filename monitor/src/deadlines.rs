@@ -176,7 +176,8 @@ impl Deadlines {
     }
 }
 
-/// An answer that is awaited, in a ring of all of them; entry 0 is where it begins and ends.
+/// An answer that is awaited, in a ring of all of them; entry 0 is where it begins and ends. Not a `Fifo` beside a table
+/// of deadlines: that costs 10 to 20 instructions more for each answer that is awaited and comes.
 #[derive(Clone, Copy, Debug)]
 struct Answer {
     /// [`NEVER`] if it is not awaited.

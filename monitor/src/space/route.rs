@@ -7,8 +7,10 @@ use proto::id::CoreId;
 /// A way by which the cores that have an address space are told to flush.
 pub(crate) trait Route {
     /// The cores that are told together with this one, itself among them: the coordinator tells the first,
-    /// which tells two others and so on ([`CoreSet::subtrees`]).
-    fn group(&self, core: CoreId) -> CoreSet;
+    /// which tells two others and so on ([`CoreSet::subtrees`]). Itself alone unless the way says otherwise.
+    fn group(&self, core: CoreId) -> CoreSet {
+        CoreSet::range(core, 1)
+    }
 
     /// Must cores be interrupted because rights have changed, some of which were taken away or none? Who goes on
     /// with fewer than there are faults, and looks again. Whatever is unmapped, all are interrupted.
@@ -45,20 +47,12 @@ pub(crate) trait Route {
 /// Each core by the coordinator.
 struct Unicast;
 
-impl Route for Unicast {
-    fn group(&self, core: CoreId) -> CoreSet {
-        CoreSet::range(core, 1)
-    }
-}
+impl Route for Unicast {}
 
 /// As [`Unicast`], also where nobody would have to be interrupted.
 struct Eager;
 
 impl Route for Eager {
-    fn group(&self, core: CoreId) -> CoreSet {
-        Unicast.group(core)
-    }
-
     fn interrupts(&self, _: bool) -> bool {
         true
     }
@@ -68,10 +62,6 @@ impl Route for Eager {
 struct Untold;
 
 impl Route for Untold {
-    fn group(&self, core: CoreId) -> CoreSet {
-        Unicast.group(core)
-    }
-
     fn interrupts(&self, _: bool) -> bool {
         false
     }
