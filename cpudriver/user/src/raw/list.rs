@@ -1,78 +1,152 @@
 //! Lists of threads that go through the threads themselves, so that none ever needs memory.
 
-use super::thread::{Claim, Parked, Thread};
+use super::thread::{Claim, Link, Parked, Thread};
+use core::fmt::{self, Debug, Formatter};
+use core::marker::PhantomData;
 
-/// Threads that do not run, in the order in which they came.
-#[derive(Debug, Default)]
-pub struct List {
-    first: Option<&'static Thread>,
-    last: Option<&'static Thread>,
+/// Which of a thread's links a chain goes through.
+trait Through {
+    fn link(thread: &Thread) -> &Link;
 }
 
-impl List {
-    /// Empty.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { first: None, last: None }
-    }
+/// Through the one that lists of threads use.
+struct Lying;
 
-    /// Is nothing there?
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.first.is_none()
+impl Through for Lying {
+    #[inline]
+    fn link(thread: &Thread) -> &Link {
+        &thread.next
     }
+}
 
-    /// Puts a thread behind the others.
-    pub fn push(&mut self, thread: Parked) {
-        let Parked(thread) = thread;
-        thread.next.set(None);
+/// Through the one that those use who wait for the same.
+struct Waiting;
+
+impl Through for Waiting {
+    #[inline]
+    fn link(thread: &Thread) -> &Link {
+        &thread.next_waiter
+    }
+}
+
+/// Threads one behind the other.
+struct Chain<L> {
+    first: Option<&'static Thread>,
+    last: Option<&'static Thread>,
+    through: PhantomData<L>,
+}
+
+impl<L> Default for Chain<L> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<L> Debug for Chain<L> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain").field("first", &self.first).field("last", &self.last).finish()
+    }
+}
+
+impl<L> Chain<L> {
+    const fn new() -> Self {
+        Self { first: None, last: None, through: PhantomData }
+    }
+}
+
+impl<L: Through> Chain<L> {
+    #[inline]
+    fn push(&mut self, thread: &'static Thread) {
+        L::link(thread).set(None);
         match self.last {
-            Some(last) => last.next.set(Some(thread)),
+            Some(last) => L::link(last).set(Some(thread)),
             None => self.first = Some(thread),
         }
         self.last = Some(thread);
     }
 
-    /// Puts a thread before the others.
-    pub fn push_front(&mut self, thread: Parked) {
-        let Parked(thread) = thread;
-        thread.next.set(self.first);
+    #[inline]
+    fn push_front(&mut self, thread: &'static Thread) {
+        L::link(thread).set(self.first);
         self.first = Some(thread);
         self.last = self.last.or(self.first);
     }
 
-    /// Takes the first thread.
-    pub fn pop(&mut self) -> Option<Parked> {
+    #[inline]
+    fn pop(&mut self) -> Option<&'static Thread> {
         let thread = self.first?;
-        self.first = thread.next.get();
+        self.first = L::link(thread).get();
         if self.first.is_none() {
             self.last = None;
         }
-        // SAFETY: it was put here by its `Parked`, and is here no more.
-        Some(unsafe { Parked::again(thread) })
+        Some(thread)
     }
 
-    /// Takes the first thread that is wanted.
-    pub fn take_first(&mut self, is_wanted: impl Fn(&Parked) -> bool) -> Option<Parked> {
+    /// Takes the first thread out that is wanted.
+    fn take_first(
+        &mut self,
+        is_wanted: impl Fn(&'static Thread) -> bool,
+    ) -> Option<&'static Thread> {
         let mut before: Option<&'static Thread> = None;
         let mut at = self.first;
         while let Some(thread) = at {
-            // SAFETY: it was put here by its `Parked`; this one goes back unless the thread is taken out.
-            let parked = unsafe { Parked::again(thread) };
-            if is_wanted(&parked) {
-                let next = thread.next.get();
+            let next = L::link(thread).get();
+            if is_wanted(thread) {
                 match before {
-                    Some(before) => before.next.set(next),
+                    Some(before) => L::link(before).set(next),
                     None => self.first = next,
                 }
                 if next.is_none() {
                     self.last = before;
                 }
-                return Some(parked);
+                return Some(thread);
             }
-            (before, at) = (at, thread.next.get());
+            (before, at) = (at, next);
         }
         None
+    }
+}
+
+/// Threads that do not run, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct List(Chain<Lying>);
+
+impl List {
+    /// Empty.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Chain::new())
+    }
+
+    /// Is nothing there?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.first.is_none()
+    }
+
+    /// Puts a thread behind the others.
+    pub fn push(&mut self, thread: Parked) {
+        let Parked(thread) = thread;
+        self.0.push(thread);
+    }
+
+    /// Puts a thread before the others.
+    pub fn push_front(&mut self, thread: Parked) {
+        let Parked(thread) = thread;
+        self.0.push_front(thread);
+    }
+
+    /// Takes the first thread.
+    pub fn pop(&mut self) -> Option<Parked> {
+        // SAFETY: it was put here by its `Parked`, and is here no more.
+        self.0.pop().map(|thread| unsafe { Parked::again(thread) })
+    }
+
+    /// Takes the first thread that is wanted.
+    pub fn take_first(&mut self, is_wanted: impl Fn(&Parked) -> bool) -> Option<Parked> {
+        // SAFETY: each was put here by its `Parked`; the one that is shown goes back unless it is taken out.
+        let parked = |thread| unsafe { Parked::again(thread) };
+        self.0.take_first(|thread| is_wanted(&parked(thread))).map(parked)
     }
 }
 
@@ -87,38 +161,24 @@ impl Iterator for List {
 /// Threads that wait for the same, in the order in which they came. Each of them may be claimed by somebody else, a
 /// moment that it did not want to wait beyond; it then takes itself out when it runs.
 #[derive(Debug, Default)]
-pub struct Waiters {
-    first: Option<&'static Thread>,
-    last: Option<&'static Thread>,
-}
+pub struct Waiters(Chain<Waiting>);
 
 impl Waiters {
     /// Nobody.
     #[must_use]
     pub const fn new() -> Self {
-        Self { first: None, last: None }
+        Self(Chain::new())
     }
 
     /// One more waits.
     pub fn push(&mut self, thread: Parked) {
-        let thread = thread.open();
-        thread.next_waiter.set(None);
-        match self.last {
-            Some(last) => last.next_waiter.set(Some(thread)),
-            None => self.first = Some(thread),
-        }
-        self.last = Some(thread);
+        self.0.push(thread.open());
     }
 
     /// The first one does not wait any more.
     pub fn wake_one(&mut self) -> Option<Parked> {
         loop {
-            let thread = self.first?;
-            self.first = thread.next_waiter.get();
-            if self.first.is_none() {
-                self.last = None;
-            }
-            let claimed = thread.claim(Claim::Woken);
+            let claimed = self.0.pop()?.claim(Claim::Woken);
             if claimed.is_some() {
                 return claimed;
             }
@@ -136,22 +196,7 @@ impl Waiters {
 
     /// Takes one out that somebody else has claimed.
     pub(crate) fn remove(&mut self, thread: &'static Thread) {
-        let mut before: Option<&'static Thread> = None;
-        let mut at = self.first;
-        while let Some(it) = at {
-            let next = it.next_waiter.get();
-            if core::ptr::eq(it, thread) {
-                match before {
-                    Some(before) => before.next_waiter.set(next),
-                    None => self.first = next,
-                }
-                if next.is_none() {
-                    self.last = before;
-                }
-                return;
-            }
-            (before, at) = (at, next);
-        }
+        self.0.take_first(|it| core::ptr::eq(it, thread));
     }
 }
 
