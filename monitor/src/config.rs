@@ -1,6 +1,7 @@
 //! What the coordinator is told about the machine and about time when it is made.
 
 use crate::space::Clusters;
+use proto::message::PageRange;
 use serde::{Deserialize, Serialize};
 
 /// Deadlines and rates, all in ticks of the clock that `now` counts.
@@ -91,7 +92,7 @@ impl Config {
             frames: 16_384,
             max_frames: 8_192,
             max_regions: crate::MAX_REGIONS as u8,
-            flush_pages: 32,
+            flush_pages: PageRange::MOST_SINGLY,
             strategy: Strategy::Unicast,
         }
     }

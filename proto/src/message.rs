@@ -41,6 +41,11 @@ pub struct PageRange {
     pub pages: u32,
 }
 
+impl PageRange {
+    /// Pages up to which a core flushes their translations one by one; of more, all together.
+    pub const MOST_SINGLY: u32 = 32;
+}
+
 /// Tags of the messages that name a lease: the `kind` of [`ToMonitor::Stale`].
 pub mod tag {
     /// [`super::ToCore::StartCore`]

@@ -429,13 +429,10 @@ unsafe fn write_cr3(root: u64) {
     unsafe { Cr3::write(frame, Cr3Flags::empty()) };
 }
 
-/// Pages up to which they are flushed one by one rather than all together.
-const FLUSHED_SINGLY: u32 = 32;
-
 /// Forgets translations of the space that is loaded.
 pub fn flush(range: PageRange) {
     let Some(root) = loaded() else { return };
-    if range.pages == 0 || range.pages > FLUSHED_SINGLY {
+    if range.pages == 0 || range.pages > PageRange::MOST_SINGLY {
         // SAFETY: the space is the one that is loaded.
         return unsafe { write_cr3(root) };
     }
