@@ -36,11 +36,11 @@ struct Writes {
     handed_on: u64,
 }
 
-/// What a way came to.
-/// How often a vcore is asked to write. One that is late, as its core may be on a busy host, has not tried; the one that
-/// takes the right away never does.
+/// How often a vcore is asked to write. It has not tried if it was late, as its core may be on a busy host, or if the
+/// thread that takes the right away happened to run there; both may be otherwise the next time.
 const ATTEMPTS: u32 = 4;
 
+/// What a way came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Passed,
