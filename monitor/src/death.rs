@@ -47,7 +47,7 @@ impl Coordinator {
                 Demise::Disown => (self.disown_children(pid, out), Demise::Close),
                 Demise::Close => (self.close_all(pid, out), Demise::Abort),
                 Demise::Abort => (self.abort_waits(pid, out), Demise::Cores),
-                Demise::Cores if !process.is_off_all_cores() => return,
+                Demise::Cores if !process.is_off_all_cores() || self.is_being_left(pid) => return,
                 Demise::Cores => (true, Demise::Ended),
                 Demise::Ended => return self.free_if_over(pid, out),
             };
@@ -81,7 +81,10 @@ impl Coordinator {
                 }
                 None => self.single_core_of(pid),
             };
-            let Some(core) = core else { return true };
+            let Some(core) = core else {
+                self.ask_whether_left(pid, out);
+                return true;
+            };
             if !self.spend() {
                 return false;
             }

@@ -43,16 +43,7 @@ impl Coordinator {
         let seat = &mut self.cores[core.index()].seat;
         seat.epoch.0 = seat.epoch.0.wrapping_add(1);
         let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
-        seat.held = Some(Held {
-            lease,
-            started: false,
-            from: None,
-            leaving: None,
-            notify: None,
-            told: notified,
-            warned: false,
-            since: self.now,
-        });
+        seat.held = Some(Held::new(lease, notified, self.now));
         out.send(core, ToCore::StartCore { lease, root, notified });
     }
 
@@ -86,9 +77,16 @@ impl Coordinator {
     #[inline(always)]
     pub(crate) fn held(&mut self, core: CoreId, lease: Lease) -> Option<&mut Held> {
         let Self { cores, counters, .. } = self;
-        let held = cores[core.index()].seat.held.as_mut().filter(|held| held.lease == lease);
-        counters.stale += u64::from(held.is_none());
-        held
+        let seat = &mut cores[core.index()].seat;
+        let held = seat.held.as_mut().filter(|held| held.lease == lease);
+        if held.is_some() {
+            if let Some(left) = seat.left.take() {
+                self.is_left(left);
+            }
+            return self.cores[core.index()].seat.held.as_mut();
+        }
+        counters.stale += 1;
+        None
     }
 
     /// The lease of a core whose vcore waits for the answer to a request; `None` when the message is
@@ -132,6 +130,9 @@ impl Coordinator {
         }
         held.notify = None;
         let (lease, told) = (held.lease, held.told);
+        if let Some(left) = self.cores[core.index()].seat.left.take() {
+            self.is_left(left);
+        }
         let notified = self.table.at(lease.pid).notified(lease.vcore);
         if notified != told {
             self.route(core, notified, out);
@@ -168,7 +169,7 @@ impl Coordinator {
     pub(crate) fn on_stale(&mut self, core: CoreId, message: u8, lease: Lease, out: &mut Outbox) {
         let Some(&mut held) = self.held(core, lease) else { return };
         match message {
-            tag::START_CORE | tag::PREEMPT | tag::DEATH => {
+            tag::START_CORE | tag::PREEMPT | tag::DEATH | tag::SWITCH => {
                 self.vacate(core, false, out);
                 self.after_loss(held, out);
                 self.core_free(core, out);

@@ -66,6 +66,23 @@ pub struct Held {
     pub since: u64,
 }
 
+impl Held {
+    /// One that the core is told of `now`, with so many notifies that its vcore's memory tells of already.
+    #[inline(always)]
+    pub(crate) const fn new(lease: Lease, told: u32, now: u64) -> Self {
+        Self {
+            lease,
+            started: false,
+            from: None,
+            leaving: None,
+            notify: None,
+            told,
+            warned: false,
+            since: now,
+        }
+    }
+}
+
 /// The part of a core that leases are about. It outlives a restart of the core.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Seat {
@@ -73,6 +90,9 @@ pub(crate) struct Seat {
     pub(crate) held: Option<Held>,
     /// Who has a right to this core.
     pub(crate) owner: Option<ProcessId>,
+    /// The process that the core was told to switch from, until it is known to have done so: its memory may be loaded
+    /// there still.
+    pub(crate) left: Option<ProcessId>,
     /// A shootdown waits for its answer.
     pub(crate) shootdown: Option<Shootdown>,
 }

@@ -1,12 +1,17 @@
 //! Single-core processes: one at a time on the management core, in turn.
+//!
+//! One that gives way to another costs one message, [`ToCore::Switch`], and no answer: only this core ever runs either, and
+//! it takes its orders one after the other, so whatever it is told later finds the first one saved. Only who frees memory
+//! must know that the core has switched: see [`Coordinator::ask_whether_left`].
 
 use crate::coordinator::Coordinator;
 use crate::cores::Timer;
 use crate::lifecycle::{State, Trigger};
 use crate::output::Outbox;
-use crate::seat::Leaving;
+use crate::process::ProcessId;
+use crate::seat::{Held, Leaving};
 use proto::call::{NICE, Outcome};
-use proto::id::{CoreId, Lease, Pid, VcoreId};
+use proto::id::{CoreId, Epoch, Lease, Pid, VcoreId};
 use proto::message::ToCore;
 
 const HERE: CoreId = CoreId::MANAGEMENT;
@@ -24,7 +29,7 @@ impl Coordinator {
     pub(crate) fn queue_to_run(&mut self, pid: Pid, out: &mut Outbox) {
         self.run.push(pid.0);
         if self.cores[0].seat.held.is_some() {
-            self.set_timer(Timer::Slice, self.slice_end.max(self.now));
+            self.watch_slice();
         } else {
             self.dispatch(out);
         }
@@ -36,19 +41,36 @@ impl Coordinator {
             return;
         }
         let Some(pid) = self.run.pop().map(Pid) else { return };
+        self.begin_slice(pid);
+        self.start(HERE, pid, VcoreId(0), out);
+    }
+
+    /// The turn of a process that comes out of the run queue begins.
+    fn begin_slice(&mut self, pid: Pid) {
         self.follow(pid, Trigger::RunSingle);
         self.slice_end = self.now.saturating_add(self.config.slice);
         if !self.run.is_empty() {
-            self.set_timer(Timer::Slice, self.slice_end);
+            self.watch_slice();
         }
-        self.start(HERE, pid, VcoreId(0), out);
+    }
+
+    /// Has the end of the slice noticed. A timer that is set already comes early, and is set once more then: that costs
+    /// less than to move it whenever a process gives way.
+    fn watch_slice(&mut self) {
+        if self.deadlines.deadline(Timer::Slice).is_none() {
+            self.set_timer(Timer::Slice, self.slice_end.max(self.now));
+        }
     }
 
     /// The running process's time is up, if another one wants to run.
     pub(crate) fn on_slice_over(&mut self, out: &mut Outbox) {
-        if !self.run.is_empty() {
-            self.let_go(HERE, Leaving::Slice, out);
+        if self.run.is_empty() || self.cores[0].seat.held.is_none() {
+            return;
         }
+        if self.now < self.slice_end {
+            return self.watch_slice();
+        }
+        self.let_go(HERE, Leaving::Slice, out);
     }
 
     /// A single-core process waits for an event or gives way.
@@ -60,7 +82,68 @@ impl Coordinator {
         if !nice && !self.table.at_mut(lease.pid).knows_all(lease.vcore, seen) {
             return out.send(HERE, ToCore::Done { lease, outcome: Outcome::AGAIN });
         }
+        if self.may_switch(lease.pid) {
+            return self.switch(lease, nice, out);
+        }
         let why = if nice { Leaving::GiveWay } else { Leaving::Wait };
         self.let_go(HERE, why, out);
+    }
+
+    /// Can the core go straight on with another process? Not while it owes an answer that is about this one: a core
+    /// that lets go keeps count of those ([`Coordinator::vacate`]).
+    fn may_switch(&self, from: Pid) -> bool {
+        let seat = &self.cores[0].seat;
+        let owes = seat.held.as_ref().is_none_or(|held| held.notify.is_some());
+        let owes = owes || seat.left.is_some() || seat.shootdown.is_some();
+        !owes && !self.run.is_empty() && self.table.at(from).space.is_at_rest()
+    }
+
+    /// One process waits or gives way, and the first in the run queue goes on, in one message.
+    fn switch(&mut self, from: Lease, nice: bool, out: &mut Outbox) {
+        let Some(next) = self.run.pop().map(Pid) else { return };
+        self.follow(from.pid, Trigger::Wait);
+        if nice {
+            self.follow(from.pid, Trigger::WakeSingle);
+            self.run.push(from.pid.0);
+        }
+        let now = self.now;
+        let process = self.table.at_mut(from.pid);
+        let left = process.id;
+        process.pinned.remove(HERE);
+        let seat = &mut self.cores[0].seat;
+        let since = seat.held.as_ref().map_or(now, |held| held.since);
+        process.ticks += now - since;
+        let process = self.table.at_mut(next);
+        process.pinned.insert(HERE);
+        let (root, notified, ProcessId { pid, generation }) =
+            (process.root, process.notified, process.id);
+        seat.epoch = Epoch(from.epoch.0.wrapping_add(1));
+        let to = Lease { pid, generation, vcore: VcoreId(0), epoch: seat.epoch };
+        seat.left = Some(left);
+        seat.held = Some(Held { started: true, ..Held::new(to, notified, now) });
+        self.begin_slice(next);
+        out.send(HERE, ToCore::Switch { from, outcome: Outcome::OK, to, root, notified });
+    }
+
+    /// The core may not have switched from this process yet, and have its memory loaded.
+    pub(crate) fn is_being_left(&self, pid: Pid) -> bool {
+        self.cores[0].seat.left.is_some_and(|left| left.pid == pid)
+    }
+
+    /// Who frees the memory of a process must know that the core has left it. All that it says under its lease tells so; if
+    /// it owes nothing it is asked by a notify, as which a program may always come.
+    pub(crate) fn ask_whether_left(&mut self, pid: Pid, out: &mut Outbox) {
+        let told = self.cores[0].seat.held.as_ref().map(|held| held.told);
+        if let Some(told) = told.filter(|_| self.is_being_left(pid)) {
+            self.route(HERE, told, out);
+        }
+    }
+
+    /// The core is known to have switched from a process.
+    #[inline(always)]
+    pub(crate) fn is_left(&mut self, left: ProcessId) {
+        if self.table.at(left.pid).is_dying() {
+            self.queue_work(left.pid);
+        }
     }
 }

@@ -60,4 +60,6 @@ pub mod tag {
     pub const SET_CONTEXT: u8 = 12;
     /// [`super::ToCore::Done`]
     pub const DONE: u8 = 13;
+    /// [`super::ToCore::Switch`]
+    pub const SWITCH: u8 = 17;
 }

@@ -90,6 +90,16 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
             below: CORES,
         },
     ),
+    sample(
+        "ToCore::Switch",
+        ToCore::Switch {
+            from: LEASE,
+            outcome: Outcome(0x100f_0e0d),
+            to: LEASE,
+            root: 0x1413_1211_100f_0e0d,
+            notified: 0x1817_1615,
+        },
+    ),
 ];
 
 /// All kinds from a CPU driver to the coordinator, by tag.

@@ -27,6 +27,7 @@ impl ToCore {
             Self::Panic => 14,
             Self::Hang => 15,
             Self::TlbMulticast { .. } => 16,
+            Self::Switch { .. } => 17,
         }
     }
 }

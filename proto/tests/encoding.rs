@@ -32,6 +32,11 @@ const GOLDEN: &[(&str, &str)] = &[
         "100102030405060708090a0b0c0d0e0f10111213141516\
          1718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f30313233343536",
     ),
+    (
+        "ToCore::Switch",
+        "110102030405060708090a0b0c0d0e0f100102030405060708090a0b0c\
+         0d0e0f101112131415161718",
+    ),
     ("ToMonitor::Join", "0001020304"),
     ("ToMonitor::Pong", "0101020304"),
     ("ToMonitor::CoreFailed", "0201020304"),
@@ -181,6 +186,7 @@ fn the_tags_by_name_are_those_in_the_slot() {
         (tag::NOTIFY, "ToCore::Notify"),
         (tag::SET_CONTEXT, "ToCore::SetContext"),
         (tag::DONE, "ToCore::Done"),
+        (tag::SWITCH, "ToCore::Switch"),
     ];
     for (tag, name) in tags {
         assert_eq!(TO_CORE[usize::from(tag)].name, name);

@@ -164,6 +164,9 @@ impl Driver {
             ToCore::Notify { lease, count } => self.notify(lease, count, out),
             ToCore::SetContext { lease, notified } => self.set_context(lease, notified, out),
             ToCore::Done { lease, outcome } => self.done(lease, outcome, out),
+            ToCore::Switch { from, outcome, to, root, notified } => {
+                self.switch((from, outcome), (to, root, notified), out);
+            }
             ToCore::TlbShootdown { pid, generation, range, ticket } => {
                 self.flush_own((pid, generation), range, out);
                 out.send(ToMonitor::ShootdownDone { ticket });
@@ -280,6 +283,24 @@ impl Driver {
         out.add(Effect::Save { vcore: lease.vcore, fate });
         out.add(Effect::Unload);
         out.send(ToMonitor::Preempted { lease });
+    }
+
+    /// Leaves one single-core process and goes on with another one. Nothing is sent: what the core says next under
+    /// the new lease tells that it has done so.
+    fn switch(
+        &mut self,
+        (from, outcome): (Lease, Outcome),
+        (to, root, notified): (Lease, u64, u32),
+        out: &mut impl Sink,
+    ) {
+        let held = self.held.filter(|held| held.lease == from && to.epoch > from.epoch);
+        if held.and_then(|held| held.request) != Some(Request::Yield) {
+            return self.stale_message(tag::SWITCH, to, out);
+        }
+        self.take(to, notified);
+        out.add(Effect::Save { vcore: from.vcore, fate: Fate::Returns(outcome) });
+        out.add(Effect::Load { root });
+        out.add(Effect::Start { lease: to });
     }
 
     fn die(&mut self, lease: Lease, out: &mut impl Sink) {

@@ -315,6 +315,7 @@ impl<P: Platform> Node<P> {
             | ToCore::Death { .. }
             | ToCore::Notify { .. }
             | ToCore::SetContext { .. }
+            | ToCore::Switch { .. }
             | ToCore::Done { .. }
             | ToCore::TlbShootdown { .. }
             | ToCore::TlbMulticast { .. } => self.obey_driver(order),

@@ -72,6 +72,7 @@ pub const fn outstanding_to_core(message: &ToCore) -> usize {
         | ToCore::Death { .. }
         | ToCore::Notify { .. }
         | ToCore::SetContext { .. }
+        | ToCore::Switch { .. }
         | ToCore::Done { .. }
         | ToCore::Panic
         | ToCore::Hang => 1,

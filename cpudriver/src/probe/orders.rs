@@ -44,6 +44,7 @@ impl Orders {
                 (Self::Started, crossing)
             }
             ToCore::SetContext { .. } => (Self::Changed, None),
+            ToCore::Switch { .. } => (Self::Started, None),
             ToCore::Preempt { .. } => {
                 let crossing = match before {
                     Self::Started => Some(Crossing::StartPreempt),

@@ -127,7 +127,8 @@ impl<'a, M: Meter> Stage<'a, M> {
                 Output::Send { core, message } => {
                     match message {
                         ToCore::StartCore { notified, .. }
-                        | ToCore::SetContext { notified, .. } => {
+                        | ToCore::SetContext { notified, .. }
+                        | ToCore::Switch { notified, .. } => {
                             self.seen[core.index()] = notified;
                         }
                         ToCore::Notify { count, .. } => self.seen[core.index()] = count,

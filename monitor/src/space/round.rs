@@ -49,6 +49,11 @@ impl Space {
         self.round.ticket != 0
     }
 
+    /// Is nothing to be done, and no answer to come?
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.jobs.is_empty() && !self.is_flushing()
+    }
+
     /// The round that is under way.
     pub(super) fn round(&self) -> Option<&Round> {
         self.is_flushing().then_some(&self.round)

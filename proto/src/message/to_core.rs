@@ -134,6 +134,23 @@ pub enum ToCore {
         /// The cores to hand it on to, see [`CoreSet::subtrees`].
         below: CoreSet,
     },
+    /// Save the context of one single-core process and go on with another one: answers [`ToMonitor::Yield`] as `Preempt`
+    /// and `StartCore` would together. It has no answer of its own: whatever the core says next under the new lease
+    /// tells that it has switched. For the management core alone.
+    Switch {
+        /// The lease to give up.
+        from: Lease,
+        /// What the request came to.
+        outcome: Outcome,
+        /// The lease to go on under; its epoch is the old one's successor.
+        to: Lease,
+        /// As in `StartCore`.
+        #[serde(with = "crate::fixed")]
+        root: u64,
+        /// As in `StartCore`.
+        #[serde(with = "crate::fixed")]
+        notified: u32,
+    },
 }
 
 impl ToCore {

@@ -33,6 +33,7 @@ pub(crate) fn lease_to(message: &ToCore) -> Option<Lease> {
         | ToCore::Death { lease }
         | ToCore::Notify { lease, .. }
         | ToCore::SetContext { lease, .. }
+        | ToCore::Switch { to: lease, .. }
         | ToCore::Done { lease, .. } => Some(lease),
         _ => None,
     }

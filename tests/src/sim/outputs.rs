@@ -84,7 +84,9 @@ impl World {
         if it.health == Health::Well && under_way.count() > 0 && lease_to(&message).is_some() {
             return violation(format!("bounds: two {message:?} under way to core {core}"));
         }
-        if let ToCore::StartCore { lease, .. } | ToCore::SetContext { lease, .. } = message
+        if let ToCore::StartCore { lease, .. }
+        | ToCore::SetContext { lease, .. }
+        | ToCore::Switch { to: lease, .. } = message
             && self.doomed.contains(&process_of(lease))
         {
             return violation(format!("I7: {message:?} after the process was told to die"));
@@ -99,6 +101,11 @@ impl World {
             && it.driver.lease().is_some()
         {
             return violation(format!("{lease:?} starts on core {core} before it is free"));
+        }
+        if let ToCore::Switch { from, .. } = message
+            && it.driver.lease() != Some(from)
+        {
+            return violation(format!("core {core} is to switch from {from:?}, which is not there"));
         }
         if it.health != Health::Stopped {
             self.cores[core.index()].receive(message);

@@ -155,9 +155,9 @@ impl Hub {
 /// return.
 const fn answer(message: &ToCore) -> Option<(Lease, Option<Outcome>)> {
     match *message {
-        ToCore::Done { lease, outcome } | ToCore::Preempt { lease, outcome } => {
-            Some((lease, Some(outcome)))
-        }
+        ToCore::Done { lease, outcome }
+        | ToCore::Preempt { lease, outcome }
+        | ToCore::Switch { from: lease, outcome, .. } => Some((lease, Some(outcome))),
         ToCore::Death { lease } => Some((lease, None)),
         _ => None,
     }

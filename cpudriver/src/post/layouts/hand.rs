@@ -111,6 +111,7 @@ codec! { ToCore:
     14 Panic {}
     15 Hang {}
     16 TlbMulticast { pid, generation, range, ticket, below }
+    17 Switch { from, outcome, to, root, notified }
 }
 
 codec! { ToMonitor:
