@@ -85,6 +85,11 @@ impl Coordinator {
             owner.is_some() == self.provisioned.contains(core),
             "the set of owned cores is exact",
         )?;
+        let left = it.seat.left.map(|left| self.table.get(left).is_some());
+        rule(
+            left != Some(false),
+            "I8: a process exists whose memory a core may have loaded still",
+        )?;
         let Some(held) = held else { return Ok(()) };
         let Some(process) = self.table.get(process_of(held.lease)) else {
             return rule(false, "the process of a lease exists");

@@ -120,6 +120,7 @@ impl Deadlines {
     }
 
     /// When a timer comes, if it is set.
+    #[inline(always)]
     pub(crate) fn deadline(&self, timer: Timer) -> Option<u64> {
         let moment = match self.place(timer) {
             Place::Single(which) => self.singles[which],

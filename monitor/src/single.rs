@@ -36,6 +36,7 @@ impl Coordinator {
     }
 
     /// Gives the management core to the first in the run queue, if it is free.
+    #[inline(always)]
     pub(crate) fn dispatch(&mut self, out: &mut Outbox) {
         if !self.cores[0].seat.is_free() {
             return;
@@ -46,6 +47,7 @@ impl Coordinator {
     }
 
     /// The turn of a process that comes out of the run queue begins.
+    #[inline(always)]
     fn begin_slice(&mut self, pid: Pid) {
         self.follow(pid, Trigger::RunSingle);
         self.slice_end = self.now.saturating_add(self.config.slice);
@@ -56,6 +58,7 @@ impl Coordinator {
 
     /// Has the end of the slice noticed. A timer that is set already comes early, and is set once more then: that costs
     /// less than to move it whenever a process gives way.
+    #[inline(always)]
     fn watch_slice(&mut self) {
         if self.deadlines.deadline(Timer::Slice).is_none() {
             self.set_timer(Timer::Slice, self.slice_end.max(self.now));
@@ -91,6 +94,7 @@ impl Coordinator {
 
     /// Can the core go straight on with another process? Not while it owes an answer that is about this one: a core
     /// that lets go keeps count of those ([`Coordinator::vacate`]).
+    #[inline(always)]
     fn may_switch(&self, from: Pid) -> bool {
         let seat = &self.cores[0].seat;
         let owes = seat.held.as_ref().is_none_or(|held| held.notify.is_some());
@@ -99,6 +103,7 @@ impl Coordinator {
     }
 
     /// One process waits or gives way, and the first in the run queue goes on, in one message.
+    #[inline(always)]
     fn switch(&mut self, from: Lease, nice: bool, out: &mut Outbox) {
         let Some(next) = self.run.pop().map(Pid) else { return };
         self.follow(from.pid, Trigger::Wait);

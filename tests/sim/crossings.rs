@@ -311,6 +311,50 @@ fn crossing_13_single_core_process_dies_and_slice_ends() {
 }
 
 #[test]
+fn crossing_13_single_core_process_dies_and_the_core_switches_from_it() {
+    const NICE: Op = Op::Yield { wanted: 0, nice: true };
+    let mut scene = Scene::new(1);
+    let first = scene.setup.single();
+    let second = scene.setup.single();
+    scene.does(ZERO, NICE);
+    scene.hears(ZERO);
+    let sent = scene.waiting_for(ZERO);
+    assert!(
+        matches!(sent[..], [ToCore::Switch { from, to, .. }] if from.pid == first.pid && to.pid == second.pid),
+        "{sent:?}"
+    );
+    scene.kill(first);
+    // The core has its memory loaded still, and owes no answer: so it is asked for one.
+    let sent = scene.waiting_for(ZERO);
+    assert!(matches!(sent[..], [_, ToCore::Notify { .. }]), "{sent:?}");
+    assert_eq!(scene.state(first), Some(State::DyingAbort));
+    scene.core_takes(ZERO);
+    assert_eq!(scene.runs(ZERO), Some((second.pid, 0)));
+    assert_eq!(scene.context(first, 0), Context::Saved);
+    scene.core_takes(ZERO);
+    assert!(matches!(scene.hears(ZERO), ToMonitor::Notified { .. }));
+    scene.settle();
+    assert_eq!(scene.state(first), None);
+    assert_eq!(scene.runs(ZERO), Some((second.pid, 0)));
+    scene.ends_well();
+}
+
+#[test]
+fn crossing_13_single_core_process_dies_and_the_core_switches_to_it() {
+    let mut scene = Scene::new(1);
+    let first = scene.setup.single();
+    let second = scene.setup.single();
+    scene.does(ZERO, YIELD);
+    scene.hears(ZERO);
+    assert!(matches!(scene.waiting_for(ZERO)[..], [ToCore::Switch { .. }]));
+    scene.kill(second);
+    scene.settle();
+    assert_eq!((scene.state(first), scene.state(second)), (Some(State::Waiting), None));
+    assert_eq!(scene.runs(ZERO), None);
+    scene.ends_well();
+}
+
+#[test]
 fn crossing_14_two_destroyers() {
     let mut scene = Scene::new(3);
     let many = scene.setup.many(2);

@@ -213,21 +213,18 @@ impl<M: Meter> Stage<'_, M> {
         });
         self.came_to(0);
         self.give_way();
-        self.yield_single("", proto::call::NICE);
-        self.answer("");
-        self.answer("started-single");
+        self.yield_single("yield-switches", proto::call::NICE);
         self.yield_single("yield-single", 0);
-        self.answer("preempted-waits");
         self.settle();
     }
 
     fn slice(&mut self) {
         self.yield_single("", proto::call::NICE);
-        self.answer("");
         let over = self.now + self.config.slice;
         self.settle();
         self.tick("tick-slice-over", over);
         self.answer("preempted-next");
+        self.answer("started-single");
         self.settle();
     }
 

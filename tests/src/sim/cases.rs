@@ -146,6 +146,7 @@ fn case(
 #[must_use]
 pub fn all() -> Vec<Case> {
     let processes = vec![
+        one_core_switch_and_kill(),
         two_cores_yield_and_preempt(),
         two_cores_become_many_and_kill(),
         two_cores_unmap_and_panic(),
@@ -155,6 +156,22 @@ pub fn all() -> Vec<Case> {
         three_cores_notify_and_yield(),
     ];
     processes.into_iter().chain(memory::all()).collect()
+}
+
+/// Two single-core processes that give way to each other, in one message each time.
+fn one_core_switch_and_kill() -> Case {
+    const NICE: Op = Op::Yield { wanted: 0, nice: true };
+    let mut setup = Setup::new(1);
+    let one = setup.single();
+    setup.maps(one, 2);
+    let other = setup.single();
+    let programs: [(_, &[Op]); 2] = [
+        (one, &[Op::Touch(PAGE), NICE, Op::Unmap(PAGE, 1), NICE, YIELD]),
+        (other, &[Op::NotifyProcess(one.pid), NICE, YIELD, Op::Look, Op::Exit(0)]),
+    ];
+    let event = proto::event::Event { kind: 50, value: 0 };
+    let notify = Action::Tell(Input::Control(Control::Notify { pid: other.pid, event }));
+    case("1 core: switch, notify, unmap, kill", setup, &programs, &[kill(one.pid), notify])
 }
 
 fn two_cores_yield_and_preempt() -> Case {

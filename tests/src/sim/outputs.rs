@@ -105,7 +105,9 @@ impl World {
         if let ToCore::Switch { from, .. } = message
             && it.driver.lease() != Some(from)
         {
-            return violation(format!("core {core} is to switch from {from:?}, which is not there"));
+            return violation(format!(
+                "core {core} is to switch from {from:?}, which is not there"
+            ));
         }
         if it.health != Health::Stopped {
             self.cores[core.index()].receive(message);
