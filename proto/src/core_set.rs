@@ -86,6 +86,15 @@ impl CoreSet {
         member
     }
 
+    /// Takes the first member out.
+    #[inline(always)]
+    pub fn take_first(&mut self) -> Option<CoreId> {
+        let at = self.0.iter().position(|&word| word != 0)?;
+        let bit = self.0[at].trailing_zeros();
+        self.0[at] &= self.0[at] - 1;
+        Some(CoreId((at * 64) as u16 + bit as u16))
+    }
+
     /// Is this core a member?
     #[must_use]
     pub fn contains(&self, core: CoreId) -> bool {

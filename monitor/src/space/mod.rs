@@ -10,6 +10,7 @@
 //! runs out of memory. What several processes share is reserved for each of them: it is freed safely in
 //! whatever order they let go of it.
 
+mod at_once;
 mod audit;
 mod end;
 mod fault;

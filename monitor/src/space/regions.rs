@@ -140,6 +140,34 @@ impl Regions {
         self.list.get(self.place_of(page)).filter(|region| region.first <= page)
     }
 
+    /// The place of the region in which all of the range is memory, if it is.
+    #[inline(always)]
+    pub(crate) fn holder(&self, range: PageRange) -> Option<usize> {
+        let at = self.place_of(range.first);
+        let holds = |it: &&Region| {
+            it.first <= range.first && end(range) <= it.end() && it.kind == Kind::Memory
+        };
+        self.list.get(at).filter(holds).map(|_| at)
+    }
+
+    /// Changes a part of the region at a place, which is cut off from the rest of it; gives the place of that part.
+    pub(crate) fn carve(
+        &mut self,
+        mut at: usize,
+        range: PageRange,
+        with: impl Fn(Region) -> Region,
+    ) -> usize {
+        if self.list[at].first < range.first {
+            self.cut(at, range.first);
+            at += 1;
+        }
+        if self.list[at].end() > end(range) {
+            self.cut(at, end(range));
+        }
+        self.list[at] = with(self.list[at]);
+        at
+    }
+
     /// The regions that have pages in the range.
     pub(crate) fn in_range(&self, range: PageRange) -> &[Region] {
         let (from, to) = self.span(range);
@@ -211,36 +239,61 @@ impl Regions {
     /// Changes all regions in the range, cut off where they reach beyond it; those that are leaving are not
     /// cut and must stay as they are. A change to `None` takes the region out.
     pub(crate) fn change(&mut self, range: PageRange, with: impl Fn(Region) -> Option<Region>) {
-        let (mut from, to) = self.span(range);
+        let (mut from, mut to) = self.span(range);
         let [below, above] = cuts(self.list.get(from..to).unwrap_or(&[]), range);
         if below {
-            self.cut(range.first);
-            from += 1;
+            self.cut(from, range.first);
+            (from, to) = (from + 1, to + 1);
         }
         if above {
-            self.cut(end(range));
+            self.cut(to - 1, end(range));
         }
         let mut at = from;
-        while let Some(region) = self.list.get(at).filter(|it| it.first < end(range)) {
-            match with(*region) {
+        while at < to {
+            match with(self.list[at]) {
                 Some(changed) => {
                     self.list[at] = changed;
                     at += 1;
                 }
                 None => {
                     self.list.remove(at);
+                    to -= 1;
                 }
             }
         }
         self.join_around(from, at);
     }
 
-    /// Notes that pages of a region that is leaving, from its first that was not, are out of the tables.
-    pub(crate) fn clear(&mut self, page: u64, pages: u32) {
-        let at = self.place_of(page);
+    /// Notes that pages of a region that is leaving, from its first that was not, are out of the tables. Gives the
+    /// pages around them in which nothing is left, or fewer where no table comes free, and how many tables do.
+    pub(crate) fn clear(&mut self, range: PageRange) -> (PageRange, u32) {
+        self.clear_at(self.place_of(range.first), range)
+    }
+
+    /// The same where the place of the region is known.
+    pub(crate) fn clear_at(&mut self, at: usize, range: PageRange) -> (PageRange, u32) {
         if let Some(region) = self.list.get_mut(at) {
-            region.cleared += pages;
+            region.cleared += range.pages;
         }
+        if self.is_table_used_beside(at, range) {
+            return (range, 0);
+        }
+        let unused = self.unused_around(range);
+        (unused, tables(range, unused))
+    }
+
+    /// Does the region before or behind the one at a place use the only page table that reaches the range? So it is
+    /// mostly, and seen sooner than how far nothing is used.
+    fn is_table_used_beside(&self, at: usize, range: PageRange) -> bool {
+        let table = range.first >> REACHES[0];
+        let uses = |region: &Region| {
+            region.occupied().is_some_and(|(first, end)| {
+                first >> REACHES[0] <= table && table <= (end - 1) >> REACHES[0]
+            })
+        };
+        (end(range) - 1) >> REACHES[0] == table
+            && (self.list.get(at + 1).is_some_and(uses)
+                || at.checked_sub(1).and_then(|at| self.list.get(at)).is_some_and(uses))
     }
 
     /// Takes out the first region.
@@ -248,16 +301,21 @@ impl Regions {
         self.list.remove(0);
     }
 
-    /// Takes out the regions that the work with this ticket has unmapped.
-    pub(crate) fn remove_left(&mut self, ticket: u32) {
-        self.list.retain(|region| !region.is_leaving() || region.name != ticket);
+    /// Takes out the regions in the range that the work with this ticket has unmapped.
+    pub(crate) fn remove_left(&mut self, range: PageRange, ticket: u32) {
+        let mut at = self.place_of(range.first);
+        while let Some(region) = self.list.get(at).filter(|it| it.first < end(range)) {
+            if region.is_leaving() && region.name == ticket {
+                self.list.remove(at);
+            } else {
+                at += 1;
+            }
+        }
     }
 
-    /// Makes a region begin at a page inside of one.
-    fn cut(&mut self, page: u64) {
-        let at = self.place_of(page);
-        let inside = |it: &&mut Region| it.first < page && !it.is_leaving();
-        let Some(region) = self.list.get_mut(at).filter(inside) else { return };
+    /// Makes the region at a place end, and another begin, at a page inside of it.
+    fn cut(&mut self, at: usize, page: u64) {
+        let region = &mut self.list[at];
         let below = u32::try_from(page - region.first).expect("fewer than the region's pages");
         let above = Region { first: page, pages: region.pages - below, ..*region };
         region.pages = below;
@@ -265,7 +323,7 @@ impl Regions {
     }
 
     /// Joins regions from the one before `from` up to the one at `to` where they are alike.
-    fn join_around(&mut self, from: usize, to: usize) {
+    pub(crate) fn join_around(&mut self, from: usize, to: usize) {
         let mut at = to.min(self.list.len().saturating_sub(1));
         while at > 0 && at + 1 > from {
             let next = self.list[at];

@@ -100,7 +100,7 @@ impl Coordinator {
         Ok(())
     }
 
-    fn most_regions(&self) -> usize {
+    pub(super) fn most_regions(&self) -> usize {
         usize::from(self.config.max_regions).min(super::MAX_REGIONS)
     }
 
@@ -112,6 +112,9 @@ impl Coordinator {
 
     fn on_protect(&mut self, call: Call, range: PageRange, rights: Rights, out: &mut Outbox) {
         let Some(pid) = self.caller(&call) else { return };
+        if self.protect_at_once(pid, &call, (range, rights), out) {
+            return;
+        }
         match self.protect(pid, range, rights) {
             Err(why) => self.complete(pid, call, why, 0, out),
             Ok(flush) => self.add_job(pid, Job::new(call, Work::Protect { flush }, range), out),
@@ -153,6 +156,9 @@ impl Coordinator {
 
     fn on_unmap(&mut self, call: Call, range: PageRange, out: &mut Outbox) {
         let Some(pid) = self.caller(&call) else { return };
+        if self.unmap_at_once(pid, &call, range, out) {
+            return;
+        }
         match self.unmap(pid, range) {
             Err(why) => self.complete(pid, call, why, 0, out),
             Ok(None) => self.complete(pid, call, Outcome::OK, 0, out),

@@ -15,7 +15,7 @@ use crate::core_set::CoreSet;
 use crate::cores::CoreState;
 use crate::lease::process_of;
 use crate::output::Outbox;
-use crate::process::ProcessId;
+use crate::process::{Process, ProcessId};
 use proto::id::{CoreId, Lease, Pid};
 use proto::message::{PageRange, ToCore};
 
@@ -37,11 +37,10 @@ fn union(one: PageRange, other: PageRange) -> PageRange {
 }
 
 impl Space {
-    /// What all that waits for a round has changed; a core flushes at most `most` pages one by one.
-    fn changed(&self, most: u32) -> Option<PageRange> {
+    /// What all that waits for a round has changed.
+    fn changed(&self) -> Option<PageRange> {
         let changed = self.jobs.iter().filter(|job| job.stage == Stage::Changed);
-        let range = changed.map(|job| job.range).reduce(union)?;
-        Some(if range.pages > most { PageRange::default() } else { range })
+        changed.map(|job| job.range).reduce(union)
     }
 
     /// Is a round of shootdowns under way?
@@ -74,6 +73,41 @@ impl Space {
     pub(super) fn all_answered(&self) -> bool {
         self.round().is_none_or(|round| round.waiting.without(&round.untold).is_empty())
     }
+}
+
+/// Tells the first core of each group of those that were not told, which tells the others. False when this step may do
+/// no more.
+#[inline(always)]
+fn tell(budget: &mut u32, strategy: &Strategy, process: &mut Process, out: &mut Outbox) -> bool {
+    let ProcessId { pid, generation } = process.id;
+    let round = &mut process.space.round;
+    let (ticket, range) = (round.ticket, round.range);
+    if strategy.is_direct() {
+        let untold = round.untold;
+        while *budget > 0 {
+            let Some(core) = round.untold.take_first() else { break };
+            *budget -= 1;
+            out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
+        }
+        round.told = round.told.or(&untold.without(&round.untold));
+        return round.untold.is_empty();
+    }
+    while !round.untold.is_empty() {
+        if *budget == 0 {
+            return false;
+        }
+        *budget -= 1;
+        match round.next_group(strategy) {
+            Some((core, None)) => {
+                out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
+            }
+            Some((core, Some(below))) => {
+                out.send(core, ToCore::TlbMulticast { pid, generation, range, ticket, below });
+            }
+            None => {}
+        }
+    }
+    true
 }
 
 impl Coordinator {
@@ -112,41 +146,46 @@ impl Coordinator {
         }
     }
 
+    /// What a core is told to flush for a change of this range.
+    pub(super) const fn to_flush(&self, range: PageRange) -> PageRange {
+        if range.pages > self.config.flush_pages { PageRange { first: 0, pages: 0 } } else { range }
+    }
+
+    /// Begins a round for a change of this range: every core that may have the space loaded is to be told.
+    #[inline(always)]
+    fn set_out(&mut self, pid: Pid, changed: PageRange) {
+        let (ticket, range) = (self.take_ticket(), self.to_flush(changed));
+        let process = self.table.at_mut(pid);
+        let cores = process.pinned;
+        process.space.round.begin(ticket, range, cores);
+    }
+
     /// Starts a round for all that waits for one.
     fn start_round(&mut self, pid: Pid) -> bool {
-        let Some(range) = self.table.at(pid).space.changed(self.config.flush_pages) else {
-            return false;
-        };
-        let ticket = self.take_ticket();
-        let process = self.table.at_mut(pid);
-        let waiting = process.pinned;
-        process.space.round.begin(ticket, range, waiting);
-        process.space.move_jobs(Stage::Changed, Stage::Flushing);
+        let Some(changed) = self.table.at(pid).space.changed() else { return false };
+        self.set_out(pid, changed);
+        self.table.at_mut(pid).space.move_jobs(Stage::Changed, Stage::Flushing);
         true
     }
 
-    /// Tells the first core of each group, which tells the others. False when this step may do no more.
+    /// Starts the round of the only job, which has changed a range.
+    #[inline(always)]
+    pub(super) fn begin_round(&mut self, pid: Pid, changed: PageRange, out: &mut Outbox) {
+        self.set_out(pid, changed);
+        let process = self.table.at_mut(pid);
+        let told = tell(&mut self.budget, &self.config.strategy, process, out);
+        if !told {
+            self.queue_work(pid);
+        } else if process.space.round.waiting.is_empty() {
+            self.round_over(pid, out);
+        }
+    }
+
+    /// Tells those that were not told. False when this step may do no more.
     fn tell_groups(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         let process = self.table.at_mut(pid);
-        let ProcessId { pid, generation } = process.id;
-        let Some(round) = process.space.round_mut() else { return true };
-        let (ticket, range) = (round.ticket, round.range);
-        while !round.untold.is_empty() {
-            if self.budget == 0 {
-                return false;
-            }
-            self.budget -= 1;
-            match round.next_told(&self.config.strategy, &process.pinned) {
-                Some((core, None)) => {
-                    out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
-                }
-                Some((core, Some(below))) => {
-                    out.send(core, ToCore::TlbMulticast { pid, generation, range, ticket, below });
-                }
-                None => {}
-            }
-        }
-        true
+        process.space.round.forget_others(&process.pinned);
+        tell(&mut self.budget, &self.config.strategy, process, out)
     }
 
     /// All cores have answered: what the round was for is done, or its frames come back.
@@ -190,8 +229,20 @@ impl Coordinator {
         if self.table.at(pid).is_dying() {
             self.continue_demise(pid, out);
         } else {
-            self.continue_space(pid, out);
+            self.round_over(pid, out);
         }
+    }
+
+    /// All cores of the round of a process that lives have answered.
+    #[inline(always)]
+    fn round_over(&mut self, pid: Pid, out: &mut Outbox) {
+        let space = &mut self.table.at_mut(pid).space;
+        if space.waiting_calls() > 1 {
+            return self.continue_space(pid, out);
+        }
+        space.round.end();
+        space.move_jobs(Stage::Flushing, Stage::Releasing);
+        self.finish_only_job(pid, out);
     }
 
     /// A core could not hand a shootdown on.

@@ -62,28 +62,17 @@ impl Round {
         Some(if alone { self.alone_ticket } else { self.ticket })
     }
 
-    /// Takes the first group out of those that were not told: whom to tell, and whom that one tells. Those
-    /// that have let go meanwhile load the new tables when they come back.
-    pub(super) fn next_told(
-        &mut self,
-        strategy: &Strategy,
-        pinned: &CoreSet,
-    ) -> Option<(CoreId, Option<CoreSet>)> {
-        if strategy.is_direct() {
-            // The same as below for a group of one, without going through whole sets.
-            let first = self.untold.at_or_after(CoreId(0))?;
-            self.untold.remove(first);
-            if !pinned.contains(first) {
-                self.waiting.remove(first);
-                return None;
-            }
-            self.told.insert(first);
-            return Some((first, None));
-        }
-        let group = self.untold.and(&strategy.next_group(&self.untold)?);
-        let mut there = group.and(pinned);
-        self.untold = self.untold.without(&group);
-        self.waiting = self.waiting.without(&group.without(&there));
+    /// Those that were not told and have let go meanwhile need not be: they load the new tables when they come back.
+    pub(super) fn forget_others(&mut self, pinned: &CoreSet) {
+        let others = self.untold.without(pinned);
+        self.untold = self.untold.without(&others);
+        self.waiting = self.waiting.without(&others);
+    }
+
+    /// Takes the first group out of those that were not told: whom to tell, and whom that one tells.
+    pub(super) fn next_group(&mut self, strategy: &Strategy) -> Option<(CoreId, Option<CoreSet>)> {
+        let mut there = self.untold.and(&strategy.next_group(&self.untold)?);
+        self.untold = self.untold.without(&there);
         self.told = self.told.or(&there);
         let first = there.at_or_after(CoreId(0))?;
         there.remove(first);

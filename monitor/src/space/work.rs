@@ -1,6 +1,6 @@
 //! Jobs: what remains to be done for requests about memory, in slices.
 
-use super::regions::{Kind, end, tables};
+use super::regions::{Kind, end};
 use super::{MAX_JOBS, MAX_PAGES, Space};
 use crate::coordinator::Coordinator;
 use crate::output::{Outbox, Output};
@@ -50,6 +50,11 @@ pub(crate) struct Job {
 impl Job {
     pub(super) const fn new(call: Call, work: Work, range: PageRange) -> Self {
         Self { call, work, range, next: range.first, stage: Stage::Changing }
+    }
+
+    /// One whose pages have been changed and that waits for the round that begins now.
+    pub(super) const fn flushing(call: Call, work: Work, range: PageRange) -> Self {
+        Self { call, work, range, next: end(range), stage: Stage::Flushing }
     }
 
     const fn needs_flush(&self) -> bool {
@@ -102,22 +107,30 @@ impl Space {
     /// Takes pages that are leaving out, and says what of that whoever applies it must know: around which
     /// pages nothing is left, and how many frames wait for their release now.
     pub(super) fn clear(&mut self, range: PageRange) -> (PageRange, u32) {
-        let unused = self.regions.unused_around(range);
-        self.regions.clear(range.first, range.pages);
-        (unused, range.pages + tables(range, unused))
+        let (unused, tables) = self.regions.clear(range);
+        (unused, range.pages + tables)
     }
 }
 
 impl Coordinator {
-    /// Adds a job and begins with it.
-    pub(super) fn add_job(&mut self, pid: Pid, job: Job, out: &mut Outbox) {
-        let jobs = &mut self.table.at_mut(pid).space.jobs;
-        jobs.push(job);
-        if jobs.len() > 1 {
-            self.continue_space(pid, out);
-        } else if !self.do_jobs(pid, out) {
-            self.queue_work(pid);
+    /// Adds a job and begins with it. Mostly there is no other and its pages are few: they are changed before it is
+    /// in the list, and it waits there for nothing but its round, if it needs one.
+    pub(super) fn add_job(&mut self, pid: Pid, mut job: Job, out: &mut Outbox) {
+        if !self.table.at(pid).space.jobs.is_empty() {
+            self.table.at_mut(pid).space.jobs.push(job);
+            return self.continue_space(pid, out);
         }
+        if !self.change_pages(pid, &mut job, out) {
+            self.table.at_mut(pid).space.jobs.push(job);
+            return self.queue_work(pid);
+        }
+        if !job.needs_flush() {
+            return self.answer_job(pid, &job, out);
+        }
+        job.stage = Stage::Flushing;
+        let range = job.range;
+        self.table.at_mut(pid).space.jobs.push(job);
+        self.begin_round(pid, range, out);
     }
 
     /// Goes on with all that remains to be done in an address space, as far as this step's budget goes.
@@ -150,47 +163,58 @@ impl Coordinator {
     /// Changes pages, one job after the other. False when this step may do no more.
     fn change_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         while let Some(at) = self.table.at(pid).space.job_at(Stage::Changing) {
-            let space = &self.table.at(pid).space;
-            let Some((slice, rights)) = space.next_slice(&space.jobs[at], MAX_PAGES) else {
-                self.all_changed(pid, at, out);
-                continue;
-            };
-            let pages = self.spend_some(slice.pages);
-            if pages == 0 {
+            let mut job = self.table.at(pid).space.jobs[at];
+            let done = self.change_pages(pid, &mut job, out);
+            if done && job.needs_flush() {
+                job.stage = Stage::Changed;
+            }
+            self.table.at_mut(pid).space.jobs[at] = job;
+            if !done {
                 return false;
             }
-            self.change(pid, at, PageRange { pages, ..slice }, rights, out);
-            let job = &self.table.at(pid).space.jobs[at];
-            if job.next == end(job.range) {
-                self.all_changed(pid, at, out);
+            if !job.needs_flush() {
+                self.finish_job(pid, at, out);
             }
         }
         true
     }
 
+    /// Changes the pages of a job. False when this step may do no more.
+    fn change_pages(&mut self, pid: Pid, job: &mut Job, out: &mut Outbox) -> bool {
+        while job.next < end(job.range) {
+            let space = &self.table.at(pid).space;
+            let Some((slice, rights)) = space.next_slice(job, MAX_PAGES) else { return true };
+            let pages = self.spend_some(slice.pages);
+            if pages == 0 {
+                return false;
+            }
+            self.change(pid, job, PageRange { pages, ..slice }, rights, out);
+        }
+        true
+    }
+
     /// Changes the next pages of a job, in a region with such rights.
-    fn change(&mut self, pid: Pid, at: usize, range: PageRange, rights: Rights, out: &mut Outbox) {
+    #[inline(always)]
+    fn change(
+        &mut self,
+        pid: Pid,
+        job: &mut Job,
+        range: PageRange,
+        rights: Rights,
+        out: &mut Outbox,
+    ) {
         let it = self.table.at_mut(pid);
         let process = it.id;
-        it.space.jobs[at].next = end(range);
-        match it.space.jobs[at].work {
+        job.next = end(range);
+        match &mut job.work {
             Work::Populate => out.push(Output::Populate { process, range, rights }),
             Work::Protect { .. } => out.push(Output::Protect { process, range, rights }),
             Work::Unmap { ticket, frames } => {
                 let (unused, more) = it.space.clear(range);
-                it.space.jobs[at].work = Work::Unmap { ticket, frames: frames + more };
-                out.push(Output::Unmap { process, range, unused, ticket });
+                *frames += more;
+                out.push(Output::Unmap { process, range, unused, ticket: *ticket });
             }
-            Work::Share { to, name } => self.share_slice(pid, range, (to, name), out),
-        }
-    }
-
-    fn all_changed(&mut self, pid: Pid, at: usize, out: &mut Outbox) {
-        let job = &mut self.table.at_mut(pid).space.jobs[at];
-        if job.needs_flush() {
-            job.stage = Stage::Changed;
-        } else {
-            self.finish_job(pid, at, out);
+            &mut Work::Share { to, name } => self.share_slice(pid, range, (to, name), out),
         }
     }
 
@@ -207,21 +231,23 @@ impl Coordinator {
     }
 
     /// Gives back all that a job has unmapped; false when this step may do no more.
+    #[inline(always)]
     pub(super) fn release(&mut self, pid: Pid, at: usize, out: &mut Outbox) -> bool {
-        loop {
-            let work = self.table.at(pid).space.jobs[at].work;
-            let Work::Unmap { ticket, frames } = work else { return true };
-            if frames == 0 {
-                return true;
-            }
-            let some = self.spend_some(frames.min(MAX_PAGES));
+        let it = self.table.at_mut(pid);
+        let (process, space) = (it.id, &mut it.space);
+        let Work::Unmap { ticket, frames } = &mut space.jobs[at].work else { return true };
+        while *frames > 0 {
+            let some = (*frames).min(MAX_PAGES).min(self.budget);
             if some == 0 {
                 return false;
             }
-            self.release_some(pid, ticket, some, out);
-            let work = Work::Unmap { ticket, frames: frames - some };
-            self.table.at_mut(pid).space.jobs[at].work = work;
+            self.budget -= some;
+            *frames -= some;
+            space.mapped -= some;
+            self.frames += some;
+            out.push(Output::Release { process, ticket: *ticket, frames: some });
         }
+        true
     }
 
     /// Gives back at most [`MAX_PAGES`] frames of a batch.
@@ -234,16 +260,29 @@ impl Coordinator {
 
     /// A job is done: its caller is answered.
     fn finish_job(&mut self, pid: Pid, at: usize, out: &mut Outbox) {
-        let space = &mut self.table.at_mut(pid).space;
-        let job = space.jobs[at];
-        if at + 1 == space.jobs.len() {
-            space.jobs.truncate(at);
-        } else {
-            space.jobs.remove(at);
+        let job = self.table.at_mut(pid).space.jobs.remove(at);
+        self.answer_job(pid, &job, out);
+    }
+
+    /// The round of the only job is over: the same as [`Coordinator::continue_space`] in fewer instructions.
+    #[inline(always)]
+    pub(super) fn finish_only_job(&mut self, pid: Pid, out: &mut Outbox) {
+        if !self.release(pid, 0, out) {
+            return self.queue_work(pid);
         }
+        if let Some(job) = self.table.at_mut(pid).space.jobs.pop() {
+            self.answer_job(pid, &job, out);
+        }
+    }
+
+    /// Answers the caller of a job that is done and no longer in the list.
+    #[inline(always)]
+    pub(super) fn answer_job(&mut self, pid: Pid, job: &Job, out: &mut Outbox) {
         let mut outcome = Outcome::OK;
         match job.work {
-            Work::Unmap { ticket, .. } => space.regions.remove_left(ticket),
+            Work::Unmap { ticket, .. } => {
+                self.table.at_mut(pid).space.regions.remove_left(job.range, ticket);
+            }
             Work::Share { to, name } => outcome = self.share_done(to, job.range, name),
             Work::Populate | Work::Protect { .. } => {}
         }

@@ -29,9 +29,22 @@ fn within(areas: &[Range<u64>], range: PageRange) -> Option<Range<u64>> {
 
 /// The same pages, table by table.
 fn by_table(pages: Range<u64>) -> impl Iterator<Item = Range<u64>> {
-    const REACH: u64 = ENTRIES as u64;
-    let tables = pages.start / REACH..pages.end.div_ceil(REACH);
-    tables.map(move |it| (it * REACH).max(pages.start)..((it + 1) * REACH).min(pages.end))
+    let mut rest = pages;
+    core::iter::from_fn(move || {
+        let first = rest.start;
+        if first >= rest.end {
+            return None;
+        }
+        rest.start = rest.end.min((first | (ENTRIES as u64 - 1)) + 1);
+        Some(first..rest.start)
+    })
+}
+
+/// Does the whole reach of a page's table lie in `unused`? The table is one of this level, 1 for those of pages.
+fn reaches(page: u64, level: usize, unused: &Range<u64>) -> bool {
+    let reach = 1_u64 << (9 * level);
+    let start = page & !(reach - 1);
+    unused.start <= start && start + reach <= unused.end
 }
 
 impl<M: Memory> Spaces<M> {
@@ -110,7 +123,9 @@ impl<M: Memory> Spaces<M> {
                 }
                 above.store(&mut self.memory, to_table - gone);
             }
-            self.prune(root, first, &unused, ticket);
+            if reaches(first, 1, &unused) {
+                self.prune(root, first, &unused, ticket);
+            }
         }
     }
 
@@ -128,9 +143,7 @@ impl<M: Memory> Spaces<M> {
             table = entry::frame(entry);
         }
         for level in 1..=3 {
-            let reach = 1_u64 << (9 * level);
-            let start = page & !(reach - 1);
-            if start < unused.start || unused.end < start + reach {
+            if !reaches(page, level, unused) {
                 break;
             }
             let Some(slot) = path[level - 1] else { continue };

@@ -91,6 +91,12 @@ impl Batch {
         Self { root, word: note::BATCHES + position * 2 }
     }
 
+    /// The one behind it, which may not be in use.
+    fn next(self) -> Option<Self> {
+        let word = self.word + 2;
+        (word < note::BATCHES + BATCHES * 2).then_some(Self { word, ..self })
+    }
+
     fn ticket(self, memory: &impl Memory) -> u32 {
         (memory.load_u64(self.root, self.word * 8) >> 1) as u32
     }
@@ -118,7 +124,14 @@ impl<M: Memory> Spaces<M> {
         all.take_while(|batch| batch.first(&self.memory).is_some())
     }
 
+    #[inline(always)]
     fn find_batch(&self, root: Frame, ticket: u32) -> Option<Batch> {
+        // Mostly there is but one.
+        let first = Batch::at(root, 0);
+        first.first(&self.memory)?;
+        if first.ticket(&self.memory) == ticket {
+            return Some(first);
+        }
         self.batches(root).find(|batch| batch.ticket(&self.memory) == ticket)
     }
 
@@ -127,6 +140,7 @@ impl<M: Memory> Spaces<M> {
     /// # Panics
     ///
     /// When the space has too many batches: the coordinator has eight of a process at most.
+    #[inline(always)]
     pub(super) fn batch(&mut self, root: Frame, ticket: u32) -> Batch {
         if let Some(batch) = self.find_batch(root, ticket) {
             return batch;
@@ -138,9 +152,12 @@ impl<M: Memory> Spaces<M> {
         new
     }
 
-    /// Takes a batch that has become empty out.
+    /// Takes a batch that has become empty out: the last one takes its place.
     fn remove_batch(&mut self, batch: Batch) {
-        let last = self.batches(batch.root).last().unwrap_or(batch);
+        let (mut last, mut next) = (batch, batch.next());
+        while let Some(it) = next.filter(|it| it.first(&self.memory).is_some()) {
+            (last, next) = (it, it.next());
+        }
         let (ticket, first) = (last.ticket(&self.memory), last.first(&self.memory));
         batch.set_ticket(&mut self.memory, ticket);
         batch.set_first(&mut self.memory, first);

@@ -164,7 +164,7 @@ proptest! {
             }
             prop_assert_eq!(reserved, frames(&pages));
         }
-        regions.remove_left(7);
+        regions.remove_left(range(base, 120), 7);
         pages.retain(|_, it| *it != Page::Leaving);
         prop_assert_eq!(regions.all().iter().map(|it| it.pages as usize).sum::<usize>(), pages.len());
     }
@@ -181,8 +181,9 @@ fn take_out(regions: &mut Regions, all: PageRange) -> u32 {
         let page = PageRange { first, pages: 1 };
         let occupied = regions.find(first).filter(|it| it.is_leaving()).and_then(Region::occupied);
         if occupied.is_some_and(|(from, _)| from == first) {
-            frames += 1 + tables(page, regions.unused_around(page));
-            regions.clear(first, 1);
+            let tables = tables(page, regions.unused_around(page));
+            assert_eq!(regions.clear(page).1, tables, "however it was found out");
+            frames += 1 + tables;
         }
     }
     frames
