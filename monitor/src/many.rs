@@ -70,11 +70,11 @@ impl Coordinator {
         asked: (u16, u8),
         out: &mut Outbox,
     ) {
-        let Some(held) = self.requester(core, lease) else { return };
         let (wanted, flags) = asked;
-        if self.table.at(lease.pid).gang.is_none() {
-            return self.yield_single(lease, seen, flags, out);
+        if core == CoreId::MANAGEMENT {
+            return self.yield_single(lease, seen, flags & NICE != 0, out);
         }
+        let Some(held) = self.requester(core, lease) else { return };
         if self.may_yield(&held, seen, wanted, flags & NICE != 0) {
             self.let_go(core, Leaving::Yield, out);
         } else {

@@ -9,8 +9,8 @@ use crate::cores::Timer;
 use crate::lifecycle::{State, Trigger};
 use crate::output::Outbox;
 use crate::process::ProcessId;
-use crate::seat::{Held, Leaving};
-use proto::call::{NICE, Outcome};
+use crate::seat::Leaving;
+use proto::call::Outcome;
 use proto::id::{CoreId, Epoch, Lease, Pid, VcoreId};
 use proto::message::ToCore;
 
@@ -42,14 +42,14 @@ impl Coordinator {
             return;
         }
         let Some(pid) = self.run.pop().map(Pid) else { return };
-        self.begin_slice(pid);
+        self.follow(pid, Trigger::RunSingle);
+        self.begin_slice();
         self.start(HERE, pid, VcoreId(0), out);
     }
 
     /// The turn of a process that comes out of the run queue begins.
     #[inline(always)]
-    fn begin_slice(&mut self, pid: Pid) {
-        self.follow(pid, Trigger::RunSingle);
+    fn begin_slice(&mut self) {
         self.slice_end = self.now.saturating_add(self.config.slice);
         if !self.run.is_empty() {
             self.watch_slice();
@@ -77,57 +77,66 @@ impl Coordinator {
     }
 
     /// A single-core process waits for an event or gives way.
-    pub(crate) fn yield_single(&mut self, lease: Lease, seen: u32, flags: u8, out: &mut Outbox) {
-        let nice = flags & NICE != 0;
-        if nice && self.run.is_empty() {
+    #[inline(always)]
+    pub(crate) fn yield_single(&mut self, lease: Lease, seen: u32, nice: bool, out: &mut Outbox) {
+        let Some(held) = self.held(HERE, lease) else { return };
+        // See `requester`: a message that answers the request is on its way, or will be.
+        let is_answered = !held.started || held.leaving.is_some();
+        let owes = held.notify.is_some();
+        let process = self.table.at_mut(lease.pid);
+        if is_answered || process.is_dying() {
+            return;
+        }
+        let nobody_waits = self.run.is_empty();
+        if nice && nobody_waits {
             return out.send(HERE, ToCore::Done { lease, outcome: Outcome::OK });
         }
-        if !nice && !self.table.at_mut(lease.pid).knows_all(lease.vcore, seen) {
+        if !nice && !process.knows_all(lease.vcore, seen) {
             return out.send(HERE, ToCore::Done { lease, outcome: Outcome::AGAIN });
         }
-        if self.may_switch(lease.pid) {
+        // A core that owes an answer which is about this process cannot go straight on with another one: who lets go
+        // keeps count of those (`vacate`).
+        let owes = owes || self.cores[0].seat.shootdown.is_some() || !process.space.is_at_rest();
+        if !nobody_waits && !owes {
             return self.switch(lease, nice, out);
         }
         let why = if nice { Leaving::GiveWay } else { Leaving::Wait };
         self.let_go(HERE, why, out);
     }
 
-    /// Can the core go straight on with another process? Not while it owes an answer that is about this one: a core
-    /// that lets go keeps count of those ([`Coordinator::vacate`]).
-    #[inline(always)]
-    fn may_switch(&self, from: Pid) -> bool {
-        let seat = &self.cores[0].seat;
-        let owes = seat.held.as_ref().is_none_or(|held| held.notify.is_some());
-        let owes = owes || seat.left.is_some() || seat.shootdown.is_some();
-        !owes && !self.run.is_empty() && self.table.at(from).space.is_at_rest()
-    }
-
-    /// One process waits or gives way, and the first in the run queue goes on, in one message.
+    /// One process waits or gives way, and the first in the run queue goes on, in one message. Its core holds that lease,
+    /// runs it, and owes nothing.
     #[inline(always)]
     fn switch(&mut self, from: Lease, nice: bool, out: &mut Outbox) {
-        let Some(next) = self.run.pop().map(Pid) else { return };
-        self.follow(from.pid, Trigger::Wait);
-        if nice {
-            self.follow(from.pid, Trigger::WakeSingle);
-            self.run.push(from.pid.0);
-        }
-        let now = self.now;
+        let (Some(next), Some(held)) = (self.run.pop(), &mut self.cores[0].seat.held) else {
+            return;
+        };
         let process = self.table.at_mut(from.pid);
-        let left = process.id;
         process.pinned.remove(HERE);
-        let seat = &mut self.cores[0].seat;
-        let since = seat.held.as_ref().map_or(now, |held| held.since);
-        process.ticks += now - since;
-        let process = self.table.at_mut(next);
+        process.ticks += self.now - held.since;
+        let trigger = if nice { Trigger::SliceOver } else { Trigger::Wait };
+        let mut legal = process.life.follow(trigger).is_ok();
+        let left = process.id;
+        let process = self.table.at_mut(Pid(next));
         process.pinned.insert(HERE);
+        legal &= process.life.follow(Trigger::RunSingle).is_ok();
+        debug_assert!(
+            legal,
+            "who is switched from runs, and who stands in the run queue is runnable"
+        );
+        self.counters.illegal += u64::from(!legal);
         let (root, notified, ProcessId { pid, generation }) =
             (process.root, process.notified, process.id);
-        seat.epoch = Epoch(from.epoch.0.wrapping_add(1));
-        let to = Lease { pid, generation, vcore: VcoreId(0), epoch: seat.epoch };
-        seat.left = Some(left);
-        seat.held = Some(Held { started: true, ..Held::new(to, notified, now) });
-        self.begin_slice(next);
+        let to = Lease { pid, generation, epoch: Epoch(from.epoch.0.wrapping_add(1)), ..from };
+        // Of the rest nothing is to be remembered: the core owes nothing.
+        (held.lease, held.told, held.since) = (to, notified, self.now);
+        let seat = &mut self.cores[0].seat;
+        (seat.epoch, seat.left) = (to.epoch, Some(left));
         out.send(HERE, ToCore::Switch { from, outcome: Outcome::OK, to, root, notified });
+        if nice {
+            self.run.push(from.pid.0);
+        }
+        self.begin_slice();
     }
 
     /// The core may not have switched from this process yet, and have its memory loaded.
