@@ -6,7 +6,7 @@
 
 use super::cpu::Features;
 use super::once::BootOnce;
-use crate::program::extended::{Area, HEADER_AT, Parts};
+use crate::program::extended::{Area, HEADER_AT, HEADER_LEN, Parts};
 use raw_cpuid::CpuId;
 use x86_64::registers::xcontrol::{XCr0, XCr0Flags};
 
@@ -65,13 +65,21 @@ pub(super) fn init() {
 
 /// Saves the state that is in the registers to memory with room for [`Parts::bytes`], aligned to 64.
 pub(super) fn save(place: *mut u8) {
+    if parts().xcr0().is_some() {
+        for word in HEADER_AT / 8..(HEADER_AT + HEADER_LEN) / 8 {
+            // SAFETY: the caller's memory. XSAVE writes only a part of the header, and the rest must be zero.
+            unsafe { place.cast::<u64>().wrapping_add(word).write_volatile(0) };
+        }
+    }
+    save_again(place);
+}
+
+/// As [`save`], to where nothing was ever written but by this, so that what is not written of the header is zero.
+#[inline(always)]
+pub(super) fn save_again(place: *mut u8) {
     match parts().xcr0() {
         Some(xcr0) => {
-            for word in HEADER_AT / 8..HEADER_AT / 8 + 8 {
-                // SAFETY: the caller's memory. XSAVE writes only a part of the header, and the rest must be zero.
-                unsafe { place.cast::<u64>().wrapping_add(word).write_volatile(0) };
-            }
-            // SAFETY: as above: it has room for all parts that are turned on, and is aligned to 64.
+            // SAFETY: the caller's memory: it has room for all parts that are turned on, and is aligned to 64.
             unsafe {
                 core::arch::asm!("xsave64 [{}]", in(reg) place, in("eax") xcr0 as u32,
                     in("edx") (xcr0 >> 32) as u32, options(nostack, preserves_flags));

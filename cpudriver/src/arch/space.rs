@@ -226,7 +226,31 @@ impl crate::program::vcore::Page for VcorePage {
     }
 }
 
+/// Memory of the kernel that can stand for the page of a vcore.
+#[repr(C, align(4096))]
+#[derive(Debug)]
+pub struct Kept([u64; PAGE / 8]);
+
+impl Kept {
+    /// With nothing in it.
+    pub const EMPTY: Self = Self([0; PAGE / 8]);
+}
+
 impl VcorePage {
+    /// No page.
+    pub(super) const NONE: Self = Self(core::ptr::null_mut());
+
+    /// Whether it is one.
+    #[inline(always)]
+    pub(super) const fn is_some(self) -> bool {
+        !self.0.is_null()
+    }
+
+    /// What stands for one. Valid as long as `kept` is there.
+    pub(super) const fn of(kept: &mut Kept) -> Self {
+        Self(core::ptr::from_mut(kept).cast())
+    }
+
     fn at(self, offset: usize, size: usize) -> *mut u8 {
         assert!(offset.is_multiple_of(size) && offset < PAGE, "a field lies within its page");
         self.0.wrapping_add(offset)

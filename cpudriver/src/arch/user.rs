@@ -9,7 +9,7 @@ use super::extended;
 use super::layout::{self, DIRECT};
 use super::once::BootOnce;
 use super::percpu::{self, KERNEL_RSP, USER_END};
-use super::space::VcorePage;
+use super::space::{Kept, VcorePage};
 use super::trap;
 use crate::arch::interrupts;
 use crate::program::context::{Context, Registers, user_address};
@@ -69,10 +69,25 @@ pub(super) struct User {
     by_sysret: bool,
     /// The top page table of the space that is loaded; 0 for the kernel's own.
     root: u64,
+    /// On the management core, the pages of the process that is loaded, see [`Own`].
+    own: Own,
     /// Its calls are traced.
     is_traced: bool,
     /// What a program has written is made safe here before it is loaded.
     area: Area,
+}
+
+/// The pages of a single-core process, which the management core uses at each switch.
+#[derive(Clone, Copy, Debug)]
+pub struct Own {
+    /// Where its registers are kept, which only the kernel can reach.
+    pub saved: VcorePage,
+    /// That of its vcore.
+    pub vcore: VcorePage,
+}
+
+impl Own {
+    const NONE: Self = Self { saved: VcorePage::NONE, vcore: VcorePage::NONE };
 }
 
 impl User {
@@ -84,6 +99,7 @@ impl User {
             registers: Registers::ZERO,
             by_sysret: false,
             root: 0,
+            own: Own::NONE,
             is_traced: false,
             area: Area::ZERO,
         }
@@ -299,6 +315,7 @@ fn words(registers: &mut Registers) -> &mut [u64; size_of::<Registers>() / 8] {
 
 /// Keeps the registers of the program, which does not run, in a page that only the kernel can reach, as a
 /// [context](proto::program::context).
+#[inline(always)]
 pub fn save_own(page: VcorePage, at: usize) {
     // SAFETY: this core alone uses it, and the program does not run.
     let user = unsafe { &mut *this_user() };
@@ -308,12 +325,13 @@ pub fn save_own(page: VcorePage, at: usize) {
     page.store_u64(at + size_of::<Registers>() + 8, gs_base);
 }
 
-/// Sets the registers of the program that runs next from where [`save_own`] kept them; they are made safe.
+/// Sets the registers of the program that runs next from where they were kept, in a page that only the kernel can reach:
+/// they are those of a program that was in user mode, or made for one, so they are safe to go there with.
+#[inline(always)]
 pub fn load_own(page: VcorePage, at: usize) {
     // SAFETY: this core alone uses it, and no program runs.
     let user = unsafe { &mut *this_user() };
     page.read_words(at, words(&mut user.registers));
-    user.registers.sanitise();
     user.by_sysret = false;
     let base = |at| user_address(page.load_u64(at));
     set_bases(base(at + size_of::<Registers>()), base(at + size_of::<Registers>() + 8));
@@ -336,7 +354,15 @@ pub fn save_extended(page: VcorePage) {
     extended::save(page.extended());
 }
 
+/// Saves the extended state to a page that only the kernel can reach, and in which nothing but this has ever been written
+/// there.
+#[inline(always)]
+pub fn save_own_extended(page: VcorePage) {
+    extended::save_again(page.extended());
+}
+
 /// Loads the extended state from a page that only the kernel can reach, and to which it has been saved.
+#[inline(always)]
 pub fn load_own_extended(page: VcorePage) {
     // SAFETY: what was saved there nobody has changed.
     unsafe { extended::restore_from(page.extended()) };
@@ -352,12 +378,14 @@ pub fn load_extended(page: VcorePage) {
     extended::restore(area);
 }
 
-/// Saves the extended state and loads it again, for who wants to know what that costs.
-pub fn save_and_load_extended() {
-    // SAFETY: this core alone uses it, and nobody else refers to the area.
-    let area = unsafe { &mut (*this_user()).area };
-    extended::save(core::ptr::from_mut(area).cast());
-    extended::restore(area);
+/// Saves the state of user mode (registers, bases and extended state) and loads it again, as a switch between two
+/// single-core processes does, for who wants to know what that costs.
+pub fn save_and_load(kept: &mut Kept) {
+    let page = VcorePage::of(kept);
+    save_own(page, proto::program::data::VCORE);
+    save_own_extended(page);
+    load_own_extended(page);
+    load_own(page, proto::program::data::VCORE);
 }
 
 /// Loads the extended state as it is after a reset.
@@ -391,12 +419,29 @@ pub fn load(root: u64) {
     unsafe { (*this_user()).root = root };
 }
 
+/// Keeps at hand where the pages of the process are that has just been loaded on the management core.
+#[inline(always)]
+pub fn keep_own_pages(own: Own) {
+    // SAFETY: this core alone uses it.
+    unsafe { (*this_user()).own = own };
+}
+
+/// The pages that were kept at hand of the process that is loaded.
+#[inline(always)]
+#[must_use]
+pub fn own_pages() -> Option<Own> {
+    // SAFETY: this core alone uses it.
+    let own = unsafe { (*this_user()).own };
+    own.saved.is_some().then_some(own)
+}
+
 /// Loads the kernel's own tables.
 pub fn unload() {
     // SAFETY: the kernel goes on under its own tables.
     unsafe { write_cr3(machine().kernel_root) };
     // SAFETY: this core alone uses it.
     unsafe { (*this_user()).root = 0 };
+    keep_own_pages(Own::NONE);
 }
 
 /// Whether the calls of the program that is loaded are traced.
@@ -449,13 +494,13 @@ pub fn flush(range: PageRange) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallFault;
 
-/// The first word of the structure of the program's call. `at` is a multiple of its alignment.
+/// A word of the structure of the program's call. `at` is a multiple of a word's alignment.
 ///
 /// # Errors
 ///
 /// When the program could not read it.
 #[inline]
-pub fn first_word(at: u64) -> Result<u64, CallFault> {
+pub fn word(at: u64) -> Result<u64, CallFault> {
     if at >= places::USER_END {
         return Err(CallFault);
     }

@@ -287,6 +287,7 @@ impl Driver {
 
     /// Leaves one single-core process and goes on with another one. Nothing is sent: what the core says next under
     /// the new lease tells that it has done so.
+    #[inline(always)]
     fn switch(
         &mut self,
         (from, outcome): (Lease, Outcome),

@@ -7,7 +7,7 @@
 use super::cpu::Cpu;
 use super::probes;
 use crate::arch::space::{VcorePage, saved_page, vcore_page};
-use crate::arch::user::{self, CallFault, Exit};
+use crate::arch::user::{self, CallFault, Exit, Own};
 use crate::arch::{cpu, percpu, time};
 use crate::driver::{Effect, Fate, Trap};
 use crate::post::Activity;
@@ -20,7 +20,7 @@ use core::ops::ControlFlow;
 use proto::call::Outcome;
 use proto::id::{CoreId, VcoreId};
 use proto::message::ToMonitor;
-use proto::program::{STARTED, block, data, wishes};
+use proto::program::{STARTED, block, data, number, wishes};
 
 /// The vector of a page fault, and the error code of one at a write in user mode (Intel SDM vol. 3, 4.7).
 const PAGE_FAULT: u8 = 14;
@@ -32,9 +32,21 @@ pub(super) fn perform(effect: Effect) {
     match effect {
         Effect::Load { root } => {
             user::load(root);
-            look_at_trace();
+            if is_single_core()
+                && let Some(saved) = saved_page(root)
+                && let Some(vcore) = vcore_page(root, VcoreId(0))
+            {
+                user::keep_own_pages(Own { saved, vcore });
+                user::set_traced(saved.byte(TRACED) != 0);
+            } else {
+                look_at_trace();
+            }
         }
+        Effect::Start { .. } if is_single_core() => start_single(),
         Effect::Start { lease } => start(lease.vcore),
+        Effect::Save { fate, .. } if is_single_core() && fate != Fate::FirstThread => {
+            save_single(fate);
+        }
         Effect::Save { vcore, fate } => save(vcore, fate),
         Effect::Drop { vcore } => {
             if let (Some(mut page), false) = (page_of(vcore), is_single_core()) {
@@ -67,6 +79,7 @@ fn is_single_core() -> bool {
 }
 
 /// The page of a vcore of the space that is loaded.
+#[inline]
 fn page_of(vcore: VcoreId) -> Option<Vcore<VcorePage>> {
     Some(Vcore::new(vcore_page(user::loaded()?, vcore)?, vcore.0))
 }
@@ -77,32 +90,38 @@ fn saved() -> Option<Vcore<VcorePage>> {
 
 fn start(vcore: VcoreId) {
     let Some(mut page) = page_of(vcore) else { return };
-    if !is_single_core() {
-        let start = page.start();
-        load_extended(&mut page, user::load_extended);
-        return match start {
-            Start::GoesOn(context) => user::set_context(&context),
-            Start::Anew(entry) => user::set_entry(entry),
-        };
-    }
-    let Some(mut saved) = saved() else { return };
-    load_extended(&mut saved, user::load_own_extended);
-    user::load_own(*saved.page(), data::VCORE);
-    if page.is_pending() {
-        enter(vcore);
+    let start = page.start();
+    load_extended(&mut page, user::load_extended);
+    match start {
+        Start::GoesOn(context) => user::set_context(&context),
+        Start::Anew(entry) => user::set_entry(entry),
     }
 }
 
-fn save(vcore: VcoreId, fate: Fate) {
-    if is_single_core() && fate != Fate::FirstThread {
-        let Some(mut saved) = saved() else { return };
-        if let Fate::Returns(outcome) = fate {
-            user::answer_outcome(outcome);
-        }
-        user::save_own(*saved.page(), data::VCORE);
-        user::save_extended(*saved.page());
-        return saved.page().set_byte(data::EXTENDED_SAVED, 1);
+/// Lets the single-core process that is loaded go on.
+#[inline(never)]
+fn start_single() {
+    let Some(own) = user::own_pages() else { return };
+    load_extended(&mut Vcore::new(own.saved, 0), user::load_own_extended);
+    user::load_own(own.saved, data::VCORE);
+    if Vcore::new(own.vcore, 0).is_pending() {
+        enter(VcoreId(0));
     }
+}
+
+/// Keeps all of the single-core process that is loaded.
+#[inline(never)]
+fn save_single(fate: Fate) {
+    let Some(own) = user::own_pages() else { return };
+    if let Fate::Returns(outcome) = fate {
+        user::answer_outcome(outcome);
+    }
+    user::save_own(own.saved, data::VCORE);
+    user::save_own_extended(own.saved);
+    own.saved.store_u8(data::EXTENDED_SAVED, 1);
+}
+
+fn save(vcore: VcoreId, fate: Fate) {
     let Some(mut page) = page_of(vcore) else { return };
     page.save(user::context(), fate);
     user::save_extended(*page.page());
@@ -138,6 +157,16 @@ type Next = ControlFlow<Option<ToMonitor>>;
 
 const GO_ON: Next = ControlFlow::Continue(());
 
+/// What a first look at a call says.
+enum AtOnce {
+    /// It is answered.
+    Answered,
+    /// A single-core process yields, with these flags.
+    Yields { flags: u8 },
+    /// There is more to look at.
+    More,
+}
+
 impl Cpu {
     /// Has this core a vcore that can run now?
     pub(super) fn has_vcore(&self) -> bool {
@@ -148,34 +177,54 @@ impl Cpu {
     /// Runs the vcore in user mode until something comes for the core, or the vcore asks for something that is the
     /// coordinator's: that is returned.
     pub(super) fn run_vcore(&mut self) -> Option<ToMonitor> {
-        let platform = *self.node.platform();
-        let mut told = None;
-        probes::before_user();
-        if self.inbox.leave(&platform, Activity::User) {
-            probes::in_user_mode();
-            told = loop {
-                let next = match user::run() {
-                    Exit::Call if user::is_traced() => self.traced_call(),
-                    Exit::Call if self.answers_at_once() => continue,
-                    Exit::Call => self.call(),
-                    Exit::Fault { vector, code, address } => self.fault(vector, code, address),
-                    Exit::Interrupt if self.serves_at_once() => continue,
-                    Exit::Interrupt => ControlFlow::Break(None),
-                };
-                match next {
-                    ControlFlow::Continue(()) => {}
-                    // A core that does this in passing is seen in user mode all the time: whoever has something for
-                    // it rings, and the interrupt comes as soon as the vcore goes on.
-                    ControlFlow::Break(Some(request)) if !is_single_core() && self.has_vcore() => {
-                        probes::before_request(&request);
-                        self.send_request(&request);
-                    }
-                    ControlFlow::Break(told) => break told,
-                }
-            };
-        }
-        self.inbox.enter(&platform);
+        let told = if self.leaves_for_user_mode() { self.run_in_user_mode() } else { None };
+        self.comes_back();
         told
+    }
+
+    /// Lets the others see this core in user mode; false if it must not go there, because there is something for it.
+    /// In either case it has to [come back](Self::comes_back).
+    pub(super) fn leaves_for_user_mode(&mut self) -> bool {
+        let platform = *self.node.platform();
+        probes::before_user();
+        let leaves = self.inbox.leave(&platform, Activity::User);
+        if leaves {
+            probes::in_user_mode();
+        }
+        leaves
+    }
+
+    /// Lets the others see this core in the kernel.
+    pub(super) fn comes_back(&mut self) {
+        let platform = *self.node.platform();
+        self.inbox.enter(&platform);
+    }
+
+    /// See [`Cpu::run_vcore`]; the core is seen in user mode, before and after.
+    pub(super) fn run_in_user_mode(&mut self) -> Option<ToMonitor> {
+        loop {
+            let next = match user::run() {
+                Exit::Call if user::is_traced() => self.traced_call(),
+                Exit::Call => match self.at_once() {
+                    AtOnce::Answered => continue,
+                    AtOnce::Yields { flags } => self.yield_single(flags),
+                    AtOnce::More => self.call(),
+                },
+                Exit::Fault { vector, code, address } => self.fault(vector, code, address),
+                Exit::Interrupt if self.serves_at_once() => continue,
+                Exit::Interrupt => ControlFlow::Break(None),
+            };
+            match next {
+                ControlFlow::Continue(()) => {}
+                // A core that does this in passing is seen in user mode all the time: whoever has something for
+                // it rings, and the interrupt comes as soon as the vcore goes on.
+                ControlFlow::Break(Some(request)) if !is_single_core() && self.has_vcore() => {
+                    probes::before_request(&request);
+                    self.send_request(&request);
+                }
+                ControlFlow::Break(told) => return told,
+            }
+        }
     }
 
     /// Handles shootdowns for which this core was interrupted; whether there was nothing else, so that the vcore goes
@@ -190,21 +239,37 @@ impl Cpu {
         is_all
     }
 
-    /// Answers a system call that needs nothing but its number; whether it is one.
+    /// Answers a system call that needs nothing but its number.
     #[inline(always)]
-    fn answers_at_once(&self) -> bool {
+    fn at_once(&self) -> AtOnce {
         let at = user::call_address();
         let lease = self.node.driver().lease().filter(|_| at.is_multiple_of(block::ALIGN));
-        let Some(lease) = lease else { return false };
-        let Ok(word) = user::first_word(at) else { return false };
-        let Some(local) = Local::of(word as u32) else { return false };
+        let Some(lease) = lease else { return AtOnce::More };
+        let Ok(word) = user::word(at) else { return AtOnce::More };
+        let Some(local) = Local::of(word as u32) else {
+            return if word as u32 == number::YIELD && is_single_core() {
+                // The structure is aligned, so all of it is there.
+                let flags = user::word(at + block::ARGUMENTS as u64).map(u8::try_from);
+                flags.map_or(AtOnce::More, |it| {
+                    it.map_or(AtOnce::More, |flags| AtOnce::Yields { flags })
+                })
+            } else {
+                AtOnce::More
+            };
+        };
         user::answer(match local {
             Local::Null => 0,
             Local::Core => percpu::id().0.into(),
             Local::Vcore => lease.vcore.0.into(),
             Local::Pid => lease.pid.0.into(),
         });
-        true
+        AtOnce::Answered
+    }
+
+    /// A single-core process yields.
+    fn yield_single(&mut self, flags: u8) -> Next {
+        let pending = user::own_pages().is_some_and(|own| Vcore::new(own.vcore, 0).is_pending());
+        self.trap(Trap::Yield { pending, wanted: 0, flags })
     }
 
     /// Any other system call.
@@ -233,6 +298,7 @@ impl Cpu {
             Request::Halt => return self.halt(lease.vcore),
             Request::Ask(message) => return ask(message),
             Request::Poke(call) => return ask(ToMonitor::Poke { call, wanted: wanted() }),
+            Request::Yield { flags } if is_single_core() => return self.yield_single(flags),
             Request::Yield { flags } => {
                 let pending = page_of(lease.vcore).is_some_and(|page| page.is_pending());
                 return self.trap(Trap::Yield { pending, wanted: wanted(), flags });
@@ -251,12 +317,12 @@ impl Cpu {
         let at = user::call_address();
         let words = at.is_multiple_of(block::ALIGN).then(|| user::copy_block(at).ok());
         let (Some(words), Some(lease)) = (words.flatten(), self.node.driver().lease()) else {
-            return if self.answers_at_once() { GO_ON } else { self.call() };
+            return self.any_call();
         };
         let entry = Seen::entry(&words, at, lease, cpu::now());
         self.node.saw(entry);
         let before = user::context().registers.rip;
-        let next = if self.answers_at_once() { GO_ON } else { self.call() };
+        let next = self.any_call();
         let after = user::context().registers;
         // Registers that were replaced are not those that the call returns to.
         if next.is_continue() && after.rip == before {
@@ -265,6 +331,13 @@ impl Cpu {
         self.halted = self.is_halted.then_some(entry);
         self.node.flush();
         next
+    }
+
+    fn any_call(&mut self) -> Next {
+        match self.at_once() {
+            AtOnce::Answered => GO_ON,
+            _ => self.call(),
+        }
     }
 
     /// Lets the driver know of a request for which the vcore stands still until it is answered; one that is

@@ -235,7 +235,15 @@ impl<P: Platform> Node<P> {
     }
 
     /// Makes all that was sent in this step known to its receivers.
+    #[inline(always)]
     pub fn flush(&mut self) {
+        if self.peers.owes() || self.outbox.has_sent() {
+            self.flush_all();
+        }
+    }
+
+    #[inline(never)]
+    fn flush_all(&mut self) {
         if self.peers.owes() {
             self.pay();
         }
@@ -285,6 +293,15 @@ impl<P: Platform> Node<P> {
     #[inline(never)]
     pub fn obey(&mut self, order: &ToCore) -> Option<ToMonitor> {
         self.obey_here(order)
+    }
+
+    /// As [`Node::obey`], for the order that the management core gets most often: [`ToCore::Switch`].
+    #[inline(never)]
+    pub fn obey_switch(&mut self, order: &ToCore) -> Option<ToMonitor> {
+        match order {
+            ToCore::Switch { .. } => self.obey_driver(order),
+            _ => None,
+        }
     }
 
     /// As [`Node::obey`], inlined into its caller: an answer is large, and not moved about there.

@@ -82,6 +82,13 @@ impl Outbox {
         }
     }
 
+    /// Whether anything was sent in this step.
+    #[inline(always)]
+    #[must_use]
+    pub const fn has_sent(&self) -> bool {
+        !self.touched.is_empty()
+    }
+
     /// Ends the step: sets the flag byte at every receiver's doorstep, fences once for all of them, then
     /// rings those that would not look by themselves and those with an immediate message.
     #[inline]

@@ -14,8 +14,10 @@ const MXCSR_KNOWN: u32 = 0xffff;
 const X87_RESET: u16 = 0x037f;
 
 const MXCSR_AT: usize = 24;
-/// Where the header of XSAVE lies, which has 64 bytes.
+/// Where the header of XSAVE lies.
 pub const HEADER_AT: usize = 512;
+/// Its bytes.
+pub const HEADER_LEN: usize = 64;
 
 /// Bytes of x87 and SSE with the header.
 const LEGACY_BYTES: u32 = 576;

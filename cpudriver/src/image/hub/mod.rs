@@ -225,24 +225,24 @@ impl Hub {
 
     /// Tells the coordinator something, and then what came of events that it sent to queues.
     pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
-        self.tell_one(input, node);
+        self.tell_one(&input, node);
         while let Some(input) = self.programs.as_mut().and_then(Programs::next_enqueued) {
-            self.tell_one(input, node);
+            self.tell_one(&input, node);
         }
     }
 
-    fn tell_one(&mut self, input: Input, node: &mut Node) {
+    fn tell_one(&mut self, input: &Input<'_>, node: &mut Node) {
         let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
         let now = cpu::now();
-        probes::heard(coordinator, &input);
+        probes::heard(coordinator, input);
         if let Some(recorder) = &mut self.recorder {
-            recorder.before(now, &input);
+            recorder.before(now, input);
         }
-        heap::with_coordinator_arena(|| coordinator.step(now, &input, outputs));
+        heap::with_coordinator_arena(|| coordinator.step(now, input, outputs));
         if let Some(recorder) = &mut self.recorder {
             recorder.after(coordinator, outputs.outputs());
         }
-        let copied = match input {
+        let copied = match *input {
             Input::Copied { bytes, .. } => bytes,
             _ => &[],
         };
@@ -291,7 +291,7 @@ impl Hub {
 
     /// Sends an order. Core 0's own node obeys at once, and its answer waits in the local queue: so it has obeyed all
     /// orders before the coordinator is told anything more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn deliver(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
         if core == CoreId::MANAGEMENT {
             self.order_own(message, node);
@@ -313,13 +313,20 @@ impl Hub {
         if probes::own_orders_wait() {
             return self.held_up.push_back(*order);
         }
-        self.obey_held_up(node);
-        if let Some(answer) = node.obey(order) {
+        if !self.held_up.is_empty() {
+            self.obey_held_up(node);
+        }
+        let answer = match order {
+            ToCore::Switch { .. } => node.obey_switch(order),
+            _ => node.obey(order),
+        };
+        if let Some(answer) = answer {
             self.local.push_back(answer);
         }
     }
 
     /// Orders that the test build has held up.
+    #[cold]
     fn obey_held_up(&mut self, node: &mut Node) {
         while let Some(order) = self.held_up.pop_front() {
             self.local.extend(node.obey(&order));

@@ -4,6 +4,7 @@ use super::{Hub, Programs};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, time};
 use crate::image::cpu::Cpu;
+use monitor::Input;
 use proto::id::CoreId;
 
 /// How often core 0 looks whether an NMI has brought a report.
@@ -39,30 +40,49 @@ impl Hub {
 
     /// Runs single-core processes, in turn, as long as they only ask the coordinator for something: what else there
     /// is to look for comes with an interrupt or a raised flag, which end a stay in user mode.
+    ///
+    /// Core 0 is seen in user mode until it comes back from here, as another core is that only sends a request: whoever has
+    /// something for it rings, and the interrupt comes as soon as a process goes on.
     fn run_programs(&mut self, cpu: &mut Cpu, until: Option<u64>) {
         self.has_noted = false;
         // What this core has answered it has said before anything that its vcore will ask for.
         if self.hear_own(&mut cpu.node) {
             cpu.node.flush();
         }
+        if cpu.has_vcore() {
+            if cpu.leaves_for_user_mode() {
+                self.take_turns(cpu, until);
+            }
+            cpu.comes_back();
+        }
+    }
+
+    fn take_turns(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+        self.arm(until);
+        let mut deadline = self.deadline;
         for _ in 0..TURNS {
-            if !cpu.has_vcore() {
-                return;
-            }
-            self.arm(until);
-            let told = cpu.run_vcore();
-            if interrupts::take(Source::Timer) {
-                self.armed = None;
-            }
+            let told = cpu.run_in_user_mode();
             while let Some(seen) = cpu.node.take_seen() {
                 self.saw(CoreId::MANAGEMENT, &seen);
             }
-            let Some(message) = told else { return };
-            self.hear(CoreId::MANAGEMENT, message, &mut cpu.node);
-            self.hear_own(&mut cpu.node);
-            cpu.node.flush();
-            if self.has_noted || self.has_chores() {
+            let Some(message) = told else {
+                if interrupts::take(Source::Timer) {
+                    self.armed = None;
+                }
                 return;
+            };
+            // A vcore asks the coordinator and nobody else.
+            self.tell(Input::Message { core: CoreId::MANAGEMENT, message }, &mut cpu.node);
+            if !self.local.is_empty() {
+                self.hear_own(&mut cpu.node);
+            }
+            cpu.node.flush();
+            if self.has_noted || self.has_chores() || !cpu.has_vcore() {
+                return;
+            }
+            if self.deadline != deadline || self.interrupted_core.is_some() {
+                deadline = self.deadline;
+                self.arm(until);
             }
         }
     }

@@ -7,6 +7,7 @@ use super::memory::{Memory, PAGE};
 use super::tables::index;
 use super::{Spaces, note};
 use crate::program::elf::{ElfError, Fill, Plan, Rights as SegmentRights, Segment};
+use crate::program::extended::{HEADER_AT, HEADER_LEN};
 use crate::program::stack::{self, TooLong, key};
 use core::fmt;
 use core::ops::Range;
@@ -129,8 +130,10 @@ impl<M: Memory> Spaces<M> {
             let entry = self.format.page(self.zeroed()?, rights);
             self.memory.store_u64(table, reserved_index(address) * 8, entry);
         }
-        // What it holds is written before it is read, but for these bytes.
+        // What it holds is written before it is read, but for these bytes, and what XSAVE leaves of its header.
         let saved = self.pool.take().ok_or(NoFrames)?;
+        let header = data::EXTENDED + HEADER_AT;
+        self.memory.clear(saved, header, header + HEADER_LEN);
         for byte in [data::EXTENDED_SAVED, TRACED] {
             self.memory.store_u8(saved, byte, 0);
         }
