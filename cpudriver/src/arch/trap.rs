@@ -2,7 +2,7 @@
 //!
 //! `trap.s` saves the registers as a [`Frame`] and calls [`atoll_trap`]. An exception is a panic of this core.
 //! An NMI asks for a report of what the core is doing. An interrupt is acknowledged and noted; it
-//! only ever arrives at the `hlt` of [`super::cpu::wait_for_interrupt`].
+//! only ever arrives at the `hlt` of [`super::cpu::wait_for_interrupt`], so [`atoll_interrupt`] is called without a frame.
 
 use super::{interrupts, report, user};
 use core::fmt;
@@ -68,7 +68,6 @@ pub(super) fn stubs() -> impl Iterator<Item = (usize, u64)> {
 extern "C" fn atoll_trap(frame: &mut Frame) {
     match frame.vector as usize {
         NMI => report::on_nmi(frame),
-        vector if vector >= FIRST_INTERRUPT => interrupts::on_interrupt(vector),
         PAGE_FAULT if let Some(after) = user::after_failed_copy(frame.rip) => {
             frame.rip = after;
             return;
@@ -76,6 +75,12 @@ extern "C" fn atoll_trap(frame: &mut Frame) {
         _ => report::exception(frame),
     }
     step_over_halt(frame);
+}
+
+/// An interrupt that has ended a halt.
+#[unsafe(no_mangle)]
+extern "C" fn atoll_interrupt(vector: usize) {
+    interrupts::on_interrupt(vector);
 }
 
 /// Whoever is interrupted between `sti` and `hlt` must not halt: the interrupt that it would wait for may be

@@ -27,6 +27,22 @@ trap_\vector:
         .set n, n + 1
     .endr
 .endm
+.macro INTERRUPTS from to
+    .set n, \from
+    .rept \to - \from + 1
+        INTERRUPT %n
+        .set n, n + 1
+    .endr
+.endm
+.macro INTERRUPT vector
+.balign 16
+trap_\vector:
+    pushq $0
+    pushq $\vector
+    testb $3, 24(%rsp)
+    jnz atoll_trap_from_user
+    jmp interrupt_at_halt
+.endm
 .macro STUB_OF vector
     .if (\vector == 8) || (\vector >= 10 && \vector <= 14) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30)
     STUB \vector 1
@@ -77,7 +93,7 @@ trap_\vector:
 
 .section .text
 STUBS 0 31
-STUBS 64 79
+INTERRUPTS 64 79
 
 .balign 16
 .type trap_common, @function
@@ -143,6 +159,18 @@ atoll_registers:
     movw %ss, 168(%rdi)
     jmp *%rax
 .size atoll_registers, . - atoll_registers
+
+# An interrupt in the kernel comes in `atoll_halt` alone, which is a function for its caller: nobody misses the registers
+# that a function may lose, and none is saved. Nor does anybody go back to it, as all that is left of it is to return with
+# interrupts off. Above the vector are the six words that it returns past, and the stack is aligned to 16.
+.balign 16
+.type interrupt_at_halt, @function
+interrupt_at_halt:
+    popq %rdi                   # the vector
+    call atoll_interrupt
+    movq 32(%rsp), %rsp         # as `atoll_halt` had it
+    ret
+.size interrupt_at_halt, . - interrupt_at_halt
 
 # sti takes effect after the next instruction, so an interrupt that is pending ends the hlt. An NMI in
 # between would end that grace: the trap handler steps over the hlt for whoever comes back to it.

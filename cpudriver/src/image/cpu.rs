@@ -96,9 +96,9 @@ impl Cpu {
         if !self.inbox.sleep(self.node.platform()) {
             return false;
         }
-        let ticks = cpu::now().wrapping_sub(before);
+        let now = cpu::now();
         let (heard, timer) = (interrupts::take(Source::Doorbell), interrupts::take(Source::Timer));
-        self.node.slept(ticks, heard, timer);
+        self.node.slept((before, now), heard, timer);
         timer
     }
 }

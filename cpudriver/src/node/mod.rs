@@ -255,7 +255,19 @@ impl<P: Platform> Node<P> {
     #[inline(always)]
     pub fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
         self.has_order(sender, lane) && self.take_order(sender, lane)
-            || self.peers.has(sender) && self.take_peer(sender, lane)
+            || self.is_linked() && self.take_of_others(sender, lane)
+    }
+
+    /// Whether there is a link to any other core. Few cores ever have one, and the others need not look further.
+    #[inline(always)]
+    fn is_linked(&self) -> bool {
+        self.peers.are_any() || self.star.as_ref().is_some_and(|star| star.tree.is_used())
+    }
+
+    /// As [`Node::take`], through links to other cores.
+    #[inline]
+    fn take_of_others(&mut self, sender: CoreId, lane: Lane) -> bool {
+        self.peers.has(sender) && self.take_peer(sender, lane)
             || lane == Lane::Immediate && self.has_handed_on(sender) && self.take_handed_on(sender)
     }
 
@@ -508,17 +520,18 @@ impl<P: Platform> Node<P> {
         self.trace.record(self.platform.now(), what);
     }
 
-    /// Notes that the core halted for so many clock ticks, and what ended it.
-    pub fn slept(&mut self, ticks: u64, heard: bool, timer: bool) {
+    /// Notes that the core halted from one time to another, and what ended it.
+    pub fn slept(&mut self, (from, to): (u64, u64), heard: bool, timer: bool) {
         self.counts.halts = self.counts.halts.wrapping_add(1);
         self.counts.heard = self.counts.heard.wrapping_add(heard.into());
         self.counts.timers = self.counts.timers.wrapping_add(timer.into());
-        self.counts.asleep = self.counts.asleep.wrapping_add(ticks);
-        self.note(match (heard, timer) {
+        self.counts.asleep = self.counts.asleep.wrapping_add(to.wrapping_sub(from));
+        let what = match (heard, timer) {
             (true, _) => What::Heard,
             (false, true) => What::Timer,
             (false, false) => What::Wake,
-        });
+        };
+        self.trace.record(to, what);
     }
 
     /// Counts that only the core itself knows.
@@ -528,21 +541,23 @@ impl<P: Platform> Node<P> {
 }
 
 impl<P: Platform> crate::post::Handler for Node<P> {
-    #[inline]
+    #[inline(always)]
     fn immediate(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Immediate)
     }
 
-    #[inline]
+    #[inline(always)]
     fn routine(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Routine)
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_more(&self, sender: CoreId) -> bool {
         let star = self.star.as_deref();
         let from_star =
             sender == CoreId::MANAGEMENT && star.is_some_and(|it| !it.receiver.is_empty());
-        from_star || self.peers.has_more(sender) || star.is_some_and(|it| it.tree.has_more(sender))
+        from_star
+            || self.is_linked()
+                && (self.peers.has_more(sender) || star.is_some_and(|it| it.tree.has_more(sender)))
     }
 }

@@ -117,6 +117,12 @@ impl Peers {
         Some(link.ends)
     }
 
+    /// Whether there is a link to any core.
+    #[inline(always)]
+    pub(super) const fn are_any(&self) -> bool {
+        !self.linked.is_empty()
+    }
+
     /// Whether there is a link to that core.
     #[inline(always)]
     pub(super) fn has(&self, peer: CoreId) -> bool {

@@ -227,9 +227,9 @@ fn last_words_are_heard_after_all_that_was_said_before() {
 #[test]
 fn counters_tell_halts_and_what_ended_them() {
     let mut net = Net::new();
-    net.node(1).slept(100, true, false);
-    net.node(1).slept(20, false, true);
-    net.node(1).slept(3, false, false);
+    net.node(1).slept((50, 150), true, false);
+    net.node(1).slept((200, 220), false, true);
+    net.node(1).slept((300, 303), false, false);
     let counts = Counts { halts: 3, heard: 1, timers: 1, asleep: 123, stray: 0 };
     assert_eq!(net.node(1).counts(), counts);
     let answer = net.ask(1, ToCore::Count);

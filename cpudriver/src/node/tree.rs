@@ -37,13 +37,14 @@ pub fn connect_down() -> (&'static mut TreeEnd, &'static mut TreeEnd) {
 #[derive(Debug)]
 pub struct Tree {
     ends: Vec<Option<&'static mut TreeEnd>>,
+    is_used: bool,
 }
 
 impl Tree {
     /// None yet; room for those to `cores` cores.
     #[must_use]
     pub fn new(cores: usize) -> Self {
-        Self { ends: (0..cores).map(|_| None).collect() }
+        Self { ends: (0..cores).map(|_| None).collect(), is_used: false }
     }
 
     /// Takes an end of the ring to or from `peer`; false, and it is forgotten, if there is one already or no such
@@ -52,10 +53,17 @@ impl Tree {
         match self.ends.get_mut(peer.index()) {
             Some(place @ None) => {
                 *place = Some(end);
+                self.is_used = true;
                 true
             }
             _ => false,
         }
+    }
+
+    /// Whether there is any.
+    #[inline(always)]
+    pub(super) const fn is_used(&self) -> bool {
+        self.is_used
     }
 
     /// Hands a message down; false if there is no way to that core, or no room.

@@ -64,12 +64,10 @@ impl Inbox {
     ) -> bool {
         if let Some(sender) = self.alone(first, hardware) {
             if has_more_after_burst(sender, handler) {
-                self.listed[sender.index()] = true;
-                self.waiting.push(sender);
+                self.list(sender);
             }
             return true;
         }
-        self.collect(first, hardware);
         for &sender in &self.waiting {
             while handler.immediate(sender) {}
         }
@@ -83,12 +81,19 @@ impl Inbox {
     }
 
     /// The sender that has something, if it is the only one: it has its turn at once, which begins with a look for what
-    /// is immediate. Its flag is lowered, and it does not wait any more.
+    /// is immediate. Its flag is lowered, and it does not wait any more. Otherwise all that have something wait, each with
+    /// its flag lowered.
     #[inline(always)]
     fn alone(&mut self, first: Option<CoreId>, hardware: &impl Hardware) -> Option<CoreId> {
         match (first, self.waiting.as_slice()) {
-            (Some(sender), []) if hardware.next_raised(sender.index() + 1).is_none() => {
+            (Some(sender), []) => {
                 hardware.lower(sender);
+                // Once its flag is down the cheapest look shows whether there are others.
+                if let Some(other) = hardware.next_raised(0) {
+                    self.list(sender);
+                    self.collect(other, hardware);
+                    return None;
+                }
                 hardware.fence();
                 Some(sender)
             }
@@ -98,26 +103,33 @@ impl Inbox {
                 self.listed[sender.index()] = false;
                 Some(sender)
             }
-            _ => None,
+            (Some(sender), _) => {
+                self.collect(sender, hardware);
+                None
+            }
+            (None, _) => None,
         }
     }
 
     /// Moves all senders whose flag is set to those waiting. The flags are cleared before the rings are
     /// read, with one fence for all: a message put after its sender's ring was read sets the flag anew.
-    #[inline]
-    fn collect(&mut self, first: Option<CoreId>, hardware: &impl Hardware) {
-        let mut next = first;
-        if next.is_none() {
-            return;
-        }
+    #[inline(never)]
+    fn collect(&mut self, first: CoreId, hardware: &impl Hardware) {
+        let mut next = Some(first);
         while let Some(sender) = next {
             hardware.lower(sender);
-            if !core::mem::replace(&mut self.listed[sender.index()], true) {
-                self.waiting.push(sender);
+            if !self.listed[sender.index()] {
+                self.list(sender);
             }
             next = hardware.next_raised(sender.index() + 1);
         }
         hardware.fence();
+    }
+
+    /// Adds a sender to those waiting, among which it is not.
+    fn list(&mut self, sender: CoreId) {
+        self.listed[sender.index()] = true;
+        self.waiting.push(sender);
     }
 
     /// Whether no sender waits for another turn: all that there may be is told by flag bytes, which
@@ -193,7 +205,7 @@ impl Inbox {
 fn has_more_after_burst(sender: CoreId, handler: &mut impl Handler) -> bool {
     for _ in 0..BURST {
         while handler.immediate(sender) {}
-        if !handler.routine(sender) {
+        if !handler.routine(sender) || !handler.has_more(sender) {
             return false;
         }
     }

@@ -1,7 +1,6 @@
 //! Keys from the serial line: to the console, or to the program in the foreground.
 
 use super::{Hub, Node, TYPED_AHEAD};
-use crate::arch::interrupts::{self, Source};
 use crate::arch::uart;
 use monitor::Input;
 
@@ -13,11 +12,10 @@ const INTERRUPT: u8 = 3;
 const END_OF_INPUT: u8 = 4;
 
 impl Hub {
-    /// Hands keys that were typed to the program in the foreground, as far as there is room.
+    /// Hands keys that were typed to the program in the foreground, as far as there is room. There is such a program, and
+    /// something was typed.
+    #[inline(never)]
     pub(super) fn hand_keys_on(&mut self, node: &mut Node) {
-        if !self.foreground || self.typed.is_empty() {
-            return;
-        }
         let end = self.typed.iter().position(|key| *key == END_OF_INPUT);
         if end == Some(0) {
             self.typed.pop_front();
@@ -38,8 +36,8 @@ impl Hub {
 
     /// Keys come with an interrupt, which comes while the core halts. What there is no room for waits in
     /// the serial device, which then holds the sender back: nothing that is piped in gets lost.
+    #[inline(never)]
     pub(super) fn read_keys(&mut self, node: &mut Node) -> bool {
-        self.keys_wait |= interrupts::take(Source::Serial);
         let mut any = false;
         while self.keys_wait && self.typed.len() < TYPED_AHEAD {
             let Some(byte) = uart::read() else {

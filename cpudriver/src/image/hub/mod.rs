@@ -36,6 +36,7 @@ use trees::Trees;
 use super::cpu::Cpu;
 use super::platform::Kernel;
 use super::probes;
+use crate::arch::interrupts::{self, Source};
 use crate::arch::{BootInfo, cpu, heap, report, smp, time};
 use crate::node::Station;
 use crate::options::Options;
@@ -130,6 +131,11 @@ impl Handler for Desk<'_> {
     fn routine(&mut self, sender: CoreId) -> bool {
         self.hub.take(sender, Lane::Routine, self.cpu_node)
             || self.cpu_node.take(sender, Lane::Routine)
+    }
+
+    #[inline(always)]
+    fn has_more(&self, sender: CoreId) -> bool {
+        self.hub.stars.has_any(sender) || self.cpu_node.has_more(sender)
     }
 }
 
@@ -424,9 +430,16 @@ impl Hub {
         let Cpu { node, inbox, .. } = cpu;
         let platform = *node.platform();
         let mut any = inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
-        any |= self.hear_own(node);
-        any |= self.do_chore(node);
-        any |= self.look_for_report(node);
+        // What there is to do is nearly always none of these: that there is none is seen here.
+        if !self.local.is_empty() || !self.held_up.is_empty() {
+            any |= self.hear_own(node);
+        }
+        if self.has_work() {
+            any |= self.do_chore(node);
+        }
+        if self.interrupted_core.is_some() {
+            any |= self.look_for_report(node);
+        }
         if self.deadline.is_some_and(|deadline| deadline <= cpu::now()) {
             self.deadline = None;
             self.tell(Input::Tick, node);
@@ -437,13 +450,18 @@ impl Hub {
         if self.passes.is_multiple_of(PASSES_PER_LOOK) {
             self.look_around(node);
         }
-        any |= self.read_keys(node);
-        self.hand_keys_on(node);
+        self.keys_wait |= interrupts::take(Source::Serial);
+        if self.keys_wait {
+            any |= self.read_keys(node);
+        }
+        if self.foreground && !self.typed.is_empty() {
+            self.hand_keys_on(node);
+        }
         any
     }
 
     /// Tells what the own node has answered; whether there was anything.
-    #[inline]
+    #[inline(never)]
     fn hear_own(&mut self, node: &mut Node) -> bool {
         let any = !self.local.is_empty();
         if !self.held_up.is_empty() && !probes::own_orders_wait() {
@@ -472,6 +490,7 @@ impl Hub {
 
     /// A core that answers an NMI cannot send messages: that its report is there shows in its count. The
     /// coordinator is told of it, and gives up when its own deadline passes.
+    #[inline(never)]
     fn look_for_report(&mut self, node: &mut Node) -> bool {
         let Some((core, before)) = self.interrupted_core else { return false };
         if report::count(core) == before {

@@ -433,6 +433,7 @@ impl Hub {
     }
 
     /// Does one thing that waits for the last step to be over; whether there was any.
+    #[inline(never)]
     pub(super) fn do_chore(&mut self, node: &mut Node) -> bool {
         let chore = self.programs.as_mut().and_then(|it| it.chores.pop_front());
         match chore {

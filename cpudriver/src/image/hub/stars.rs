@@ -82,6 +82,13 @@ impl Stars {
         ends.is_some_and(|ends| !ends.receiver.is_lane_empty(lane))
     }
 
+    /// Whether there is a message from a core.
+    #[inline(always)]
+    pub(crate) fn has_any(&self, core: CoreId) -> bool {
+        let ends = self.ends.get(core.index()).and_then(Option::as_ref);
+        ends.is_some_and(|ends| !ends.receiver.is_empty())
+    }
+
     /// The oldest message in a lane from a core.
     ///
     /// # Errors

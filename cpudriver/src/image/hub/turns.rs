@@ -103,15 +103,20 @@ impl Hub {
 
     /// Whether a pass has to do what nobody raises a flag for.
     fn has_chores(&self) -> bool {
-        let waits = self.programs.as_ref().is_some_and(Programs::has_chores);
-        waits || self.again || self.foreground && !self.typed.is_empty()
+        self.has_work() || self.foreground && !self.typed.is_empty()
+    }
+
+    /// Whether something waits for a step to be over.
+    #[inline]
+    pub(super) fn has_work(&self) -> bool {
+        self.again || self.programs.as_ref().is_some_and(Programs::has_chores)
     }
 
     /// When this core must look at the time again.
     fn next_wake(&self, until: Option<u64>) -> Option<u64> {
         // Nobody rings when the answer to an NMI is there.
         let look = self.interrupted_core.map(|_| cpu::now() + time::tsc_hz() / LOOKS_PER_SECOND);
-        self.deadline.into_iter().chain(until).chain(look).min()
+        sooner(self.deadline, sooner(until, look))
     }
 
     fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
@@ -141,5 +146,13 @@ impl Hub {
     /// cores in turn (`-icount`) no core runs longer than that before another one's turn comes.
     pub(crate) const fn set_beat(&mut self, beat: Option<u64>) {
         self.beat = beat;
+    }
+}
+
+/// The sooner of two times, as far as there are any.
+fn sooner(one: Option<u64>, other: Option<u64>) -> Option<u64> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
