@@ -157,6 +157,7 @@ pub(crate) fn read_private_overflow(vcore: Page) -> u64 {
 
 impl Layout {
     /// Takes the oldest event out.
+    #[inline(always)]
     pub(crate) fn read(self, memory: Page) -> Option<Event> {
         let taken = memory.u32(self.taken);
         let number = taken.load(Ordering::Relaxed);
@@ -173,12 +174,25 @@ impl Layout {
     }
 
     /// Takes the marks of lost events.
+    #[inline(always)]
     pub(crate) fn read_overflow(self, memory: Page) -> u64 {
         take_marks(memory, self.overflow)
     }
 }
 
+#[inline(always)]
 fn take_marks(mailbox: Page, overflow: usize) -> u64 {
+    let words = (0..data::OVERFLOW_KINDS / 8).map(|word| mailbox.u64(overflow + word * 8));
+    // Nearly always there is none, which is seen by a look at all words together.
+    if words.fold(0, |any, word| any | word.load(Ordering::Relaxed)) == 0 {
+        return 0;
+    }
+    find_marks(mailbox, overflow)
+}
+
+#[cold]
+#[inline(never)]
+fn find_marks(mailbox: Page, overflow: usize) -> u64 {
     let mut marks = 0;
     for word in 0..data::OVERFLOW_KINDS / 8 {
         let at = overflow + word * 8;

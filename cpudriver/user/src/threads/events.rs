@@ -108,12 +108,15 @@ fn read_from(here: &Here, from: &Vcore) -> Todo {
 fn read_mailbox(here: &Here, vcore: u16, todo: &mut Todo) {
     let mailbox = page::vcore(vcore.into());
     let reading = &READING[usize::from(vcore)];
-    while let Some(event) = reading.with_here(here, |()| read(mailbox)) {
-        act(here, event, todo);
-    }
-    let lost = reading.with_here(here, |()| read_overflow(mailbox));
-    if lost != 0 {
-        act_on_lost(here, lost, todo);
+    loop {
+        // Marks are looked at when there is no event: in the same turn, as there is nearly never anything.
+        let next =
+            reading.with_here(here, |()| read(mailbox).ok_or_else(|| read_overflow(mailbox)));
+        match next {
+            Ok(event) => act(here, event, todo),
+            Err(0) => break,
+            Err(lost) => break act_on_lost(here, lost, todo),
+        }
     }
 }
 
