@@ -61,10 +61,14 @@ pub struct Handle {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Handles {
     slots: [Option<Handle>; MAX_HANDLES],
+    /// Those that are open, a bit each.
+    open: u32,
 }
 
+const _: () = assert!(MAX_HANDLES <= u32::BITS as usize);
+
 impl Handles {
-    pub(crate) const NONE: Self = Self { slots: [None; MAX_HANDLES] };
+    pub(crate) const NONE: Self = Self { slots: [None; MAX_HANDLES], open: 0 };
 
     pub(crate) fn get(&self, handle: u8) -> Option<Handle> {
         *self.slots.get(usize::from(handle))?
@@ -72,6 +76,11 @@ impl Handles {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Handle> {
         self.slots.iter().copied().flatten()
+    }
+
+    /// The lowest that is open.
+    fn first(&self) -> Option<u8> {
+        (self.open != 0).then(|| self.open.trailing_zeros() as u8)
     }
 
     /// The lowest free handle that is at least `from`.
@@ -83,6 +92,8 @@ impl Handles {
     pub(crate) fn set(&mut self, handle: u8, to: Option<Handle>) {
         if let Some(slot) = self.slots.get_mut(usize::from(handle)) {
             *slot = to;
+            let bit = 1 << handle;
+            self.open = if to.is_some() { self.open | bit } else { self.open & !bit };
         }
     }
 }
@@ -143,22 +154,19 @@ impl Coordinator {
 
     /// Closes all handles of a dying process, as far as this step may; says whether none is left.
     pub(crate) fn close_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        for handle in 0..MAX_HANDLES as u8 {
-            if self.table.at(pid).io.handles.get(handle).is_some() {
-                if !self.spend() {
-                    return false;
-                }
-                self.close_handle(pid, handle, out);
+        while let Some(handle) = self.table.at(pid).io.handles.first() {
+            if !self.spend() {
+                return false;
             }
+            self.close_handle(pid, handle, out);
         }
         true
     }
 
     pub(crate) fn set_handle(&mut self, pid: Pid, handle: u8, flags: u8) -> Outcome {
-        let handles = &mut self.table.at_mut(pid).io.handles;
-        let Some(it) = handles.get(handle) else { return Outcome::BAD_HANDLE };
-        let close_on_create = flags & CLOSE_ON_CREATE != 0;
-        handles.set(handle, Some(Handle { close_on_create, ..it }));
+        let slot = self.table.at_mut(pid).io.handles.slots.get_mut(usize::from(handle));
+        let Some(Some(it)) = slot else { return Outcome::BAD_HANDLE };
+        it.close_on_create = flags & CLOSE_ON_CREATE != 0;
         Outcome::OK
     }
 

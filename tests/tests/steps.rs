@@ -77,9 +77,10 @@ fn no_step_that_goes_through_a_list_allocates() {
 
 #[test]
 fn what_begins_and_what_ends_allocates_and_frees() {
-    let always = ["spawn", "wait-reaps", "open-pipe", "close", "become-many"];
-    for (size, end) in [(SMALL, "released-last"), (LARGE, "kill-continued")] {
+    // Not the step in which the last core of a process becomes free: its memory is given back in another one.
+    let those = ["spawn", "wait-reaps", "open-pipe", "close", "become-many", "kill-continued"];
+    for size in [SMALL, LARGE] {
         let (found, _) = allocating(Class::Lifetime, size);
-        assert_eq!(found, [&always[..], &[end]].concat());
+        assert_eq!(found, those);
     }
 }

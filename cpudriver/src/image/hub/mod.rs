@@ -429,13 +429,12 @@ impl Hub {
     pub(crate) fn pass(&mut self, cpu: &mut Cpu) -> bool {
         let Cpu { node, inbox, .. } = cpu;
         let platform = *node.platform();
-        let mut any = inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
-        // What there is to do is nearly always none of these: that there is none is seen here.
+        // What there is to do is nearly always none of these: that there is none is seen here. Long work is gone on with
+        // before messages are looked for, so that whoever waits for what they bring has looked at that before.
+        let mut any = self.has_work() && self.do_chore(node);
+        any |= inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
         if !self.local.is_empty() || !self.held_up.is_empty() {
             any |= self.hear_own(node);
-        }
-        if self.has_work() {
-            any |= self.do_chore(node);
         }
         if self.interrupted_core.is_some() {
             any |= self.look_for_report(node);
