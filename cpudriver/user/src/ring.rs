@@ -168,10 +168,12 @@ impl Side {
         Ok(used)
     }
 
-    /// The place of a word of the next message.
-    fn word(&self, nth: usize) -> usize {
-        let slot = (self.next % self.shape.slots) as usize;
-        self.at + SLOTS + slot * self.shape.bytes + nth * 8
+    /// The place of the next message.
+    #[inline]
+    fn slot(&self) -> usize {
+        // There is a power of two of them.
+        let slot = (self.next & (self.shape.slots - 1)) as usize;
+        self.at + SLOTS + slot * self.shape.bytes
     }
 
     /// Tells the peer of the own index, and rings if it sleeps.
@@ -225,9 +227,7 @@ impl Sender {
                 return Err(SendError::Full);
             }
         }
-        for (nth, word) in message.as_chunks().0.iter().enumerate() {
-            page.u64(self.0.word(nth)).store(u64::from_le_bytes(*word), Ordering::Relaxed);
-        }
+        page.store_words(self.0.slot(), message.as_chunks().0);
         self.0.next = next.wrapping_add(1);
         Ok(())
     }
@@ -286,10 +286,8 @@ impl Receiver {
                 return Ok(false);
             }
         }
-        for (nth, to) in room.chunks_mut(8).take(self.0.shape.bytes / 8).enumerate() {
-            let word = self.0.page.u64(self.0.word(nth)).load(Ordering::Relaxed).to_le_bytes();
-            to.copy_from_slice(&word[..to.len()]);
-        }
+        let length = room.len().min(self.0.shape.bytes);
+        self.0.page.load_words(self.0.slot(), &mut room[..length]);
         self.0.next = self.0.next.wrapping_add(1);
         if self.0.next.wrapping_sub(self.0.told) >= self.0.shape.slots.div_ceil(2) {
             self.publish()?;

@@ -106,6 +106,47 @@ impl Page {
     );
 }
 
+impl Page {
+    /// Stores whole words at this offset, a multiple of 8, one by one.
+    ///
+    /// # Panics
+    ///
+    /// When they are not all in the page.
+    #[inline]
+    pub(crate) fn store_words(self, at: usize, words: &[[u8; 8]]) {
+        let to = self.words(at, words.len());
+        for (to, word) in to.iter().zip(words) {
+            to.store(u64::from_le_bytes(*word), Ordering::Relaxed);
+        }
+    }
+
+    /// Loads the words at this offset, a multiple of 8, one by one, as far as there is room: the last one in part.
+    ///
+    /// # Panics
+    ///
+    /// When they are not all in the page.
+    #[inline]
+    pub(crate) fn load_words(self, at: usize, room: &mut [u8]) {
+        let from = self.words(at, room.len().div_ceil(8));
+        let (whole, rest) = room.as_chunks_mut();
+        for (to, from) in whole.iter_mut().zip(from) {
+            *to = from.load(Ordering::Relaxed).to_le_bytes();
+        }
+        if let Some(last) = from.get(whole.len()) {
+            rest.copy_from_slice(&last.load(Ordering::Relaxed).to_le_bytes()[..rest.len()]);
+        }
+    }
+
+    #[inline]
+    fn words(self, at: usize, count: usize) -> &'static [AtomicU64] {
+        let fits = count <= self.bytes / 8 && at <= self.bytes - count * 8;
+        assert!(fits && at.is_multiple_of(8), "these words are not in the page");
+        let first = (self.start as usize + at) as *const AtomicU64;
+        // SAFETY: as for a field; all of them lie in the page.
+        unsafe { core::slice::from_raw_parts(first, count) }
+    }
+}
+
 /// Reads a field of 8 bytes that does not change.
 #[must_use]
 #[inline]
