@@ -147,6 +147,30 @@ fn vcore_is_the_same_in_every_run() {
 }
 
 #[test]
+fn user_ring_is_the_same_in_every_run_and_a_batch_is_cheaper_than_its_messages() {
+    let rows = repeated("user-ring", 3);
+    let of = |operation: &str, batch: u64, indices: &str| {
+        let is = |row: &&Row| {
+            let params = &row.params;
+            let same = params["operation"] == operation && params["batch"] == batch;
+            let total = params["role"] == "total" && row.metric == "instructions";
+            same && total && params["indices"] == indices
+        };
+        let row = rows.iter().find(is);
+        row.unwrap_or_else(|| panic!("{operation} {batch} {indices}")).stats.max
+    };
+    for operation in ["put", "take"] {
+        for indices in ["checked", "trusted"] {
+            assert!(of(operation, 32, indices) < of(operation, 1, indices), "{operation}");
+        }
+        assert!(of(operation, 32, "trusted") < of(operation, 32, "checked"), "{operation}");
+    }
+    assert!(of("pass", 32, "checked") < of("pass", 8, "checked"));
+    assert!(of("pass", 8, "checked") < of("pass", 1, "checked"));
+    assert!(of("round-trip", 1, "checked") < of("round-trip-asleep", 1, "checked"));
+}
+
+#[test]
 fn shootdown_is_the_same_in_every_run() {
     let rows = repeated("shootdown", 5);
     let of = |strategy: &str, operation: &str, vcores: u64, role: &str, metric: &str| {

@@ -21,7 +21,7 @@ use crate::options::MachineArgs;
 use crate::{image, say};
 
 /// The experiments, and what they measure.
-pub const EXPERIMENTS: [(&str, &str); 9] = [
+pub const EXPERIMENTS: [(&str, &str); 10] = [
     ("message-cost", "push, encode, decode and pop of each message kind, by layout and batch"),
     ("ring-latency", "round trips between all pairs of cores, and coordinator and core"),
     ("ring-throughput", "messages and bytes in streams, by slots, batch and pattern"),
@@ -29,6 +29,10 @@ pub const EXPERIMENTS: [(&str, &str); 9] = [
     ("coordinator", "a step of the coordinator, by operation, processes and cores, on one core"),
     ("process", "what a single-core process asks for, by operation, in user mode on core 0"),
     ("vcore", "cores, vcores and threads of a many-core process, by operation, from two cores on"),
+    (
+        "user-ring",
+        "messages between processes that share memory, by operation and batch, on three cores",
+    ),
     ("shootdown", "having cores forget translations, by way, operation and number of vcores"),
     ("bring-up", "time by phase and number of cores from reset to all cores online"),
 ];

@@ -62,7 +62,7 @@
 //! # Profiles
 //!
 //! With `--profile` the plugin counts the executions of each instruction instead of lines. The host adds them up by
-//! function ([`profile`]): those of the image, and for an experiment NAME those of its program `bench_NAME`. Other
+//! function ([`profile`]): those of the image, and for an experiment NAME those of its program `bench_NAME` (`_` for `-`). Other
 //! programs are shown as addresses, or taken for that one where they have the same. `results.json` has the whole of it
 //! as `profiles`.
 //!

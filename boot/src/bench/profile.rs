@@ -107,7 +107,7 @@ impl Profiler {
         if self.program.as_ref().is_some_and(|(name, _)| name == experiment) {
             return;
         }
-        let called = format!("bench_{experiment}");
+        let called = format!("bench_{}", experiment.replace('-', "_"));
         let path = self.programs.iter().find(|(name, _)| *name == called).map(|(_, path)| path);
         let functions = path.and_then(|path| Functions::of(path));
         self.program = Some((experiment.to_owned(), functions));

@@ -31,6 +31,10 @@ pub static EXPERIMENTS: &[Experiment] = &[
     Experiment { name: "process", summary: "what a single-core process asks for, by operation" },
     Experiment { name: "vcore", summary: "cores and threads of a many-core process, by operation" },
     Experiment {
+        name: "user-ring",
+        summary: "messages between processes that share memory, by operation and batch",
+    },
+    Experiment {
         name: "shootdown",
         summary: "having cores forget translations, by way, operation and vcores",
     },

@@ -14,6 +14,7 @@ mod process;
 mod row;
 mod shootdown;
 mod throughput;
+mod user_ring;
 mod vcore;
 
 use crate::results::{Measured, Samples};
@@ -105,6 +106,7 @@ impl Shell<'_> {
             "coordinator" => self.coordinator_steps(plan),
             "process" => self.process_costs(plan),
             "vcore" => self.vcore_costs(plan),
+            "user-ring" => self.user_ring_costs(plan),
             "shootdown" => self.shootdown_costs(plan),
             "bring-up" => self.bring_up(plan),
             _ => Err(Trouble::Skipped("this kernel does not have it")),
