@@ -388,6 +388,13 @@ pub fn save_and_load(kept: &mut Kept) {
     load_own(page, proto::program::data::VCORE);
 }
 
+/// As [`save_and_load`], of the extended state alone.
+pub fn save_and_load_extended(kept: &mut Kept) {
+    let page = VcorePage::of(kept);
+    save_own_extended(page);
+    load_own_extended(page);
+}
+
 /// Loads the extended state as it is after a reset.
 pub fn reset_extended() {
     static INITIAL: Area = Area::initial();

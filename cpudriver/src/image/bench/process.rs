@@ -72,21 +72,30 @@ impl Shell<'_> {
     }
 
     /// What of a switch is to save the state of a program (registers, bases, extended state) and to load that of
-    /// another. The extended state is saved and loaded each time: nearly all programs use vector registers, if only to
-    /// copy memory, and a fault at the first use would cost more than this. XSAVE and XRSTOR are one instruction each
-    /// here, however many bytes they move.
+    /// another, and what the extended state is of that. XSAVE and XRSTOR are one instruction each here, however many
+    /// bytes they move.
+    ///
+    /// The extended state is saved and loaded each time. To do it when a program first uses it would take a fault (CR0.TS,
+    /// #NM) each time that a program is switched to which does: more than `null-syscall`, the way into the kernel and out
+    /// again, beside the same XSAVE and XRSTOR. All programs that compilers make for this target do, if only to clear or
+    /// copy memory; that of a yield does when it writes down the call.
     fn state_save(&mut self, plan: Plan<'_>) {
+        self.saving("state-save", user::save_and_load, plan);
+        self.saving("extended-save", user::save_and_load_extended, plan);
+    }
+
+    fn saving(&mut self, operation: &str, work: impl Fn(&mut Kept), plan: Plan<'_>) {
         let rounds = plan.rounds(ROUNDS).min(MOST);
         let region = self.bench.regions.begun() + 1;
         let mut kept = alloc::boxed::Box::new(Kept::EMPTY);
         let mut clocks: Vec<u64> = (0..rounds)
             .map(|_| {
                 let open = self.bench.regions.begin();
-                user::save_and_load(&mut kept);
+                work(&mut kept);
                 open.end().clock
             })
             .collect();
-        print("state-save", 1, region, &mut clocks, plan);
+        print(operation, 1, region, &mut clocks, plan);
     }
 
     /// What a program prints.
