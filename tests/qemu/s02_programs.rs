@@ -211,6 +211,15 @@ fn one_that_runs_is_killed_and_gone() {
 }
 
 #[test]
+fn programs_are_listed_and_events_and_signals_of_the_console_reach_one_that_waits() {
+    let run =
+        run("programs; run events 2 &; sleep 0.1; notify 1 100 7; sleep 0.1; ps; kill -15 1; wait");
+    run.printed(&["program", "hello", "WAITING"]);
+    run.printed(&["event 100 with 7", "signal 15"]);
+    none_is_left(&run);
+}
+
+#[test]
 fn memory_is_mapped_used_and_given_back() {
     let run = run("mem; run memory 20 20; run heap 2000; sleep 0.5; mem");
     run.printed(&["20 pages, twice 20 times, right: true", "a guard: true"]);
@@ -245,6 +254,17 @@ fn ten_thousand_processes_come_and_go_without_a_trace() {
         .script("run stress 10; sleep 0.2; mem; run stress 10000 3; sleep 0.2; mem; ps; exit 3")
         .run();
     run.printed(&["10000 made, 10000 reaped, 0 failed, none left: true"]);
+    nothing_is_lost(&run);
+    none_is_left(&run);
+}
+
+#[test]
+fn a_minute_of_making_and_reaping_leaves_nothing() {
+    let guest = Guest::new().timeout(Duration::from_secs(240));
+    let run = guest
+        .script("run stress 10; sleep 0.2; mem; run stress 60s 3; sleep 0.2; mem; ps; exit 3")
+        .run();
+    run.printed(&[" reaped, 0 failed, none left: true, 6"]);
     nothing_is_lost(&run);
     none_is_left(&run);
 }
