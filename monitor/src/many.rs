@@ -3,7 +3,7 @@
 use crate::coordinator::Coordinator;
 use crate::cores::Timer;
 use crate::gang::{Gang, Place};
-use crate::lease::put_on_map;
+use crate::lease::{process_of, put_on_map};
 use crate::lifecycle::{State, Trigger};
 use crate::output::{Outbox, Output};
 use crate::seat::{Held, Leaving};
@@ -170,6 +170,11 @@ impl Coordinator {
         }
         out.push(Output::Map { process: process.id, vcore: from.vcore, core: None });
         let notified = put_on_map(process, to, core, out);
+        let id = process.id;
+        if let Some(deadline) = self.deadlines.deadline(Timer::Warning(core)) {
+            // The core will be taken, whichever vcore has it.
+            out.push(Output::Warn { process: id, vcore: to, deadline });
+        }
         let seat = &mut self.cores[core.index()].seat;
         seat.epoch.0 = seat.epoch.0.wrapping_add(1);
         let lease = Lease { vcore: to, epoch: seat.epoch, ..from };
@@ -199,8 +204,11 @@ impl Coordinator {
             return true;
         }
         if !core::mem::replace(&mut held.warned, true) {
-            let Lease { pid, vcore, .. } = held.lease;
-            self.set_timer(Timer::Warning(core), self.now.saturating_add(warning));
+            let lease = held.lease;
+            let Lease { pid, vcore, .. } = lease;
+            let deadline = self.now.saturating_add(warning);
+            self.set_timer(Timer::Warning(core), deadline);
+            out.push(Output::Warn { process: process_of(lease), vcore, deadline });
             let event = Event { kind: kind::PREEMPT_PENDING, value: u64::from(vcore.0) };
             self.post(pid, vcore, event, out);
         }

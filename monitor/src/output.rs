@@ -89,6 +89,15 @@ pub enum Output {
         /// Which vcore's.
         vcore: VcoreId,
     },
+    /// Write into a process's map when the core of a vcore will be taken. That it has no core any more takes it out again.
+    Warn {
+        /// Whose.
+        process: ProcessId,
+        /// Which vcore's.
+        vcore: VcoreId,
+        /// When, in clock ticks.
+        deadline: u64,
+    },
     /// Write a call's outcome into its structure and mark it as done.
     Complete {
         /// Whose call.

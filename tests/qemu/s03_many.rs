@@ -225,6 +225,15 @@ fn a_vcore_that_is_warned_leaves_before_its_core_is_taken() {
 }
 
 #[test]
+fn a_vcore_that_stays_finds_when_its_core_will_be_taken_and_loses_it_no_sooner() {
+    let commands = "run warned &;sleep 0.05;preempt 1 --warn 0.01;wait;check";
+    for cores in [2, 4] {
+        let run = run(Guest::new().cores(cores).count(), commands);
+        run.printed(&["warned: in time true, kept until then true, and forgotten true", "I14 ok"]);
+    }
+}
+
+#[test]
 fn threads_go_on_when_a_core_is_lost_and_those_that_are_not_are_known() {
     let commands = "run lost 12 3 &;sleep 0.1;panic 2;wait;check;exit 0";
     let run = Guest::new().cores(4).count().script(commands).run();

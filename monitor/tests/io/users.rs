@@ -4,6 +4,7 @@ use crate::machine::{CONFIG, HERE, Machine, NOWHERE, dup};
 use monitor::{Config, Event as Told, Name, Policy, ProcessId, User};
 use proto::call::{Call, Outcome};
 use proto::id::{CoreId, Pid};
+use proto::memory::MAP_AREA;
 use proto::message::ToMonitor;
 
 fn set_user(pid: Pid, name: u64, length: u16) -> impl FnOnce(Call) -> ToMonitor {
@@ -105,7 +106,7 @@ fn a_policy_that_denies_gives_eperm_from_every_request_that_controls_a_process()
     let parent = machine.program();
     let child = machine.child(parent, 0);
     let (pid, core) = (child.pid, CoreId(0));
-    let requests: [&dyn Fn(Call) -> ToMonitor; 8] = [
+    let requests: [&dyn Fn(Call) -> ToMonitor; 9] = [
         &|call| ToMonitor::Run { call, pid },
         &|call| ToMonitor::Destroy { call, pid, code: 1 },
         &|call| ToMonitor::NotifyProcess { call, pid, event: 40, value: 0 },
@@ -114,6 +115,7 @@ fn a_policy_that_denies_gives_eperm_from_every_request_that_controls_a_process()
         &|call| ToMonitor::Poke { call, wanted: 1 },
         &|call| dup(pid, &[(0, 0)])(call),
         &|call| ToMonitor::SetUser { call, pid, name: HERE, length: 3 },
+        &|call| ToMonitor::Share { call, pid, first: MAP_AREA.first },
     ];
     for (at, request) in requests.into_iter().enumerate() {
         assert_eq!(machine.ask(parent, request), Outcome::NOT_PERMITTED, "request {at}");

@@ -33,9 +33,24 @@ impl World {
                 return violation(format!("I1: {lease:?} runs on two cores, one of them {core}"));
             }
         }
+        self.check_warnings()?;
         self.check_frames()?;
         self.note_the_doomed();
         self.stays.check(&self.coordinator, self.now)
+    }
+
+    /// Whose core will be taken finds in the map when, and nobody else finds anything.
+    fn check_warnings(&self) -> Happened {
+        for core in (0..self.cores.len()).map(|core| CoreId(core as u16)) {
+            let held = self.coordinator.core(core).and_then(|it| it.held);
+            let Some(held) = held.filter(|held| held.leaving.is_none()) else { continue };
+            let Some(memory) = self.memory.get(&process_of(held.lease)) else { continue };
+            let deadline = memory.vcores[usize::from(held.lease.vcore.0)].deadline;
+            if deadline.is_some() != held.warned {
+                return violation(format!("{:?} finds {deadline:?} in the map", held.lease));
+            }
+        }
+        Ok(())
     }
 
     /// Remembers processes that are being destroyed: none of them may be started again.

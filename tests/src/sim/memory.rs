@@ -32,6 +32,8 @@ pub struct VcoreMemory {
     pub mailbox: Vec<Event>,
     /// The map's entry.
     pub core: Option<CoreId>,
+    /// When that core will be taken, as the map says.
+    pub deadline: Option<u64>,
 }
 
 /// A process's memory.
@@ -88,6 +90,7 @@ impl Memory {
             context: Context::Fresh,
             mailbox: Vec::new(),
             core: None,
+            deadline: None,
         };
         Self {
             process,

@@ -40,7 +40,13 @@ impl World {
                 Ok(())
             }
             Output::Map { process, vcore, core } => {
-                self.written(process, "map")?.vcores[usize::from(vcore.0)].core = core;
+                let vcore = &mut self.written(process, "map")?.vcores[usize::from(vcore.0)];
+                (vcore.core, vcore.deadline) = (core, None);
+                Ok(())
+            }
+            Output::Warn { process, vcore, deadline } => {
+                let vcore = &mut self.written(process, "map")?.vcores[usize::from(vcore.0)];
+                vcore.deadline = Some(deadline);
                 Ok(())
             }
             Output::Complete { process, call, outcome, value } => {

@@ -194,6 +194,11 @@ impl Programs {
                     self.spaces.set_pending(root, vcore);
                 }
             }
+            Output::Warn { process, vcore, deadline } => {
+                if let Some(root) = it.root(process) {
+                    self.spaces.set_deadline(root, vcore, deadline);
+                }
+            }
             Output::Complete { process, call, outcome, value } => {
                 let failed = self.failed.take_if(|it| it.0 == call);
                 let outcome = failed.map_or(outcome, |it| it.1);
