@@ -28,6 +28,16 @@ fn a_machine_with_one_core_has_none_to_lease() {
     run.exited(0).printed(&["threads: no core to lease", "Hello"]);
 }
 
+/// So many vcores take more memory than a program begins with, and it is waited for while there are none yet.
+#[test]
+fn a_process_becomes_a_many_core_one_where_there_are_very_many_cores() {
+    for cores in [64, 255] {
+        let run = run(Guest::new().cores(cores), "run threads 8 10 3");
+        run.printed(&["threads: 8"]);
+        run.never_printed("right: false");
+    }
+}
+
 #[test]
 fn processes_grow_and_shrink_in_every_order_and_wait_without_cores() {
     for (cores, times) in [(2, 5), (4, 20), (8, 20)] {

@@ -98,18 +98,32 @@ pub fn used() -> u16 {
     USED.load(Ordering::Acquire) as u16
 }
 
-/// Makes this process a many-core one whose vcores are entered at `entry`. What runs now is its first thread, of
-/// vcore 0. Gives the outcome of the call; a negative one says that the process is single-core still.
+/// The vcores of a process that is to become a many-core one.
+#[derive(Debug)]
+pub struct Made {
+    all: alloc::vec::Vec<Vcore>,
+    /// The thread that runs now.
+    first: &'static Thread,
+}
+
+/// Makes them, which takes memory; so the process waits for it as a single-core one.
 ///
 /// # Panics
 ///
 /// When the process has vcores already, or could not have any.
-pub fn start(entry: Entry) -> i64 {
+#[must_use]
+pub fn make() -> Made {
     let vcores = crate::info::max_vcores();
     assert!(count() == 0 && vcores > 0, "a process starts once, on a machine with cores to lease");
-    let first = Thread::new();
+    Made { all: (0..vcores).map(Vcore::new).collect(), first: Thread::new() }
+}
+
+/// Makes this process a many-core one whose vcores are entered at `entry`. What runs now is its first thread, of
+/// vcore 0. Gives the outcome of the call; a negative one says that the process is single-core still.
+pub fn start(made: Made, entry: Entry) -> i64 {
+    let Made { all, first } = made;
+    let vcores = all.len() as u16;
     ENTRY.store(entry as *mut (), Ordering::Relaxed);
-    let all: alloc::vec::Vec<Vcore> = (0..vcores).map(Vcore::new).collect();
     VCORES.store(all.leak().as_mut_ptr(), Ordering::Relaxed);
     // From here until FS leads to the thread nothing may use the heap, whose lock would look there.
     COUNT.store(vcores.into(), Ordering::Relaxed);

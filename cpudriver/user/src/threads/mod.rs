@@ -56,8 +56,10 @@ pub fn start(cores: u16) -> Result<u16, Error> {
         return Err(Error::NoDevice);
     }
     timers::reserve();
+    // Whoever waits while it is on needs vcores: nothing may be waited for from here on, memory neither.
+    let made = vcore::make();
     IS_ON.store(true, Ordering::Relaxed);
-    let outcome = vcore::start(run::entered);
+    let outcome = vcore::start(made, run::entered);
     if outcome < 0 {
         IS_ON.store(false, Ordering::Relaxed);
         return Err(error_of(outcome));

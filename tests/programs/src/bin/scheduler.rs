@@ -70,7 +70,7 @@ fn start(cores: u16) -> Result<(), Error> {
     if info::max_vcores() == 0 || info::features() & global::feature::FS_GS_BASE == 0 {
         return Err(Error::NoDevice);
     }
-    if vcore::start(entered) < 0 {
+    if vcore::start(vcore::make(), entered) < 0 {
         return Err(Error::Invalid);
     }
     WISHES.u16(wishes::CORES).store(cores, Ordering::Release);

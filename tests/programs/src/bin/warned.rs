@@ -22,7 +22,7 @@ user::main!(main);
 
 fn main() -> Result<i32, Error> {
     Words::new("").end();
-    if vcore::start(entered) < 0 {
+    if vcore::start(vcore::make(), entered) < 0 {
         return Err(Error::NoDevice);
     }
     WISHES.u16(wishes::CORES).store(1, Ordering::Release);
