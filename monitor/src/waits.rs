@@ -3,6 +3,7 @@
 
 use crate::coordinator::Coordinator;
 use crate::output::{Outbox, Output};
+use crate::pipes::Direction;
 use crate::process::ProcessId;
 use crate::table::Table;
 use crate::transfer::Transfer;
@@ -13,6 +14,10 @@ use proto::id::Pid;
 pub const MAX_WAITS: usize = 16;
 
 const _: () = assert!(MAX_WAITS == u16::BITS as usize, "a bit for each");
+
+/// The first places are not for calls that write, the last not for those that read: each may wait for the other, which
+/// must not be kept out by too many of its own kind.
+const OF_ONE_KIND: u32 = 4;
 
 /// Names a call that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +73,15 @@ impl Wait {
         self.link.is_some()
     }
 
+    /// The places that it may take, a bit each.
+    fn places(&self) -> u16 {
+        match self.transfer().map(|transfer| transfer.object.direction()) {
+            Some(Direction::Read) => u16::MAX >> OF_ONE_KIND,
+            Some(Direction::Write) => u16::MAX << OF_ONE_KIND,
+            None => u16::MAX,
+        }
+    }
+
     /// Does it wait on that handle?
     fn is_on(&self, handle: u8) -> bool {
         self.transfer().is_some_and(|transfer| transfer.handle == handle)
@@ -116,7 +130,7 @@ impl Waits {
     }
 
     fn add(&mut self, pid: Pid, wait: Wait) -> Option<WaitRef> {
-        let slot = places(!self.taken).next()?;
+        let slot = places(!self.taken & wait.places()).next()?;
         self.slots[usize::from(slot)] = Some(wait);
         self.taken |= 1 << slot;
         Some(WaitRef { pid, slot })

@@ -1,6 +1,6 @@
 //! Calls that wait, and how they end before their time.
 
-use crate::machine::{HERE, Machine, close, read};
+use crate::machine::{HERE, Machine, close, read, write};
 use monitor::{Input, MAX_WAITS};
 use proto::call::{ALL_HANDLES, Outcome};
 use proto::event::kind;
@@ -96,7 +96,11 @@ fn no_call_of_a_dying_process_starts_to_wait() {
 fn a_process_with_too_many_calls_is_refused_and_hurts_no_other() {
     let mut machine = Machine::new();
     let (flood, other) = (machine.program(), machine.program());
-    let all = [(); MAX_WAITS].map(|()| machine.call(flood, read(0, HERE, 1)));
+    let reads = [(); MAX_WAITS - 4].map(|()| machine.call(flood, read(0, HERE, 1)));
+    assert_eq!(machine.ask(flood, read(0, HERE, 1)), Outcome::AGAIN);
+    for _ in reads.len()..MAX_WAITS {
+        machine.call(flood, |call| ToMonitor::Sleep { call, ticks: 100 });
+    }
     for _ in 0..100 {
         assert_eq!(machine.ask(flood, read(0, HERE, 1)), Outcome::AGAIN);
         let sleep = machine.ask(flood, |call| ToMonitor::Sleep { call, ticks: 5 });
@@ -104,13 +108,31 @@ fn a_process_with_too_many_calls_is_refused_and_hurts_no_other() {
     }
     let call = machine.call(other, read(0, HERE, 1));
     assert!(machine.waits(call));
-    let target = all[3];
+    let target = reads[3];
     assert_eq!(machine.ask(flood, |call| ToMonitor::AbortCall { call, target }), Outcome(1));
     let again = machine.call(flood, read(0, HERE, 1));
     assert!(machine.waits(again));
     machine.kill(flood);
     machine.step(Input::Keys { bytes: b"k" });
     assert_eq!(machine.outcome(call), Outcome(1));
+}
+
+#[test]
+fn readers_of_empty_pipes_keep_no_writer_out_and_writers_to_full_ones_no_reader() {
+    let mut machine = Machine::new();
+    let process = machine.program();
+    let (reader, writer) = machine.pipe(process);
+    let reads = [(); MAX_WAITS].map(|()| machine.call(process, read(reader, HERE, 1)));
+    let waiting = reads.iter().filter(|&&call| machine.waits(call)).count();
+    assert_eq!(waiting, MAX_WAITS - 4);
+    machine.write(process, HERE + 64, &[7; 12]);
+    assert_eq!(machine.ask(process, write(writer, HERE + 64, 12)), Outcome(12));
+    assert!(reads.iter().all(|&call| !machine.waits(call)));
+
+    // What is more than the pipe has room for waits.
+    let writes = [(); 512].map(|()| machine.call(process, write(writer, HERE, 64)));
+    assert_eq!(writes.iter().filter(|&&call| machine.waits(call)).count(), MAX_WAITS - 4);
+    assert!(machine.ask(process, read(reader, HERE, 1)).0 > 0);
 }
 
 #[test]
