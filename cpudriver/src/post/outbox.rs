@@ -26,6 +26,18 @@ struct Entry {
     knocks: Knocks,
 }
 
+/// Rings a receiver that would not look by itself, or has an immediate message.
+#[inline(always)]
+fn knock(entry: &mut Entry, receiver: CoreId, hardware: &impl Hardware) {
+    let urgent = entry.mark % 2 == 1;
+    if urgent || hardware.activity_of(receiver) != Activity::Kernel {
+        hardware.ring(receiver);
+        entry.knocks.rung += 1;
+    } else {
+        entry.knocks.suppressed += 1;
+    }
+}
+
 /// Notes whom a step sends to, and lets them know when the step is over.
 ///
 /// Nothing that was sent is sure to be seen before [`Outbox::flush`]: a core must flush before it
@@ -93,25 +105,29 @@ impl Outbox {
     /// rings those that would not look by themselves and those with an immediate message.
     #[inline]
     pub fn flush(&mut self, hardware: &impl Hardware) {
-        if self.touched.is_empty() {
-            return;
+        match *self.touched {
+            [] => return,
+            // Most steps have one receiver.
+            [receiver] => {
+                hardware.raise(receiver);
+                hardware.fence();
+                knock(&mut self.entries[receiver.index()], receiver, hardware);
+            }
+            _ => self.flush_all(hardware),
         }
+        self.touched.clear();
+        self.step += 1;
+    }
+
+    #[inline(never)]
+    fn flush_all(&mut self, hardware: &impl Hardware) {
         for &receiver in &self.touched {
             hardware.raise(receiver);
         }
         hardware.fence();
         for &receiver in &self.touched {
-            let entry = &mut self.entries[receiver.index()];
-            let urgent = entry.mark % 2 == 1;
-            if urgent || hardware.activity_of(receiver) != Activity::Kernel {
-                hardware.ring(receiver);
-                entry.knocks.rung += 1;
-            } else {
-                entry.knocks.suppressed += 1;
-            }
+            knock(&mut self.entries[receiver.index()], receiver, hardware);
         }
-        self.touched.clear();
-        self.step += 1;
     }
 
     /// Doorbells rung for all receivers since boot, wrapping.

@@ -49,6 +49,9 @@ impl Hub {
 
     /// The exit code of a process of the console's that has ended, which is then forgotten.
     pub(crate) fn take_ended(&mut self, process: ProcessId) -> Option<Outcome> {
+        if self.family.ended.is_empty() {
+            return None;
+        }
         let at = self.family.ended.iter().position(|(it, _)| *it == process)?;
         self.family.ended.remove(at).map(|(_, code)| code)
     }

@@ -419,7 +419,17 @@ impl Hub {
             ToMonitor::Preempted { lease } => self.look_at_preempted(lease),
             ToMonitor::Unreached { ref cores, .. } => self.want_tree(core, cores, node),
             ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return,
-            _ if self.answers.keep(core, &message) => return,
+            // Few kinds can be answers of that sort: the others are seen not to be in the same look.
+            ToMonitor::Linked { .. }
+            | ToMonitor::Unlinked { .. }
+            | ToMonitor::ExperimentDone { .. }
+            | ToMonitor::Samples { .. }
+            | ToMonitor::Counters { .. }
+            | ToMonitor::ShootdownDone { .. }
+                if self.answers.keep(core, &message) =>
+            {
+                return;
+            }
             _ => {}
         }
         self.tell(Input::Message { core, message }, node);
