@@ -39,7 +39,7 @@ impl Coordinator {
 
     /// Goes on with destroying a process, as far as this step's budget and its cores allow.
     pub(crate) fn continue_demise(&mut self, pid: Pid, out: &mut Outbox) {
-        let waited = self.table.by_pid(pid).is_some_and(|it| it.demise == Demise::Cores);
+        let mut is_first = true;
         loop {
             let Some(process) = self.table.by_pid(pid) else { return };
             let (done, next) = match process.demise {
@@ -59,11 +59,13 @@ impl Coordinator {
             process.demise = next;
             if next == Demise::Ended {
                 self.tell_parent(pid, out);
-                if waited && self.table.by_pid(pid).is_some_and(|it| it.reaped) {
+                // Nothing but its cores was waited for, if that is the first that is done.
+                if is_first && self.table.by_pid(pid).is_some_and(|it| it.reaped) {
                     // Who wants the core comes first: the memory comes back behind whatever else waits.
                     return self.queue_work(pid);
                 }
             }
+            is_first = false;
         }
     }
 
