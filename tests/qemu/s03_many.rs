@@ -1,7 +1,11 @@
 //! Many-core processes on real cores: growing and shrinking, exact results while cores are taken away, contention,
 //! and an end in the middle. Whatever happens, no core and no memory is lost.
 
+use std::time::Duration;
 use tests::guest::{Guest, Run, nothing_lost as run};
+
+/// For what takes long on a machine that has other things to do.
+const MINUTES: Duration = Duration::from_secs(180);
 
 /// The number behind `name=` in each report of a storm.
 fn counts(run: &Run, name: &str) -> Vec<u64> {
@@ -257,5 +261,23 @@ fn threads_get_memory_from_the_kernel_at_the_same_time() {
         let commands = format!("run heap 1000 8 {all};storm --every 20000 heap 500 8 {all}");
         let run = run(Guest::new().cores(cores).count(), &commands);
         run.printed(&["heap: 1000 numbers and blocks, right: true", "right: true", "result=exact"]);
+    }
+}
+
+#[test]
+fn who_rewrites_queues_and_mailboxes_while_the_kernel_posts_there_harms_nobody_else() {
+    for (cores, seed) in [(4, 1), (8, 2)] {
+        // Beside it a program that must come out right, and that has cores of its own.
+        let commands = format!("run threads 8 20000 1 &;run trample 100000 {seed} 2;wait");
+        let run = run(Guest::new().cores(cores).timeout(MINUTES), &commands);
+        run.printed(&["threads: counted 160000"]);
+        let line = run.line("trample: seed");
+        let numbers = line.split(|it: char| !it.is_ascii_digit()).filter_map(|it| it.parse().ok());
+        let numbers: Vec<u64> = numbers.collect();
+        let [printed, posts, taken, refused, outside, ..] = numbers[..] else {
+            return run.check(false, "it says what it did");
+        };
+        run.check(printed == seed && posts >= 100_000, "posts");
+        run.check(taken > 5000 && refused > 5000 && outside > 5000, "from several sources");
     }
 }
