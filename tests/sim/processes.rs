@@ -154,6 +154,27 @@ fn a_warned_vcore_that_gives_way_goes_on_where_it_can_and_one_that_does_not_is_p
 }
 
 #[test]
+fn a_last_vcore_that_gives_way_nicely_goes_on_when_there_is_a_core_again_without_an_event() {
+    let mut scene = Scene::new(2);
+    let nice = scene.setup.many(1);
+    let other = scene.setup.single();
+    scene.does(ZERO, Op::ChangeToM);
+    scene.settle();
+    scene.console(Control::Preempt { core: ONE, warning: 50 });
+    scene.settle();
+    scene.does(ONE, Op::Look);
+    // It wants nothing, as far as it says; but it has only given way.
+    scene.does(ONE, Op::Yield { wanted: 0, nice: true });
+    scene.settle();
+    assert_eq!(scene.runs(ONE), Some((other.pid, 0)));
+    assert_eq!(scene.state(nice), Some(State::RunnableM));
+    scene.kill(other);
+    scene.settle();
+    assert_eq!(scene.runs(ONE), Some((nice.pid, 0)));
+    scene.ends_well();
+}
+
+#[test]
 fn a_vcore_that_wants_as_many_cores_as_it_has_cannot_yield() {
     let mut scene = Scene::new(2);
     let many = scene.setup.many(1);
