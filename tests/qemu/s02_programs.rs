@@ -239,6 +239,7 @@ fn a_program_in_c_written_from_the_documents_runs() -> std::io::Result<()> {
     run.printed(&["argument 0 is cexample", "argument 1 is one", "a machine with 4 cores"]);
     run.printed(&[
         "slept at least 10 ms: yes",
+        "the queue took 2 events, with 70 71",
         "argv[1]=from C",
         "was reaped: yes",
         "exit code 42",

@@ -5,7 +5,7 @@
  *     cargo run -- --program cexample --script 'run cexample one two; exit'
  *
  * It prints its arguments and what it reads in the pages of machine and process, sleeps by a call that it
- * waits for, lets a child run, and returns 42.
+ * waits for, sends events to a queue of its own and takes them out, lets a child run, and returns 42.
  */
 
 typedef unsigned char u8;
@@ -27,7 +27,7 @@ struct call {
 _Static_assert(sizeof(struct call) == 64, "program::block::BYTES");
 
 /* program::number */
-enum { EXIT = 1, YIELD = 2, WRITE = 3, CREATE = 4, RUN = 5, WAIT = 7, SLEEP = 13 };
+enum { EXIT = 1, YIELD = 2, WRITE = 3, CREATE = 4, RUN = 5, WAIT = 7, SLEEP = 13, SEND = 39 };
 
 #define STARTED 0x7fffffffffffffffL
 #define WANTS_EVENT 1
@@ -49,6 +49,43 @@ enum { EXIT = 1, YIELD = 2, WRITE = 3, CREATE = 4, RUN = 5, WAIT = 7, SLEEP = 13
 #define EVENTS 32
 #define EVENT_BYTES 16
 #define CALL_DONE 10
+
+/* program::queue */
+struct queue {
+	u16 flags;
+	u16 zero;
+	volatile u16 vcore, last;
+	u64 mailbox;
+	volatile u8 alerted;
+	u8 rest[47];
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct queue) == 64, "program::queue::BYTES");
+
+struct event {
+	u16 kind;
+	u8 zero[6];
+	u64 value;
+};
+
+/* program::mailbox, a ring of so many events */
+#define RING 1
+#define LENGTH 2
+#define OF_PROGRAMS 64
+
+struct ring {
+	u32 kind, length;
+	volatile u8 check;
+	volatile u32 posted __attribute__((aligned(64)));
+	volatile u32 taken __attribute__((aligned(64)));
+	volatile u8 overflow[64] __attribute__((aligned(64)));
+	volatile struct event events[LENGTH] __attribute__((aligned(64)));
+} __attribute__((aligned(64)));
+
+_Static_assert(__builtin_offsetof(struct ring, posted) == 0x40, "program::mailbox::POSTED");
+_Static_assert(__builtin_offsetof(struct ring, taken) == 0x80, "program::mailbox::TAKEN");
+_Static_assert(__builtin_offsetof(struct ring, overflow) == 0xc0, "program::mailbox::OVERFLOW");
+_Static_assert(__builtin_offsetof(struct ring, events) == 0x100, "program::mailbox::SLOTS");
 
 static long enter(struct call *call)
 {
@@ -144,6 +181,27 @@ static void end_line(void)
 	used = 0;
 }
 
+/* One event more than there is room for is refused; the others come out in their order. */
+static void send_and_take(void)
+{
+	static struct ring ring = { .kind = RING, .length = LENGTH };
+	static struct queue queue;
+	u64 sent = 0;
+
+	queue.mailbox = (u64)&ring;
+	while (sent <= LENGTH && perform5(SEND, (u64)&queue, OF_PROGRAMS, 70 + sent, 0, 0) == 0)
+		sent++;
+	text("C: the queue took ");
+	number(sent);
+	text(" events, with");
+	while (ring.taken != ring.posted) {
+		text(" ");
+		number(ring.events[ring.taken % LENGTH].value);
+		ring.taken = ring.taken + 1;
+	}
+	end_line();
+}
+
 static int run(u64 count, char **arguments)
 {
 	static const char name[] = "args", words[] = "args\0from C";
@@ -170,6 +228,8 @@ static int run(u64 count, char **arguments)
 	text("C: slept at least 10 ms: ");
 	text(after - before >= hz / 100 ? "yes" : "no");
 	end_line();
+
+	send_and_take();
 
 	child = perform5(CREATE, (u64)name, length(name), (u64)words, sizeof words, ALL_HANDLES);
 	if (child < 0)
