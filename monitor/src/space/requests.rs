@@ -14,7 +14,8 @@ use proto::message::{PageRange, ToMonitor};
 const ALL_RIGHTS: Rights = Rights(7);
 
 impl Coordinator {
-    /// A request about memory.
+    /// A request about memory. Apart from the others, which so many registers as it takes would cost more.
+    #[inline(never)]
     pub(crate) fn on_memory_call(&mut self, request: &ToMonitor, out: &mut Outbox) {
         match *request {
             ToMonitor::Map { call, first, pages, rights, flags } => {
