@@ -3,15 +3,16 @@
 //!
 //!     run fault divide
 //!     run fault all
+//!     run fault divide many     (on one of many vcores, all of which run)
 #![no_std]
 #![no_main]
 
 use core::arch::asm;
-use core::hint::black_box;
+use core::hint::{black_box, spin_loop};
 use programs::Words;
 use user::process::{self, Command};
 use user::proto::program::layout;
-use user::{Error, print, println};
+use user::{Error, info, print, println, threads};
 
 user::main!(main);
 
@@ -67,8 +68,13 @@ const KINDS: &[Kind] = &[
 static mut RETURN: u8 = 0xc3;
 
 fn main() -> Result<i32, Error> {
-    let mut words = Words::new("KIND | all");
+    let mut words = Words::new("KIND [many] | all");
     let Some(kind) = words.next() else { return Ok(list()) };
+    match words.next() {
+        None => {}
+        Some("many") => run_all_vcores()?,
+        Some(_) => words.refuse(),
+    }
     words.end();
     if kind == "all" {
         return try_all();
@@ -79,6 +85,22 @@ fn main() -> Result<i32, Error> {
     fault();
     println!("fault {name}: survived");
     Ok(1)
+}
+
+/// Gets all cores that there are, and keeps them busy.
+fn run_all_vcores() -> Result<(), Error> {
+    let vcores = threads::start(info::max_vcores())?;
+    for _ in 1..vcores {
+        let _ = threads::spawn(|| {
+            loop {
+                spin_loop();
+            }
+        });
+    }
+    while info::vcores() < vcores {
+        threads::yield_now();
+    }
+    Ok(())
 }
 
 fn list() -> i32 {
