@@ -207,7 +207,10 @@ impl Coordinator {
                 if let Some((from, _)) = held.from {
                     gang.move_to_head(from, Place::Inactive);
                 }
-                out.push(Output::Map { process: id, vcore, core: None });
+                if !dying {
+                    // Nobody is left who would look.
+                    out.push(Output::Map { process: id, vcore, core: None });
+                }
             }
         }
         if held.leaving.is_some() {
