@@ -53,6 +53,7 @@ mod single;
 mod space;
 mod table;
 mod timers;
+mod told;
 mod transfer;
 mod user;
 mod view;
