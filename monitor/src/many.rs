@@ -171,7 +171,9 @@ impl Coordinator {
         out.push(Output::Map { process: process.id, vcore: from.vcore, core: None });
         let notified = put_on_map(process, to, core, out);
         let id = process.id;
-        if let Some(deadline) = self.deadlines.deadline(Timer::Warning(core)) {
+        if held.warned
+            && let Some(deadline) = self.deadlines.deadline(Timer::Warning(core))
+        {
             // The core will be taken, whichever vcore has it.
             out.push(Output::Warn { process: id, vcore: to, deadline });
         }
