@@ -295,6 +295,14 @@ fn what_comes_before_a_halt_or_user_mode_is_seen() {
 }
 
 #[test]
+fn what_a_vcore_was_told_that_is_stopped_before_it_ever_ran_is_read_by_another() {
+    let scene = "probe delay user 2;run crossing unborn &;probe await";
+    meets(3, scene, &["sleep 0.1;preempt 1 2;probe go"], &["start-preempt"])
+        .exited(0)
+        .printed(&["crossing: heard 1 of 1 of a vcore unborn"]);
+}
+
+#[test]
 fn what_was_not_met_is_not_counted() {
     let run = meets(2, &yielding(SLEEPS), &["probe go"], &[]);
     run.exited(0).printed(&["crossing: 3 sleeps, 0 events"]);

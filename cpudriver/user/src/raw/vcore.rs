@@ -60,7 +60,7 @@ pub struct Vcore {
 /// All vcores, and how many.
 static VCORES: AtomicPtr<Vcore> = AtomicPtr::new(core::ptr::null_mut());
 static COUNT: AtomicU32 = AtomicU32::new(0);
-/// The highest number of a vcore that ever ran, plus 1.
+/// The highest number of a vcore that ever had a core, as far as it or the kernel has told, plus 1.
 static USED: AtomicU32 = AtomicU32::new(1);
 /// The [`Entry`].
 static ENTRY: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
@@ -96,6 +96,14 @@ pub fn count() -> u16 {
 #[inline]
 pub fn used() -> u16 {
     USED.load(Ordering::Acquire) as u16
+}
+
+/// The vcore of that number has had a core. One that loses it before its first instruction cannot tell so itself, and would
+/// be in no list of those that were stopped.
+pub fn has_had_core(number: u16) {
+    if number >= used() && number < count() {
+        USED.fetch_max(u32::from(number) + 1, Ordering::AcqRel);
+    }
 }
 
 /// The vcores of a process that is to become a many-core one.
@@ -325,9 +333,7 @@ pub(super) extern "C" fn vcore_main(number: u64) -> ! {
             vcore.page().u8(data::READY).store(1, Ordering::Release);
         }
     }
-    if me.number >= used() {
-        USED.fetch_max(u32::from(me.number) + 1, Ordering::AcqRel);
-    }
+    has_had_core(me.number);
     super::lost::check(me);
     let interrupted = me.retake_current();
     me.use_scratch();

@@ -146,6 +146,10 @@ fn act_on_lost(here: &Here, lost: u64, todo: &mut Todo) {
     if is_lost(kind::CHECK_MESSAGES) {
         (0..vcore::count()).for_each(|other| todo.read_soon(other.into()));
     }
+    if is_lost(kind::VCORE_LOST) || is_lost(kind::VCORE_PREEMPTED) {
+        // Any of them may have been.
+        vcore::has_had_core(vcore::count() - 1);
+    }
     if is_lost(kind::VCORE_LOST) {
         vcore::all().for_each(|other| mourn(here, other));
     }
@@ -156,11 +160,15 @@ fn act_on_lost(here: &Here, lost: u64, todo: &mut Todo) {
 fn act(here: &Here, event: Event, todo: &mut Todo) {
     match event.kind {
         kind::CALL_DONE => calls::done(here, event.value),
-        kind::VCORE_PREEMPTED => todo.recover = true,
+        kind::VCORE_PREEMPTED => {
+            vcore::has_had_core(event.value as u16);
+            todo.recover = true;
+        }
         kind::CHECK_MESSAGES => todo.read_soon(event.value),
         kind::PREEMPT_PENDING => todo.leave |= event.value == u64::from(here.vcore().number()),
         kind::ALARM if event.value == timers::ALARM => timers::rang(here),
         kind::VCORE_LOST => {
+            vcore::has_had_core(event.value as u16);
             if let Some(other) = vcore::all().find(|it| u64::from(it.number()) == event.value) {
                 mourn(here, other);
             }

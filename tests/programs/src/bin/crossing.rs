@@ -20,7 +20,8 @@ use user::{Call, Error, calls, info, println, threads, time};
 
 user::main!(main);
 
-const USAGE: &str = "yield|await|change|complete|unsaved|offline|late|exit [TIMES [MICROSECONDS]]";
+const USAGE: &str =
+    "yield|await|change|complete|unsaved|offline|unborn|late|exit [TIMES [MICROSECONDS]]";
 /// The least kind of events that are counted.
 const OURS: u16 = 100;
 /// The kind of the event that tells it to go on.
@@ -42,6 +43,7 @@ fn main() -> Result<i32, Error> {
         "complete" => completes(Duration::from_micros(micros))?,
         "unsaved" => unsaved()?,
         "offline" => offline()?,
+        "unborn" => unborn()?,
         "late" => late()?,
         "exit" => drop(threads::start(1)?),
         _ => Words::new(USAGE).refuse(),
@@ -160,6 +162,23 @@ fn offline() -> Result<(), Error> {
         spin_loop();
     }
     println!("crossing: vcore {off} had heard {before} events without a core, and then one");
+    Ok(())
+}
+
+/// A vcore that has never run is told of something and stopped before its first instruction; it wants its core no more.
+fn unborn() -> Result<(), Error> {
+    threads::start(1)?;
+    threads::want(2)?;
+    while info::vcores() < 2 {
+        spin_loop();
+    }
+    calls::notify_self(1, OURS, 0).call()?;
+    threads::want(1)?;
+    let began = Moment::now();
+    while HEARD.load(Ordering::Relaxed) == 0 && began.elapsed() < Duration::from_secs(1) {
+        spin_loop();
+    }
+    println!("crossing: heard {} of 1 of a vcore unborn", HEARD.load(Ordering::Relaxed));
     Ok(())
 }
 
