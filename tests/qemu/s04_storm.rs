@@ -58,7 +58,7 @@ fn threads_count_exactly() {
 
 #[test]
 fn floats_keep_every_bit() {
-    is_exact("--every 5000 --runs 56 floats 48 500 3");
+    is_exact("--every 5000 --runs 62 floats 48 500 3");
 }
 
 #[test]

@@ -140,6 +140,7 @@ fn experiments_are_listed() {
         "coordinator",
         "process",
         "vcore",
+        "user-ring",
         "shootdown",
         "bring-up",
     ];

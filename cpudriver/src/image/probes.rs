@@ -124,7 +124,9 @@ fn stand_still_at(point: Point) {
 
 /// A vcore has asked for this.
 pub(super) fn before_request(request: &ToMonitor) {
-    stand_still_at(Point::before(request));
+    if let Some(point) = Point::before(request) {
+        stand_still_at(point);
+    }
 }
 
 /// This core is about to look whether there are orders.

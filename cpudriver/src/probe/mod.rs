@@ -27,7 +27,7 @@ pub enum Point {
     Change,
     /// The same, of the end of its process.
     Exit,
-    /// The same, of any other request.
+    /// The same, of a call, for which it does not stand still.
     Call,
     /// Orders have come, and none was taken.
     Orders,
@@ -71,15 +71,17 @@ impl Point {
         }
     }
 
-    /// Where a core is held up that is about to send this.
+    /// Where a core is held up that is about to send this, if anywhere.
     #[must_use]
-    pub const fn before(request: &ToMonitor) -> Self {
-        match request {
+    pub const fn before(request: &ToMonitor) -> Option<Self> {
+        Some(match request {
             ToMonitor::Yield { .. } => Self::Yield,
             ToMonitor::ChangeVcore { .. } => Self::Change,
             ToMonitor::Exit { .. } => Self::Exit,
+            // The program does not ask: whether memory was used before hangs on what it has done so far.
+            ToMonitor::Fault { .. } | ToMonitor::Reflect { .. } => return None,
             _ => Self::Call,
-        }
+        })
     }
 }
 
