@@ -79,14 +79,12 @@ impl Coordinator {
         let Self { cores, counters, .. } = self;
         let seat = &mut cores[core.index()].seat;
         let held = seat.held.as_mut().filter(|held| held.lease == lease);
-        if held.is_some() {
-            if let Some(left) = seat.left.take() {
-                self.is_left(left);
-            }
-            return self.cores[core.index()].seat.held.as_mut();
+        if held.is_none() {
+            counters.stale += 1;
+            return None;
         }
-        counters.stale += 1;
-        None
+        self.has_switched(core);
+        self.cores[core.index()].seat.held.as_mut()
     }
 
     /// The lease of a core whose vcore waits for the answer to a request; `None` when the message is
@@ -130,9 +128,7 @@ impl Coordinator {
         }
         held.notify = None;
         let (lease, told) = (held.lease, held.told);
-        if let Some(left) = self.cores[core.index()].seat.left.take() {
-            self.is_left(left);
-        }
+        self.has_switched(core);
         let notified = self.table.at(lease.pid).notified(lease.vcore);
         if notified != told {
             self.route(core, notified, out);

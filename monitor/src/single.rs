@@ -153,9 +153,10 @@ impl Coordinator {
         }
     }
 
-    /// The core is known to have switched from a process.
+    /// What a core says shows that it has switched, if it was told to.
     #[inline(always)]
-    pub(crate) fn is_left(&mut self, left: ProcessId) {
+    pub(crate) fn has_switched(&mut self, core: CoreId) {
+        let Some(left) = self.cores[core.index()].seat.left.take() else { return };
         if self.table.at(left.pid).is_dying() {
             self.queue_work(left.pid);
         }

@@ -7,7 +7,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::str::FromStr;
 use user::threads::{self, JoinHandle};
-use user::{args, eprintln, exit};
+use user::{Error, args, eprintln, exit, println};
 
 /// Exit code of a program that was called wrongly.
 pub const WRONG_USE: i32 = 2;
@@ -88,6 +88,26 @@ impl Random {
     pub fn below(&mut self, end: u64) -> u64 {
         self.number() % end
     }
+}
+
+/// The most rounds that an experiment [measures](measured) at a time: there is room for as many samples.
+pub const MOST_ROUNDS: usize = 256;
+
+/// Measures `round` so often, at most [`MOST_ROUNDS`] times; it gives the clock's ticks. Then prints what the clock says of
+/// each, for printing must not fall between two of them.
+///
+/// # Errors
+/// Those of `round`, after which none follows and nothing is printed.
+pub fn measured(rounds: usize, round: &mut dyn FnMut() -> Result<u64, Error>) -> Result<(), Error> {
+    let mut samples = [0; MOST_ROUNDS];
+    let samples = &mut samples[..rounds.min(MOST_ROUNDS)];
+    for sample in samples.iter_mut() {
+        *sample = round()?;
+    }
+    for sample in samples {
+        println!("{sample}");
+    }
+    Ok(())
 }
 
 /// Runs `work` in so many threads, which know their numbers from 0 on; gives what each came to, in this order. The

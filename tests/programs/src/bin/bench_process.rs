@@ -5,21 +5,16 @@
 #![no_std]
 #![no_main]
 
-use programs::Words;
+use programs::{MOST_ROUNDS, Words, measured};
 use user::handle::{self, Handle, pipe};
 use user::measure::{self, begin};
 use user::memory::{Mapping, Rights};
 use user::process::{self, Command, Pid};
-use user::{Error, calls, event, exit, println};
+use user::{Error, calls, event, exit};
 
 user::main!(main);
 
 const USAGE: &str = "OPERATION ROUNDS";
-/// The most rounds: there is room for as many samples.
-const MOST: usize = 256;
-
-/// What is measured again and again; gives the clock's ticks.
-type Round<'a> = &'a mut dyn FnMut() -> Result<u64, Error>;
 
 /// The kind of the event that wakes the other process.
 const WAKE: u16 = 100;
@@ -39,7 +34,7 @@ const EXITING: &str = "as-exiting";
 fn main() -> Result<(), Error> {
     let mut words = Words::new(USAGE);
     let operation = words.word();
-    let rounds = words.number(8_usize).clamp(1, MOST);
+    let rounds = words.number(8_usize).clamp(1, MOST_ROUNDS);
     words.end();
     match operation {
         "null-syscall" => measured(rounds, &mut || Ok(measure::null_call())),
@@ -62,18 +57,6 @@ fn main() -> Result<(), Error> {
         EXITING => exit(begin().low().cast_signed()),
         _ => Words::new(USAGE).refuse(),
     }
-}
-
-/// Measures so many rounds, and then prints what the clock says of each.
-fn measured(rounds: usize, round: Round<'_>) -> Result<(), Error> {
-    let mut samples = [0; MOST];
-    for sample in &mut samples[..rounds] {
-        *sample = round()?;
-    }
-    for sample in &samples[..rounds] {
-        println!("{sample}");
-    }
-    Ok(())
 }
 
 #[inline(always)]

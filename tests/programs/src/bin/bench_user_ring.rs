@@ -7,17 +7,15 @@
 
 use core::hint::spin_loop;
 use core::sync::atomic::Ordering;
-use programs::Words;
+use programs::{MOST_ROUNDS, Words, measured};
 use user::measure::{self, begin};
 use user::process::{self, Command, Pid};
 use user::ring::{Bell, Peer, Receiver, SendError, Sender, Shape, SharedMemory};
-use user::{Error, info, println, threads};
+use user::{Error, info, threads};
 
 user::main!(main);
 
 const USAGE: &str = "OPERATION ROUNDS BATCH";
-/// The most rounds: there is room for as many samples.
-const MOST: usize = 256;
 
 /// This program's name, and the word by which it is the other side.
 const SELF: &str = "bench_user_ring";
@@ -35,16 +33,13 @@ const SIZE: usize = ENDED + 64;
 
 const MESSAGE: [u8; BYTES] = [7; BYTES];
 
-/// What is measured again and again; gives the clock's ticks.
-type Round<'a> = &'a mut dyn FnMut() -> Result<u64, Error>;
-
 fn main() -> Result<(), Error> {
     let mut words = Words::new(USAGE);
     let operation = words.word();
     if operation == OTHER {
         return other_side(words.word(), words.number(1), words.number(0), words.number(0));
     }
-    let rounds = words.number(8_usize).clamp(1, MOST);
+    let rounds = words.number(8_usize).clamp(1, MOST_ROUNDS);
     let batch = words.number(1_u32).clamp(1, SLOTS / 2);
     words.end();
     threads::start(1)?;
@@ -66,18 +61,6 @@ fn main() -> Result<(), Error> {
         }
         _ => Words::new(USAGE).refuse(),
     }
-}
-
-/// Measures so many rounds, and then prints what the clock says of each.
-fn measured(rounds: usize, round: Round<'_>) -> Result<(), Error> {
-    let mut samples = [0; MOST];
-    for sample in &mut samples[..rounds] {
-        *sample = round()?;
-    }
-    for sample in &samples[..rounds] {
-        println!("{sample}");
-    }
-    Ok(())
 }
 
 /// Spins until something is so. In count mode all cores take turns, and one that pauses gives its turn away.

@@ -8,21 +8,16 @@
 use core::hint::spin_loop;
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use programs::{Words, in_threads};
+use programs::{MOST_ROUNDS, Words, in_threads, measured};
 use sha2::{Digest, Sha256};
 use user::handle::{Handle, pipe};
 use user::measure::{self, begin};
 use user::process::{self, Command, Pid};
-use user::{Call, Error, calls, info, println, threads};
+use user::{Call, Error, calls, info, threads};
 
 user::main!(main);
 
 const USAGE: &str = "OPERATION ROUNDS VCORES";
-/// The most rounds: there is room for as many samples.
-const MOST: usize = 256;
-
-/// What is measured again and again; gives the clock's ticks.
-type Round<'a> = &'a mut dyn FnMut() -> Result<u64, Error>;
 
 /// The kind of the event that is sent.
 const EVENT: u16 = 100;
@@ -42,7 +37,7 @@ static ENDED: AtomicU64 = AtomicU64::new(0);
 fn main() -> Result<(), Error> {
     let mut words = Words::new(USAGE);
     let operation = words.word();
-    let rounds = words.number(8_usize).clamp(1, MOST);
+    let rounds = words.number(8_usize).clamp(1, MOST_ROUNDS);
     let vcores = words.number(1);
     words.end();
     match operation {
@@ -56,18 +51,6 @@ fn main() -> Result<(), Error> {
         RUNNER => run_all(vcores),
         _ => Words::new(USAGE).refuse(),
     }
-}
-
-/// Measures so many rounds, and then prints what the clock says of each.
-fn measured(rounds: usize, round: Round<'_>) -> Result<(), Error> {
-    let mut samples = [0; MOST];
-    for sample in &mut samples[..rounds] {
-        *sample = round()?;
-    }
-    for sample in &samples[..rounds] {
-        println!("{sample}");
-    }
-    Ok(())
 }
 
 /// Spins until something is so. In count mode all cores take turns, and one that pauses gives its turn away.
