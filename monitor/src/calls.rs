@@ -114,10 +114,9 @@ impl Coordinator {
 
     /// The target of a request, if it lives and the actor may control it. The console may always.
     pub(crate) fn target(&self, actor: Option<Pid>, pid: Pid) -> Result<State, Outcome> {
-        let target = self.table.by_pid(pid).filter(|it| !it.reaped);
-        let state = target.ok_or(Outcome::NO_PROCESS)?.state();
-        let allowed = actor.is_none_or(|actor| self.controls(actor, pid));
-        if allowed { Ok(state) } else { Err(Outcome::NOT_PERMITTED) }
+        let target = self.table.by_pid(pid).filter(|it| !it.reaped).ok_or(Outcome::NO_PROCESS)?;
+        let allowed = actor.is_none_or(|actor| self.controls(actor, target));
+        if allowed { Ok(target.state()) } else { Err(Outcome::NOT_PERMITTED) }
     }
 
     /// A process wants another number of cores.

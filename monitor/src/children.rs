@@ -1,6 +1,5 @@
 //! Making processes, and waiting for their end.
 
-use crate::config::Policy;
 use crate::coordinator::Coordinator;
 use crate::output::{Event as Told, Outbox, Output};
 use crate::process::{Demise, Name, Process, ProcessId};
@@ -8,25 +7,7 @@ use crate::waits::{Wait, Waiting};
 use proto::call::{Call, NO_HANG, Outcome};
 use proto::id::Pid;
 
-/// The longest chain of ancestors.
-pub(crate) const MAX_DEPTH: u8 = 64;
-
 impl Coordinator {
-    /// May `actor` control `target`? A process controls itself and its descendants.
-    pub(crate) fn controls(&self, actor: Pid, target: Pid) -> bool {
-        if self.config.policy == Policy::DenyAll {
-            return false;
-        }
-        let mut at = self.table.by_pid(target);
-        while let Some(process) = at {
-            if process.id.pid == actor {
-                return true;
-            }
-            at = process.parent.and_then(|parent| self.table.get(parent));
-        }
-        false
-    }
-
     /// Makes a process whose address space lies ready, for a process or (without one) for the console.
     #[inline(never)]
     pub(crate) fn on_spawn(
@@ -76,19 +57,19 @@ impl Coordinator {
             None => None,
             Some(parent) => {
                 let it = self.table.at(parent);
-                if it.child_count >= self.config.max_children || it.depth >= MAX_DEPTH {
+                if it.child_count >= self.config.max_children {
                     return Err(Outcome::AGAIN);
                 }
-                Some((it.id, it.depth))
+                Some((it.id, self.table.ancestry_below(it).ok_or(Outcome::AGAIN)?))
             }
         };
         let made = self.table.insert(name, root).ok_or(Outcome::AGAIN)?;
         self.table.at_mut(made.pid).space.image = frames;
         self.frames = left;
-        if let Some((parent, depth)) = of_parent {
+        if let Some((parent, ancestry)) = of_parent {
             let child = self.table.at_mut(made.pid);
             child.parent = Some(parent);
-            child.depth = depth + 1;
+            child.ancestry = ancestry;
             let mut children = self.table.at(parent.pid).children;
             self.table.push_back(&mut children, made.pid);
             let parent = self.table.at_mut(parent.pid);

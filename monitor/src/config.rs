@@ -64,7 +64,7 @@ pub enum Strategy {
 /// Who may control whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Policy {
-    /// A process controls itself and its descendants.
+    /// A process controls itself and its descendants, whether or not those in between live.
     Descendants,
     /// No process controls any, itself included: for tests.
     DenyAll,

@@ -15,6 +15,7 @@
 extern crate alloc;
 
 mod allocation;
+mod ancestry;
 mod audit;
 mod audit_io;
 mod calls;

@@ -1,5 +1,6 @@
 //! One process, as the coordinator knows it.
 
+use crate::ancestry::Ancestry;
 use crate::core_set::CoreSet;
 use crate::gang::{Gang, Place};
 use crate::io::Io;
@@ -88,8 +89,7 @@ pub(crate) struct Process {
     /// Physical address of the address space's top page table.
     pub(crate) root: u64,
     pub(crate) parent: Option<ProcessId>,
-    /// How many ancestors it had when it was made.
-    pub(crate) depth: u8,
+    pub(crate) ancestry: Ancestry,
     /// Children that live, and those that have ended and wait to be reaped.
     pub(crate) children: List,
     pub(crate) ended_children: List,
@@ -123,15 +123,16 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// One that has just been made, if there is memory for it.
-    pub(crate) fn new(id: ProcessId, name: Name, root: u64) -> Option<Self> {
-        Some(Self {
+    /// One that has just been made.
+    #[inline(always)]
+    pub(crate) fn new(id: ProcessId, name: Name, root: u64, space: Space) -> Self {
+        Self {
             id,
             life: Lifecycle::new(),
             name,
             root,
             parent: None,
-            depth: 0,
+            ancestry: Ancestry::NONE,
             children: List::default(),
             ended_children: List::default(),
             child_count: 0,
@@ -149,9 +150,9 @@ impl Process {
             provisioned: CoreSet::EMPTY,
             waits: Waits::NONE,
             io: Io::NONE,
-            space: Space::new()?,
+            space,
             siblings: Link::default(),
-        })
+        }
     }
 
     pub(crate) fn state(&self) -> State {

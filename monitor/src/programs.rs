@@ -1,6 +1,5 @@
 //! From the request for a process to the process: its program is loaded by the image meanwhile.
 
-use crate::children::MAX_DEPTH;
 use crate::coordinator::Coordinator;
 use crate::output::{Outbox, Output};
 use crate::waits::{Wait, Waiting};
@@ -54,7 +53,7 @@ impl Coordinator {
         let children =
             usize::from(process.child_count) + process.waits.iter().filter(loading).count();
         children < usize::from(self.config.max_children)
-            && process.depth < MAX_DEPTH
+            && self.table.may_have_children(process)
             && !self.table.is_full()
     }
 

@@ -14,6 +14,7 @@ pub(crate) fn list<T>(count: usize) -> Option<Vec<T>> {
 }
 
 /// Puts a value on the heap, if there is memory for it.
+#[inline]
 pub(crate) fn one<T>(value: T) -> Option<One<T>> {
     let mut list = list(1)?;
     list.push(value);

@@ -2,6 +2,7 @@
 
 use crate::process::{Name, Process, ProcessId};
 use crate::room::{self, One};
+use crate::space::Space;
 use alloc::vec::Vec;
 use proto::id::{Generation, Pid};
 
@@ -68,7 +69,8 @@ impl Table {
         let pid = self.free.first()?;
         let generation = self.last_generation.checked_add(1)?;
         let id = ProcessId { pid, generation: Generation(generation) };
-        let process = room::one(Process::new(id, name, root)?)?;
+        let space = Space::new()?;
+        let process = room::one(Process::new(id, name, root, space))?;
         *self.slots.get_mut(usize::from(pid.0))? = Some(process);
         let next = core::mem::replace(self.next_free.get_mut(usize::from(pid.0))?, NOBODY);
         self.free.head = next;

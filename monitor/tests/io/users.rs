@@ -101,6 +101,43 @@ fn a_process_sets_the_users_of_itself_and_its_descendants_only() {
 }
 
 #[test]
+fn an_orphan_and_its_children_are_still_controlled_by_who_made_their_maker_and_by_nobody_else() {
+    let mut machine = Machine::new();
+    let (eldest, stranger) = (machine.program(), machine.program());
+    let parent = machine.child(eldest, 0);
+    let orphan = machine.child(parent, 0);
+    let youngest = machine.child(orphan, 0);
+    machine.run(orphan);
+    machine.kill(parent);
+    machine.ask(eldest, |call| ToMonitor::Wait { call, pid: parent.pid, flags: 0 });
+    for actor in [eldest, stranger, orphan, youngest] {
+        machine.write(actor, HERE, b"rob");
+    }
+    // It has the pid of the one that has ended.
+    let mut other = machine.program();
+    while other.pid != parent.pid {
+        machine.kill(other);
+        other = machine.program();
+    }
+    machine.write(other, HERE, b"rob");
+    for target in [orphan, youngest] {
+        assert_eq!(machine.ask(eldest, set_user(target.pid, HERE, 3)), Outcome::OK);
+        for actor in [stranger, other] {
+            let outcome = machine.ask(actor, set_user(target.pid, HERE, 3));
+            assert_eq!(outcome, Outcome::NOT_PERMITTED);
+        }
+    }
+    assert_eq!(machine.ask(orphan, set_user(youngest.pid, HERE, 3)), Outcome::OK);
+    let outcome = machine.ask(youngest, set_user(orphan.pid, HERE, 3));
+    assert_eq!(outcome, Outcome::NOT_PERMITTED, "who is above it it cannot control");
+    assert_eq!(
+        machine.ask(eldest, |call| ToMonitor::Wait { call, pid: orphan.pid, flags: 0 }),
+        Outcome::NO_CHILD,
+        "it has no parent: nobody is told its exit code"
+    );
+}
+
+#[test]
 fn a_policy_that_denies_gives_eperm_from_every_request_that_controls_a_process() {
     let mut machine = Machine::with(Config { policy: Policy::DenyAll, ..CONFIG });
     let parent = machine.program();
