@@ -227,16 +227,18 @@ impl Cpu {
         }
     }
 
-    /// Handles shootdowns for which this core was interrupted; whether there was nothing else, so that the vcore goes
-    /// on as if nothing had been. On the management core messages are the coordinator's.
+    /// Handles what this core was interrupted for; whether that was all and the vcore is to go on, or the one that it was
+    /// told to go on as. On the management core messages are the coordinator's.
     fn serves_at_once(&mut self) -> bool {
         if is_single_core() {
             return false;
         }
         let platform = *self.node.platform();
-        let is_all = self.inbox.serve_immediate(&platform, &mut self.node);
+        probes::before_orders(&platform);
+        let is_all = self.inbox.serve_interrupted(&platform, &mut self.node);
+        probes::before_answers();
         self.node.flush();
-        is_all
+        is_all && self.has_vcore() && self.node.has_nothing_next()
     }
 
     /// Answers a system call that needs nothing but its number.
@@ -313,6 +315,7 @@ impl Cpu {
     }
 
     /// A system call that is seen when it is made, and when it is over if that is at once.
+    #[inline(never)]
     fn traced_call(&mut self) -> Next {
         let at = user::call_address();
         let words = at.is_multiple_of(block::ALIGN).then(|| user::copy_block(at).ok());
@@ -350,6 +353,7 @@ impl Cpu {
     }
 
     /// An exception: for the program's scheduler if it asked for that, else for the coordinator.
+    #[inline(never)]
     fn fault(&mut self, vector: u8, code: u32, address: u64) -> Next {
         let Some(lease) = self.node.driver().lease() else { return ControlFlow::Break(None) };
         let is_page_fault = vector == PAGE_FAULT;

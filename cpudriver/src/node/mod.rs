@@ -502,6 +502,11 @@ impl<P: Platform> Node<P> {
             .expect("a slot is reserved for every answer that can be under way");
     }
 
+    /// Whether nothing is to be done between two passes.
+    pub const fn has_nothing_next(&self) -> bool {
+        matches!(self.next, Next::Serve)
+    }
+
     /// What is to be done between two passes; asking forgets it.
     pub fn take_next(&mut self) -> Next {
         core::mem::replace(&mut self.next, Next::Serve)

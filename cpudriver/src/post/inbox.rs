@@ -62,12 +62,24 @@ impl Inbox {
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) -> bool {
-        if let Some(sender) = self.alone(first, hardware) {
-            if has_more_after_burst(sender, handler) {
-                self.list(sender);
-            }
-            return true;
+        match self.alone(first, hardware) {
+            Some(sender) => self.serve_one(sender, handler),
+            None => self.serve_listed(handler),
         }
+        true
+    }
+
+    /// The turn of a sender that does not wait, and is the only one.
+    #[inline(always)]
+    fn serve_one(&mut self, sender: CoreId, handler: &mut impl Handler) {
+        if has_more_after_burst(sender, handler) {
+            self.list(sender);
+        }
+    }
+
+    /// The turns of all that wait.
+    #[inline(always)]
+    fn serve_listed(&mut self, handler: &mut impl Handler) {
         for &sender in &self.waiting {
             while handler.immediate(sender) {}
         }
@@ -77,7 +89,6 @@ impl Inbox {
             listed[sender.index()] = more;
             more
         });
-        true
     }
 
     /// The sender that has something, if it is the only one: it has its turn at once, which begins with a look for what
@@ -140,32 +151,34 @@ impl Inbox {
         self.waiting.is_empty()
     }
 
-    /// Handles immediate messages on a core that was interrupted in user mode and is shown to be there still. True if
-    /// there was nothing else: then the core may go back, without [`Inbox::leave`], because whoever sends
-    /// meanwhile sees it in user mode and rings, and that interrupt waits until the core is there. Otherwise what there
-    /// is waits for a pass.
+    /// Makes a pass on a core that was interrupted in user mode and is shown to be there still. True if that was all: then
+    /// the core may go back, without [`Inbox::leave`], because whoever sends meanwhile sees it in user mode and rings, and
+    /// that interrupt waits until the core is there.
     ///
     /// The caller flushes its outbox before it goes back.
-    #[inline]
-    pub fn serve_immediate(
+    #[inline(always)]
+    #[must_use]
+    pub fn serve_interrupted(
         &mut self,
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) -> bool {
-        let mut next = hardware.next_raised(0);
-        while let Some(sender) = next {
-            hardware.lower(sender);
-            hardware.fence();
-            let mut more = true;
-            while more && handler.immediate(sender) {
-                more = handler.has_more(sender);
+        let first = hardware.next_raised(0);
+        if let Some(sender) = self.alone(first, hardware) {
+            // One shootdown is what a program is interrupted for most often.
+            if handler.immediate(sender) && !handler.has_more(sender) {
+                return true;
             }
-            if more && !core::mem::replace(&mut self.listed[sender.index()], true) {
-                self.waiting.push(sender);
-            }
-            next = hardware.next_raised(sender.index() + 1);
+            self.serve_rest(sender, handler);
+        } else if !self.waiting.is_empty() {
+            self.serve_waiting(None, hardware, handler);
         }
-        self.waiting.is_empty()
+        self.is_calm()
+    }
+
+    #[inline(never)]
+    fn serve_rest(&mut self, sender: CoreId, handler: &mut impl Handler) {
+        self.serve_one(sender, handler);
     }
 
     /// Halts until a doorbell rings, unless something is there already. Returns whether it halted.
@@ -204,7 +217,11 @@ impl Inbox {
 #[inline(always)]
 fn has_more_after_burst(sender: CoreId, handler: &mut impl Handler) -> bool {
     for _ in 0..BURST {
-        while handler.immediate(sender) {}
+        while handler.immediate(sender) {
+            if !handler.has_more(sender) {
+                return false;
+            }
+        }
         if !handler.routine(sender) || !handler.has_more(sender) {
             return false;
         }

@@ -254,14 +254,14 @@ pub(crate) fn serves<M: Word, A: Word>(
     })
 }
 
-/// User mode is left when an interrupt comes, at once if one is pending: to others it looks like a halt. Where there
-/// were only immediate messages the core goes back as it was.
+/// User mode is left when an interrupt comes, at once if one is pending: to others it looks like a halt. When the core has
+/// handled all that it was interrupted for it goes back as it was.
 fn visit_user_mode<M: Word, A: Word>(core: &Core, inbox: &mut Inbox, desk: &mut Desk<'_, M, A>) {
     if inbox.leave(core, Activity::User) {
         loop {
             core.here(&format!("in user mode {inbox:?} {desk:?}"));
             cpudriver::post::Hardware::halt(core);
-            let goes_back = inbox.serve_immediate(core, desk);
+            let goes_back = inbox.serve_interrupted(core, desk);
             desk.outbox.flush(core);
             if !goes_back {
                 break;
