@@ -4,7 +4,7 @@ use crate::input::{Command, Control};
 use crate::process::{Name, ProcessId};
 use core::fmt;
 use proto::call::Outcome;
-use proto::id::{ApicId, CoreId};
+use proto::id::{ApicId, CoreId, VcoreId};
 use serde::Serialize;
 
 /// What the console is told. Every [`Command`] gets exactly one of those that its variant names, or
@@ -103,8 +103,12 @@ pub enum Event {
         process: ProcessId,
         /// Its program's name.
         name: Name,
+        /// On which vcore.
+        vcore: VcoreId,
         /// What happened.
         fault: Fault,
+        /// Of how many pages the stack is whose guard, just below it, the address lies in; 0 if it lies in none.
+        overflowed: u16,
     },
     /// A process without a parent has ended, and nobody else will ask for its exit code.
     Ended {

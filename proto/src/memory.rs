@@ -54,6 +54,23 @@ pub const POPULATE: u8 = 2;
 pub const SHARED: u8 = 4;
 /// Set in the flags of `Map`: no memory, but nothing else is put there.
 pub const GUARD: u8 = 8;
+/// From this bit up in the flags of `Map`: with N > 0 there, each page whose number is a multiple of 2^N is a guard,
+/// where memory never comes. So stacks side by side, a guard below each, are one region. Not with [`POPULATE`],
+/// [`SHARED`] or [`GUARD`].
+pub const SPACING: u32 = 4;
+
+/// The flags of `Map` for a guard in every so many pages, a power of two from 2 to 2^15.
+#[must_use]
+pub const fn guard_every(pages: u32) -> u8 {
+    assert!(pages.is_power_of_two() && pages > 1 && pages < 1 << 16);
+    (pages.trailing_zeros() << SPACING) as u8
+}
+
+/// Is this page a guard in a region of such a spacing (0: there are none)?
+#[must_use]
+pub const fn is_guard(page: u64, spacing: u8) -> bool {
+    spacing > 0 && page & ((1 << spacing) - 1) == 0
+}
 
 /// Where programs may map and unmap: one entry of the top page table, so that the tables below it hold
 /// nothing else. All other memory of a process stays as it was when the process was made.
@@ -61,7 +78,19 @@ pub const MAP_AREA: PageRange = PageRange { first: 1 << 27, pages: 1 << 27 };
 
 #[cfg(test)]
 mod tests {
-    use super::Rights;
+    use super::{FIXED, GUARD, POPULATE, Rights, SHARED, SPACING, guard_every, is_guard};
+
+    #[test]
+    fn a_spacing_goes_with_the_flags_and_says_which_pages_are_guards() {
+        assert_eq!(guard_every(8) & (FIXED | POPULATE | SHARED | GUARD), 0);
+        for pages in [2, 8, 1 << 15] {
+            let spacing = guard_every(pages) >> SPACING;
+            let pages = u64::from(pages);
+            assert!(is_guard(0, spacing) && is_guard(5 * pages, spacing));
+            assert!(!is_guard(1, spacing) && !is_guard(5 * pages - 1, spacing));
+        }
+        assert!(!is_guard(0, 0) && !is_guard(8, 0));
+    }
 
     #[test]
     fn nothing_can_be_written_and_executed() {

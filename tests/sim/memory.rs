@@ -4,7 +4,7 @@ use crate::scene::{ONE, Scene, TWO, ZERO};
 use monitor::{Config, Coordinator, Input, Kind, Output, ProcessId};
 use proto::call::{Call, Outcome};
 use proto::id::{CoreId, Pid};
-use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED};
+use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED, guard_every};
 use proto::message::{PageRange, ToMonitor};
 use tests::sim::explore::CONFIG;
 use tests::sim::{Op, PAGE, World};
@@ -146,7 +146,9 @@ fn a_map_without_meaning_is_refused() {
         (u64::MAX, 2, RW, FIXED),
         (0, 1, RW, FIXED),
         (PAGE, 1, Rights(6), 0),
-        (PAGE, 1, RW, 16),
+        (PAGE, 8, RW, guard_every(8) | POPULATE),
+        (PAGE, 8, RW, guard_every(8) | SHARED),
+        (PAGE, 8, Rights::NONE, guard_every(8) | GUARD),
         (PAGE, 1, RW, GUARD),
         (PAGE, 1, Rights::NONE, GUARD | POPULATE),
         (PAGE, 1, Rights::NONE, GUARD | SHARED),
@@ -183,6 +185,37 @@ fn a_guard_takes_no_frames_and_may_be_taken_out() {
         regions(&scene, many),
         [(0, 8, Kind::Guard, Rights::NONE), (10, (1 << 20) - 10, Kind::Guard, Rights::NONE)]
     );
+    scene.ends_well();
+}
+
+#[test]
+fn a_guard_among_memory_is_never_given_any_whatever_is_done_around_it() {
+    let (mut scene, many) = gang(2);
+    let spaced = guard_every(4);
+    scene.does(ONE, map(PAGE, 8, RW, spaced));
+    scene.settle();
+    scene.does(ONE, map(PAGE + 8, 8, RW, spaced));
+    scene.settle();
+    assert_eq!(regions(&scene, many), [(0, 16, Kind::Memory, RW)], "one region");
+    for page in [1, 3, 5, 9] {
+        scene.does(ONE, Op::Touch(PAGE + page));
+        scene.settle();
+        assert!(used(&scene, ONE, PAGE + page).is_some(), "page {page}");
+    }
+    // Around guards, with one at each end, and behind one.
+    for (first, pages) in [(3, 6), (4, 1), (5, 3), (8, 1)] {
+        scene.does(ONE, Op::Protect(PAGE + first, pages, Rights::READ));
+        scene.settle();
+        scene.does(ONE, Op::Protect(PAGE + first, pages, RW));
+        scene.settle();
+    }
+    assert_eq!(regions(&scene, many).len(), 1, "what is alike again is one region again");
+    scene.does(ONE, Op::Unmap(PAGE + 9, 3));
+    scene.settle();
+    scene.does(TWO, Op::Touch(PAGE + 12));
+    scene.settle();
+    assert!(scene.state(many).is_none(), "the guard ends whoever uses it");
+    assert_eq!(coordinator(&scene).frames_left(), CONFIG.frames);
     scene.ends_well();
 }
 

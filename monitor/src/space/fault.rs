@@ -9,8 +9,6 @@ use proto::memory::Rights;
 use proto::message::{PageRange, ToCore};
 use proto::program::layout::{STACK_BYTES, STACK_END};
 
-use super::regions::Kind;
-
 /// The vector of page faults (Intel SDM vol. 3, 6.3.1).
 const PAGE_FAULT: u8 = 14;
 
@@ -62,7 +60,10 @@ impl Coordinator {
     fn on_exception(&mut self, lease: Lease, fault: Fault, out: &mut Outbox) {
         let process = self.table.at(lease.pid);
         let (process, name) = (process.id, process.name);
-        out.tell(Told::Faulted { process, name, fault });
+        let is_page_fault = fault.vector == PAGE_FAULT;
+        let page = is_page_fault.then_some(fault.address >> 12);
+        let overflowed = page.map_or(0, |page| self.stack_above(lease.pid, page));
+        out.tell(Told::Faulted { process, name, vcore: lease.vcore, fault, overflowed });
         self.destroy(lease.pid, crate::death::FAULTED, out);
     }
 
@@ -93,6 +94,15 @@ impl Coordinator {
             return Some(Rights::READ_WRITE);
         }
         let region = self.table.at(pid).space.regions.find(page)?;
-        (region.kind == Kind::Memory).then_some(region.rights)
+        region.has_memory(page).then_some(region.rights)
+    }
+
+    /// How many pages the stack has whose guard this page is; 0 if it is none.
+    fn stack_above(&self, pid: Pid, page: u64) -> u16 {
+        if page + 1 == STACK.start {
+            return (STACK.end - STACK.start) as u16;
+        }
+        let region = self.table.at(pid).space.regions.find(page);
+        region.map_or(0, |region| region.pages_above_guard(page))
     }
 }

@@ -77,6 +77,7 @@ impl Space {
             kind: it.kind,
             rights: it.rights,
             shared: it.name != 0 && !it.is_leaving(),
+            spacing: it.spacing,
         })
     }
 }
@@ -92,4 +93,6 @@ pub struct RegionView {
     pub rights: Rights,
     /// Other processes may have it too.
     pub shared: bool,
+    /// Which pages of it are guards: see [`proto::memory::SPACING`].
+    pub spacing: u8,
 }

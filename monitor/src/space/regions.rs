@@ -5,7 +5,7 @@
 
 use crate::room;
 use alloc::vec::Vec;
-use proto::memory::{MAP_AREA, Rights};
+use proto::memory::{MAP_AREA, Rights, is_guard};
 use proto::message::PageRange;
 
 /// Regions that a process may have.
@@ -41,6 +41,9 @@ pub(crate) struct Region {
     /// Which memory it is, among those that several processes may have; 0 for the process's own. Of a
     /// region that is leaving: the ticket of the work that takes it away.
     pub(crate) name: u32,
+    /// Which of its pages are guards, by their number: see [`SPACING`](proto::memory::SPACING). They are reserved
+    /// like the others, so that it makes no difference for what they cost where it is cut.
+    pub(crate) spacing: u8,
 }
 
 impl Region {
@@ -63,6 +66,20 @@ impl Region {
         matches!(self.kind, Kind::Leaving)
     }
 
+    /// Is this page, of the region's, memory?
+    pub(crate) const fn has_memory(&self, page: u64) -> bool {
+        matches!(self.kind, Kind::Memory) && !is_guard(page, self.spacing)
+    }
+
+    /// How many pages there are above one that is a guard among memory, up to the next guard; 0 if it is none.
+    pub(crate) fn pages_above_guard(&self, page: u64) -> u16 {
+        if self.kind != Kind::Memory || !is_guard(page, self.spacing) {
+            return 0;
+        }
+        let next = (page + (1 << self.spacing)).min(self.end());
+        u16::try_from(next - page - 1).expect("a spacing is of fewer than 2^16 pages")
+    }
+
     /// The pages for which there are page tables, and maybe frames: first and end.
     pub(crate) fn occupied(&self) -> Option<(u64, u64)> {
         let first = self.first + u64::from(self.cleared);
@@ -74,8 +91,8 @@ impl Region {
         steady
             && self.end() == next.first
             && self.pages.checked_add(next.pages).is_some()
-            && (self.kind, self.rights, self.most, self.name)
-                == (next.kind, next.rights, next.most, next.name)
+            && (self.kind, self.rights, self.most, self.name, self.spacing)
+                == (next.kind, next.rights, next.most, next.name, next.spacing)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::coordinator::Coordinator;
 use crate::output::Outbox;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
-use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED};
+use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED, SPACING};
 use proto::message::{PageRange, ToMonitor};
 
 /// All that a program may ask for.
@@ -57,9 +57,13 @@ impl Coordinator {
         flags: u8,
     ) -> Result<PageRange, Outcome> {
         let guard = flags & GUARD != 0;
-        let known = flags & !(FIXED | POPULATE | SHARED | GUARD) == 0;
-        let sensible = !guard || (flags & (POPULATE | SHARED) == 0 && rights == Rights::NONE);
-        if !known || !sensible || !rights.are_possible() || wanted.pages == 0 {
+        let spacing = flags >> SPACING;
+        let sensible = match (guard, spacing) {
+            (false, 0) => true,
+            (true, 0) => flags & (POPULATE | SHARED) == 0 && rights == Rights::NONE,
+            _ => !guard && flags & (POPULATE | SHARED) == 0,
+        };
+        if !sensible || !rights.are_possible() || wanted.pages == 0 {
             return Err(Outcome::INVALID);
         }
         let space = &self.table.at(pid).space;
@@ -79,7 +83,8 @@ impl Coordinator {
         let name = if flags & SHARED != 0 { self.take_ticket() } else { 0 };
         let kind = if guard { Kind::Guard } else { Kind::Memory };
         let (first, pages) = (range.first, range.pages);
-        let new = Region { first, pages, cleared: 0, kind, rights, most: ALL_RIGHTS, name };
+        let most = ALL_RIGHTS;
+        let new = Region { first, pages, cleared: 0, kind, rights, most, name, spacing };
         self.add_region(pid, new)?;
         Ok(range)
     }

@@ -73,8 +73,8 @@ pub const POKE: u32 = 27;
 pub const CHANGE_VCORE: u32 = 28;
 /// Halt the core until something comes for it; at once. EAGAIN when something has come.
 pub const HALT: u32 = 29;
-/// Map memory: address or 0, bytes, [`Rights`](crate::memory::Rights), flags ([`FIXED`](crate::memory::FIXED), …). The value is
-/// its address.
+/// Map memory: address or 0, bytes, [`Rights`](crate::memory::Rights), flags ([`FIXED`](crate::memory::FIXED), …) and
+/// [spacing](crate::memory::SPACING). The value is its address.
 pub const MAP: u32 = 30;
 /// Unmap memory: address, bytes.
 pub const UNMAP: u32 = 31;

@@ -6,7 +6,7 @@ use super::seed::Seed;
 use super::world::World;
 use monitor::{Kind, RegionView};
 use proto::id::Pid;
-use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED};
+use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED, guard_every};
 
 /// Where regions are put by hand: around the bounds of what page tables of each level reach.
 const PLACES: [u64; 3] = [PAGE, PAGE + (1 << 9) - 8, PAGE + (1 << 18) - 8];
@@ -53,7 +53,9 @@ impl World {
         let first = self.any_page(pid, seed);
         match seed.below(12) {
             0..4 => {
-                let flags = [0, POPULATE, SHARED, GUARD, FIXED, FIXED, FIXED | SHARED];
+                let guards = guard_every(4);
+                let flags =
+                    [0, POPULATE, SHARED, GUARD, FIXED, FIXED | guards, FIXED | SHARED, guards];
                 let flags = seed.one_of(&flags).unwrap_or_default();
                 let rights = if flags & GUARD != 0 { Rights::NONE } else { rights };
                 Op::Map { first, pages, rights, flags }

@@ -9,7 +9,7 @@ use cpudriver::driver::Trap;
 use monitor::{MAX_PAGES, Output, ProcessId, RegionView};
 use proto::call::Outcome;
 use proto::id::CoreId;
-use proto::memory::{MAP_AREA, Rights};
+use proto::memory::{MAP_AREA, Rights, is_guard};
 use proto::message::PageRange;
 
 /// How many pages, as a power of two, the page tables of each level reach.
@@ -49,6 +49,7 @@ impl World {
         check_range(range)?;
         self.check_rights(process, range, rights)?;
         for number in pages(range) {
+            self.check_is_no_guard(process, number)?;
             self.make_tables(process, number)?;
             let memory = self.written(process, "page table")?;
             if let Some(page) = memory.pages.get_mut(&number) {
@@ -73,6 +74,17 @@ impl World {
             }
         }
         Ok(())
+    }
+
+    /// A page that the process has as a guard never gets a frame.
+    fn check_is_no_guard(&self, process: ProcessId, number: u64) -> Happened {
+        let guards = |it: &RegionView| is_in(it.range, number) && is_guard(number, it.spacing);
+        match self.coordinator.regions(process.pid).find(guards) {
+            Some(region) => violation(format!(
+                "page {number:#x} of {process:?}, a guard of {region:?}, is given a frame"
+            )),
+            None => Ok(()),
+        }
     }
 
     fn share(

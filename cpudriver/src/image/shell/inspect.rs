@@ -223,10 +223,13 @@ struct Region(RegionView);
 
 impl fmt::Display for Region {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RegionView { range, rights, shared, .. } = self.0;
+        let RegionView { range, rights, shared, spacing, .. } = self.0;
         write!(f, "{:#x}+{}:", range.first * PAGE, range.pages)?;
         for (right, letter) in [(Rights::READ, 'r'), (Rights::WRITE, 'w'), (Rights::EXECUTE, 'x')] {
             f.write_char(if rights.include(right) { letter } else { '-' })?;
+        }
+        if spacing > 0 {
+            write!(f, ":guard every {}", 1 << spacing)?;
         }
         f.write_str(if shared { ":shared" } else { "" })
     }

@@ -7,7 +7,7 @@ use crate::arch::{page_fault, trap_name};
 use crate::image::hub::Hub;
 use core::fmt;
 use monitor::{Event, Fault, LossCause, User};
-use proto::id::CoreId;
+use proto::id::{CoreId, VcoreId};
 
 impl Shell<'_> {
     /// Prints what has happened since the last time.
@@ -27,12 +27,13 @@ impl Shell<'_> {
                         format_args!("process {pid} has no parent: its user is {}", eve.as_str());
                     self.log.write(cpu::now(), text);
                 }
-                Event::Faulted { name, process, fault } => {
+                Event::Faulted { name, process, vcore, fault, overflowed } => {
                     self.announce(format_args!(
-                        "{} (process {}) was ended by {}",
+                        "{} (process {}) was ended by {}{}",
                         name.as_str(),
                         process.pid,
-                        FaultText(fault)
+                        FaultText(fault),
+                        Overflow { pages: overflowed, address: fault.address, vcore }
                     ));
                 }
                 Event::Ended { process, code } => {
@@ -70,6 +71,25 @@ impl Shell<'_> {
 pub(crate) fn show_report(core: CoreId) {
     let mut buffer = [0; REPORT_BYTES];
     print(format_args!("{}", report::read(core, &mut buffer)));
+}
+
+/// The stack of so many pages, if it is one, in the guard below which the address lies.
+struct Overflow {
+    pages: u16,
+    address: u64,
+    vcore: VcoreId,
+}
+
+impl fmt::Display for Overflow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pages, address, vcore } = *self;
+        if pages == 0 {
+            return Ok(());
+        }
+        let start = ((address >> 12) + 1) << 12;
+        let end = start + (u64::from(pages) << 12);
+        write!(f, ": on vcore {vcore} the stack from {start:#x} to {end:#x} has overflowed")
+    }
 }
 
 /// An exception of a program, in words.

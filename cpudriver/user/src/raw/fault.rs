@@ -85,6 +85,13 @@ impl Parked {
             at: read(const { word("rip") }),
         }
     }
+
+    /// Has it [faulted](Here::has_faulted) because its stack is full: in the guard below it?
+    #[must_use]
+    pub fn has_overflowed(&self) -> bool {
+        let (fault, end) = (self.fault(), self.0.stack.load(Ordering::Relaxed));
+        end != 0 && fault.is_page_fault() && super::stacks::around(end).1.contains(&fault.address)
+    }
 }
 
 /// A thread that must go on at once, in a critical section, cannot have faulted: if it has, the process ends.

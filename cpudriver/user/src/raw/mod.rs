@@ -7,7 +7,7 @@
 //!
 //! What a scheduler stands on: [`vcore`] and [`thread`] are what it has to do with, [`here`] what it does on its own vcore, `switch` goes from one to the other and
 //! `steal` takes a thread from a vcore that was stopped; [`lock`] is for vcores, [`list`] has threads that wait, `ring` those
-//! that a vcore has to run; `packet` is how a thread ends, `keyed` what it has of its own, [`lost`] what is left when a core
+//! that a vcore has to run; `packet` is how a thread ends, `keyed` what it has of its own, `stacks` where all of them run, [`lost`] what is left when a core
 //! has stopped.
 
 pub(crate) mod alarm;
@@ -31,6 +31,7 @@ pub mod page;
 pub mod request;
 mod ring;
 pub mod shared;
+mod stacks;
 pub mod start;
 mod steal;
 mod switch;

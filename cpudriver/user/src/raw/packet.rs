@@ -5,7 +5,7 @@
 
 use super::list::Waiters;
 use super::lock::Lock;
-use super::thread::{Parked, STACK_BYTES, current};
+use super::thread::{Parked, current};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
 use core::sync::atomic::Ordering;
@@ -58,7 +58,7 @@ pub(crate) struct Ways {
 /// The place of a value that lies below `end` in a stack: a multiple of 16 at least.
 pub(super) fn below<V>(end: usize) -> *mut V {
     const {
-        assert!(size_of::<V>() <= STACK_BYTES / 8, "too big for a stack: box it");
+        assert!(size_of::<V>() <= super::stacks::BYTES / 8, "too big for a stack: box it");
         assert!(align_of::<V>() <= 64, "too aligned for a stack: box it");
     }
     let align = if align_of::<V>() < 16 { 16 } else { align_of::<V>() };

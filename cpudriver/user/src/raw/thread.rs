@@ -13,12 +13,10 @@ use super::vcore::{Vcore, count};
 use alloc::boxed::Box;
 use core::cell::UnsafeCell;
 use core::mem::ManuallyDrop;
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use proto::program::context::WORDS;
 use proto::program::{data, number};
-
-/// Bytes of a thread's stack.
-pub(super) const STACK_BYTES: usize = 32 << 10;
 
 /// A thread. It is never freed; a scheduler uses it again.
 #[repr(C)]
@@ -120,10 +118,7 @@ impl Parked {
     /// A new thread, with a stack of its own, that has nothing to do yet.
     pub fn new() -> Self {
         let thread = Thread::new();
-        // Nothing reads what the stack held before, so it is not cleared.
-        let stack = Box::leak(Box::<[u128]>::new_uninit_slice(STACK_BYTES / 16));
-        let end = stack.as_mut_ptr_range().end.expose_provenance();
-        thread.stack.store(end, Ordering::Relaxed);
+        thread.stack.store(super::stacks::take(), Ordering::Relaxed);
         Self(thread)
     }
 
@@ -251,6 +246,12 @@ impl Thread {
     /// Why it was claimed, for the thread itself, which then is closed.
     pub(crate) fn was_timed_out(&self) -> bool {
         self.claim.swap(Claim::Closed as u8, Ordering::Relaxed) == Claim::TimedOut as u8
+    }
+
+    /// Where its stack lies; `None` for the thread that the program began with.
+    pub(crate) fn stack(&self) -> Option<Range<u64>> {
+        let end = self.stack.load(Ordering::Relaxed);
+        (end != 0).then(|| super::stacks::around(end).0)
     }
 
     /// Must it go on where it was interrupted, on the same vcore?

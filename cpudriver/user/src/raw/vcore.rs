@@ -10,7 +10,6 @@ use super::page::Page;
 use super::ring::Ring;
 use super::switch::{Area, Local};
 use super::thread::{Link, Parked, Thread};
-use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use proto::call::Outcome;
 use proto::program::{context, data, layout, number};
@@ -23,9 +22,6 @@ pub const LOOK: u16 = 5;
 
 /// Threads that the ring of a vcore has room for.
 pub const RING: usize = super::ring::LENGTH;
-
-/// Bytes of a vcore's stack.
-const STACK_BYTES: usize = 16 << 10;
 
 /// The word of a context that is the instruction pointer.
 pub(super) const RIP: usize = 17;
@@ -123,6 +119,7 @@ pub struct Made {
 pub fn make() -> Made {
     let vcores = crate::info::max_vcores();
     assert!(count() == 0 && vcores > 0, "a process starts once, on a machine with cores to lease");
+    super::stacks::reserve(vcores.into());
     Made { all: (0..vcores).map(Vcore::new).collect(), first: Thread::new() }
 }
 
@@ -170,9 +167,8 @@ pub fn current_vcore() -> u16 {
 
 impl Vcore {
     fn new(number: u16) -> Self {
-        let stack = Box::leak(Box::<[u128]>::new_uninit_slice(STACK_BYTES / 16));
         let local = Local::new();
-        local.stack.store(stack.as_ptr_range().end.addr() as u64, Ordering::Relaxed);
+        local.stack.store(super::stacks::take() as u64, Ordering::Relaxed);
         Self {
             local,
             current: Link::new(),

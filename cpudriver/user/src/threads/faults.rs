@@ -11,6 +11,7 @@ use crate::raw::here::Here;
 use crate::raw::list::{List, Waiters};
 use crate::raw::lock::Lock;
 use crate::raw::thread::{Parked, leave};
+use core::ops::Range;
 
 /// Threads that have faulted, and those that wait for them.
 #[derive(Debug)]
@@ -67,6 +68,18 @@ impl Faulted {
     #[must_use]
     pub fn fault(&self) -> Fault {
         self.0.fault()
+    }
+
+    /// Where its stack lies; `None` for the thread that the program began with.
+    #[must_use]
+    pub fn stack(&self) -> Option<Range<u64>> {
+        self.0.thread().stack()
+    }
+
+    /// Is its stack full?
+    #[must_use]
+    pub fn has_overflowed(&self) -> bool {
+        self.0.has_overflowed()
     }
 
     /// Lets it execute the instruction again.

@@ -27,10 +27,11 @@ use crate::event::Event;
 pub use crate::raw::keyed::ThreadLocal;
 pub use crate::raw::lost::{EXIT_CODE, threads as lost};
 use crate::raw::page::WISHES;
-use crate::raw::thread::leave;
+use crate::raw::thread::{current, leave};
 use crate::raw::vcore;
 use crate::{Error, info};
 pub(crate) use calls::{pass_room_on, wait_for_call, wait_for_room};
+use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering};
 pub use join::{JoinHandle, Lost, spawn};
 use proto::program::global::feature;
@@ -109,6 +110,13 @@ pub fn yield_now() {
 #[must_use]
 pub fn vcore() -> u16 {
     vcore::current_vcore()
+}
+
+/// Where the stack of this thread lies; below it there is a guard, so that a thread whose stack is full faults. `None` for
+/// the thread that the program began with, whose stack has the kernel's guard.
+#[must_use]
+pub fn stack() -> Option<Range<u64>> {
+    current()?.stack()
 }
 
 /// Has this process threads?

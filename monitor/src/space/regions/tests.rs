@@ -22,6 +22,7 @@ fn memory(first: u64, pages: u32, rights: Rights) -> Region {
         rights,
         most: Rights(7),
         name: 0,
+        spacing: 0,
     }
 }
 
@@ -90,17 +91,50 @@ fn page_tables_are_needed_where_nothing_else_needs_them() {
     assert_eq!(tables(range(500, 600), range(500, 600)), 1);
 }
 
+#[test]
+fn guards_among_memory_stay_guards_however_it_is_cut() {
+    let stacks = |first, pages| Region { spacing: 3, ..memory(first, pages, Rights::READ_WRITE) };
+    let mut regions = Regions::new().unwrap();
+    regions.insert(stacks(0, 16));
+    regions.insert(stacks(16, 12));
+    assert_eq!(places(&regions), [(0, 28)], "stacks side by side are one region");
+    assert_eq!(regions.count_with(&memory(28, 4, Rights::READ_WRITE)), 2, "and others are not");
+    regions.change(range(5, 9), |it| Some(Region { rights: Rights::READ, ..it }));
+    regions.change(range(15, 3), |_| None);
+    assert_eq!(places(&regions), [(0, 5), (5, 9), (14, 1), (18, 10)]);
+    let has_memory = |page: &u64| {
+        let page = FIRST + page;
+        regions.find(page).is_some_and(|it| it.has_memory(page))
+    };
+    let without: Vec<u64> = (0..28).filter(|page| !has_memory(page)).collect();
+    assert_eq!(without, [0, 8, 15, 16, 17, 24]);
+}
+
+#[test]
+fn the_stack_above_a_guard_ends_where_the_next_guard_or_the_region_does() {
+    let mut regions = Regions::new().unwrap();
+    regions.insert(Region { spacing: 3, ..memory(4, 15, Rights::READ_WRITE) });
+    regions.insert(Region { spacing: 3, ..memory(24, 1, Rights::READ_WRITE) });
+    regions.insert(memory(32, 9, Rights::READ_WRITE));
+    let above = |page: u64| regions.find(FIRST + page).unwrap().pages_above_guard(FIRST + page);
+    assert_eq!([above(8), above(16)], [7, 2]);
+    for page in [4, 7, 9, 18, 24, 32, 40] {
+        assert_eq!(above(page), 0, "page {page}");
+    }
+}
+
 /// What one page is.
 #[derive(Clone, Copy, PartialEq)]
 enum Page {
-    Used(u8),
+    /// With such rights, or a guard among such.
+    Used(u8, bool),
     Leaving,
     Guard,
 }
 
 /// The frames of a map of single pages: for them and for their tables.
 fn frames(pages: &BTreeMap<u64, Page>) -> u32 {
-    let used = |(page, it): (&u64, &Page)| matches!(it, Page::Used(_)).then_some(*page);
+    let used = |(page, it): (&u64, &Page)| matches!(it, Page::Used(..)).then_some(*page);
     let used: Vec<u64> = pages.iter().filter_map(used).collect();
     let tables = [9, 18, 27].map(|reach| {
         let blocks: BTreeSet<u64> = used.iter().map(|page| page >> reach).collect();
@@ -114,24 +148,25 @@ proptest! {
 
     #[test]
     fn regions_and_their_frames_are_those_of_their_pages(
-        deeds in prop::collection::vec((0u8..4, 0u64..90, 1u32..20, 0u8..3), 1..40)
+        deeds in prop::collection::vec((0u8..4, 0u64..90, 1u32..20, 0u8..3, 0u8..4), 1..40)
     ) {
         // Around the ends of tables of two levels.
         let base = (1 << 18) - 40;
         let mut regions = Regions::new().unwrap();
         let mut pages = BTreeMap::new();
         let mut reserved = 0;
-        for (deed, first, count, rights) in deeds {
+        for (deed, first, count, rights, spacing) in deeds {
             let all = range(base + first, count);
             let numbers = all.first..end(all);
-            let region = Region { rights: Rights(rights), ..memory(base + first, count, Rights(0)) };
+            let region = memory(base + first, count, Rights(rights));
             let free = numbers.clone().all(|page| !pages.contains_key(&page));
             prop_assert_eq!(regions.in_range(all).is_empty(), free);
             match deed {
                 0 if free => {
                     reserved += regions.frames_for(all);
-                    regions.insert(region);
-                    pages.extend(numbers.map(|page| (page, Page::Used(rights))));
+                    regions.insert(Region { spacing, ..region });
+                    let guard = |page: u64| spacing > 0 && page.is_multiple_of(1 << spacing);
+                    pages.extend(numbers.map(|page| (page, Page::Used(rights, guard(page)))));
                 }
                 1 if free => {
                     regions.insert(Region { kind: Kind::Guard, ..region });
@@ -143,24 +178,25 @@ proptest! {
                         _ => Some(it),
                     });
                     for page in numbers {
-                        pages.entry(page).and_modify(|it| if let Page::Used(it) = it { *it = rights });
+                        pages.entry(page).and_modify(|it| if let Page::Used(it, _) = it { *it = rights });
                     }
                 }
                 3 => {
                     reserved -= take_out(&mut regions, all);
                     for page in numbers {
-                        pages.entry(page).and_modify(|it| if matches!(it, Page::Used(_)) { *it = Page::Leaving });
+                        pages.entry(page).and_modify(|it| if matches!(it, Page::Used(..)) { *it = Page::Leaving });
                     }
                 }
                 _ => {}
             }
             for page in base..base + 120 {
-                let found = regions.find(FIRST + page).map(|it| match it.kind {
-                    Kind::Memory | Kind::Incoming => Page::Used(it.rights.0),
+                let page = FIRST + page;
+                let found = regions.find(page).map(|it| match it.kind {
+                    Kind::Memory | Kind::Incoming => Page::Used(it.rights.0, !it.has_memory(page)),
                     Kind::Leaving => Page::Leaving,
                     Kind::Guard => Page::Guard,
                 });
-                prop_assert!(found == pages.get(&(FIRST + page)).copied());
+                prop_assert!(found == pages.get(&page).copied());
             }
             prop_assert_eq!(reserved, frames(&pages));
         }
