@@ -76,6 +76,11 @@ pub enum What {
         /// From whom.
         from: CoreId,
     },
+    /// It took a shootdown out of a ring, flushed, and answered.
+    Flushed {
+        /// Who has told it.
+        told_by: CoreId,
+    },
     /// It rang a doorbell.
     Rang {
         /// Whose.
@@ -114,6 +119,9 @@ impl fmt::Display for What {
             Self::Sent { kind, lane, to } => write!(f, "sent {kind} to core {to}{}", urgent(lane)),
             Self::Received { kind, lane, from } => {
                 write!(f, "received {kind} from core {from}{}", urgent(lane))
+            }
+            Self::Flushed { told_by } => {
+                write!(f, "flushed translations, told by core {told_by}, and answered")
             }
             Self::Rang { core } => write!(f, "rang the doorbell of core {core}"),
             Self::Heard => f.write_str("heard the doorbell"),
@@ -245,6 +253,8 @@ mod tests {
         let kind = Kind::from(&ToMonitor::Pong { nonce: 1 });
         let received = What::Received { kind, lane: Lane::Routine, from: CoreId(2) };
         assert_eq!(received.to_string(), "received ToMonitor::Pong from core 2");
+        let flushed = What::Flushed { told_by: CoreId(0) };
+        assert_eq!(flushed.to_string(), "flushed translations, told by core 0, and answered");
         assert_eq!(Kind::from(&Peer::End).to_string(), "Peer::End");
         assert_eq!(Kind::ToCore(200).to_string(), "ToCore(200)");
         let state = What::State { core: CoreId(1), state: "stopped" };

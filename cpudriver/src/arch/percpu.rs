@@ -35,6 +35,8 @@ pub(super) struct PerCore {
     pub(super) is_failing: AtomicBool,
     /// The stack pointer of the kernel while the core is in user mode.
     pub(super) kernel_rsp: Cell<u64>,
+    /// Who is told of interrupts in user mode, while the core is there.
+    pub(super) runner: Cell<*mut Cpu>,
     /// What the core runs in user mode.
     pub(super) user: UnsafeCell<User>,
     pub(super) tables: UnsafeCell<Descriptors>,
@@ -73,6 +75,7 @@ impl PerCore {
             pending: [const { AtomicBool::new(false) }; 3],
             is_failing: AtomicBool::new(false),
             kernel_rsp: Cell::new(0),
+            runner: Cell::new(core::ptr::null_mut()),
             user: UnsafeCell::new(User::new()),
             tables: UnsafeCell::new(Descriptors::new()),
             arena: Arena::new(),

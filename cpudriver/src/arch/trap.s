@@ -40,7 +40,7 @@ trap_\vector:
     pushq $0
     pushq $\vector
     testb $3, 24(%rsp)
-    jnz atoll_trap_from_user
+    jnz atoll_interrupt_from_user
     jmp interrupt_at_halt
 .endm
 .macro STUB_OF vector

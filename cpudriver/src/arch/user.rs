@@ -12,6 +12,7 @@ use super::percpu::{self, KERNEL_RSP, USER_END};
 use super::space::{Kept, VcorePage};
 use super::trap;
 use crate::arch::interrupts;
+use crate::image::Cpu;
 use crate::program::context::{Context, Registers, user_address};
 use crate::program::extended::{Area, Parts};
 use crate::program::vcore::Entry;
@@ -134,7 +135,7 @@ pub enum Exit {
         /// The address that a page fault was about, else 0.
         address: u64,
     },
-    /// An interrupt came, and was noted ([`interrupts::take`]).
+    /// An interrupt came, and was noted ([`interrupts::take`]); there is more to do than can be done in passing.
     Interrupt,
 }
 
@@ -179,9 +180,11 @@ fn this_user() -> *mut User {
     percpu::this().user.get()
 }
 
-/// Runs the program whose registers are set, in the space that is loaded, until it traps.
+/// Runs the program whose registers are set, in the space that is loaded, until it traps. Of an interrupt `cpu` is told
+/// while the program is still on its way back: often it can go on.
 #[inline]
-pub fn run() -> Exit {
+pub fn run(cpu: &mut Cpu) -> Exit {
+    percpu::this().runner.set(cpu);
     let user = this_user();
     // SAFETY: this core alone uses it; nobody holds a reference into it while the program runs.
     let by_sysret = unsafe { (*user).by_sysret };
@@ -199,7 +202,6 @@ pub fn run() -> Exit {
         return Exit::Call;
     }
     if vector >= trap::FIRST_INTERRUPT as u64 {
-        interrupts::on_interrupt(vector as usize);
         return Exit::Interrupt;
     }
     // SAFETY: as above.
@@ -207,6 +209,15 @@ pub fn run() -> Exit {
     let is_page_fault = vector == trap::PAGE_FAULT as u64;
     let address = if is_page_fault { cpu::fault_address() } else { 0 };
     Exit::Fault { vector: vector as u8, code, address }
+}
+
+/// An interrupt came in user mode; true if the program goes on as if nothing had been.
+#[unsafe(no_mangle)]
+extern "C" fn atoll_interrupted(vector: usize) -> bool {
+    interrupts::on_interrupt(vector);
+    // SAFETY: `run` was called with it, holds it exclusively and does not use it before it returns.
+    let cpu = unsafe { &mut *percpu::this().runner.get() };
+    cpu.serves_in_passing()
 }
 
 /// A register of the program: RDI, the address of a call.

@@ -89,7 +89,7 @@ atoll_system_call:
     ret
 .size atoll_system_call, . - atoll_system_call
 
-# Exceptions and interrupts in user mode, from `trap.s`: GS is the program's, the frame, error code and
+# Exceptions in user mode, from `trap.s`: GS is the program's, the frame, error code and
 # vector are in place.
 .balign 16
 .globl atoll_trap_from_user
@@ -118,6 +118,56 @@ atoll_trap_from_user:
     popq %rbx
     ret
 .size atoll_trap_from_user, . - atoll_trap_from_user
+
+# Interrupts in user mode, from `trap.s`. Mostly a core has something to do that is over at once, and the program goes on: so
+# only the registers that a function may change are kept, at their places, and the rest when the program does not go on.
+.balign 16
+.globl atoll_interrupt_from_user
+.type atoll_interrupt_from_user, @function
+atoll_interrupt_from_user:
+    swapgs
+    movq %rax, -8(%rsp)
+    movq %rcx, -24(%rsp)
+    movq %rdx, -32(%rsp)
+    movq %rsi, -40(%rsp)
+    movq %rdi, -48(%rsp)
+    movq %r8, -64(%rsp)
+    movq %r9, -72(%rsp)
+    movq %r10, -80(%rsp)
+    movq %r11, -88(%rsp)
+    movq (%rsp), %rdi           # the vector
+    movq %gs:{kernel_rsp}, %rsp
+    cld
+    subq $8, %rsp
+    call atoll_interrupted
+    testb %al, %al
+    jz 1f
+    movq %gs:{me}, %rsp
+    leaq {registers}+120(%rsp), %rsp
+    movq -8(%rsp), %rax
+    movq -24(%rsp), %rcx
+    movq -32(%rsp), %rdx
+    movq -40(%rsp), %rsi
+    movq -48(%rsp), %rdi
+    movq -64(%rsp), %r8
+    movq -72(%rsp), %r9
+    movq -80(%rsp), %r10
+    movq -88(%rsp), %r11
+    addq $16, %rsp              # vector and error code
+    swapgs
+    iretq
+1:  movq %rbx, %gs:{registers}+104
+    movq %rbp, %gs:{registers}+64
+    movq %r12, %gs:{registers}+24
+    movq %r13, %gs:{registers}+16
+    movq %r14, %gs:{registers}+8
+    movq %r15, %gs:{registers}+0
+    movq %gs:{registers}+120, %rax      # the vector
+    addq $8, %rsp
+    popq %rbp
+    popq %rbx
+    ret
+.size atoll_interrupt_from_user, . - atoll_interrupt_from_user
 
 # Copies between the memory of a program and the kernel's. All return 0, or 1 after a page fault: one between the
 # labels `atoll_copy_start` and `atoll_copy_end` ends the copy (`trap.rs`). R8 says whether there is SMAP.

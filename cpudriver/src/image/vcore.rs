@@ -203,7 +203,7 @@ impl Cpu {
     /// See [`Cpu::run_vcore`]; the core is seen in user mode, before and after.
     pub(super) fn run_in_user_mode(&mut self) -> Option<ToMonitor> {
         loop {
-            let next = match user::run() {
+            let next = match user::run(self) {
                 Exit::Call if user::is_traced() => self.traced_call(),
                 Exit::Call => match self.at_once() {
                     AtOnce::Answered => continue,
@@ -225,6 +225,21 @@ impl Cpu {
                 ControlFlow::Break(told) => return told,
             }
         }
+    }
+
+    /// Handles shootdowns for which this core was interrupted, while the program is still on its way: its registers are not
+    /// all saved. Whether there was nothing else.
+    #[inline(always)]
+    pub(crate) fn serves_in_passing(&mut self) -> bool {
+        if is_single_core() {
+            return false;
+        }
+        let platform = *self.node.platform();
+        probes::before_orders(&platform);
+        let is_all = self.inbox.serve_urgent(&platform, &mut self.node);
+        probes::before_answers();
+        self.node.flush();
+        is_all
     }
 
     /// Handles what this core was interrupted for; whether that was all and the vcore is to go on, or the one that it was

@@ -14,6 +14,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod urgent;
 
 pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
@@ -254,7 +255,7 @@ impl<P: Platform> Node<P> {
     /// caller's own code: a lane is looked at more often than something is taken from it.
     #[inline(always)]
     pub fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
-        self.has_order(sender, lane) && self.take_order(sender, lane)
+        self.has_order(sender, lane) && self.take_order(lane)
             || self.is_linked() && self.take_of_others(sender, lane)
     }
 
@@ -277,28 +278,32 @@ impl<P: Platform> Node<P> {
         star.is_some_and(|star| !star.receiver.is_lane_empty(lane))
     }
 
+    #[inline(always)]
+    fn take_order(&mut self, lane: Lane) -> bool {
+        match lane {
+            Lane::Immediate => self.take_immediate_order(),
+            Lane::Routine => self.take_routine_order(),
+        }
+    }
+
     #[inline(never)]
-    fn take_order(&mut self, sender: CoreId, lane: Lane) -> bool {
+    fn take_routine_order(&mut self) -> bool {
         let Some(star) = &mut self.star else { return false };
-        match star.receiver.take(lane) {
-            // Apart from the others, because a program stands still meanwhile on each core that is told.
-            Ok(order @ ToCore::TlbShootdown { .. }) => {
-                self.note(What::Received { kind: Kind::from(&order), lane, from: sender });
-                if let Some(answer) = self.obey_driver(&order) {
-                    self.send_answer(&answer);
-                }
-            }
-            Ok(order) => {
-                let kind = Kind::from(&order);
-                self.note(What::Received { kind, lane, from: sender });
-                if let Some(answer) = self.obey_here(&order) {
-                    self.send_answer(&answer);
-                }
-            }
+        match star.receiver.take(Lane::Routine) {
+            Ok(order) => self.follow_here(&order, Lane::Routine),
             Err(NoMessage::Malformed) => self.counts.stray += 1,
             Err(NoMessage::Empty) => return false,
         }
         true
+    }
+
+    /// Does what the coordinator asks, and answers.
+    #[inline(always)]
+    fn follow_here(&mut self, order: &ToCore, lane: Lane) {
+        self.note(What::Received { kind: Kind::from(order), lane, from: CoreId::MANAGEMENT });
+        if let Some(answer) = self.obey_here(order) {
+            self.send_answer(&answer);
+        }
     }
 
     /// Does what the coordinator asks, as far as it can be done at once, and gives the answer.
@@ -549,6 +554,16 @@ impl<P: Platform> crate::post::Handler for Node<P> {
     #[inline(always)]
     fn immediate(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Immediate)
+    }
+
+    #[inline(always)]
+    fn is_urgent(&self, sender: CoreId) -> bool {
+        self.has_urgent(sender)
+    }
+
+    #[inline(always)]
+    fn urgent(&mut self, sender: CoreId) -> bool {
+        self.take_urgent(sender)
     }
 
     #[inline(always)]

@@ -16,6 +16,18 @@ pub trait Handler {
     /// Handles one message from the routine lane of `sender`; false if there was none.
     fn routine(&mut self, sender: CoreId) -> bool;
 
+    /// Whether `sender` has something that the receiver handles in [`Handler::urgent`].
+    #[inline]
+    fn is_urgent(&self, _sender: CoreId) -> bool {
+        false
+    }
+
+    /// Handles what is urgent of `sender`; whether it has more.
+    #[inline]
+    fn urgent(&mut self, _sender: CoreId) -> bool {
+        true
+    }
+
     /// Whether `sender` has anything, in either lane. Who cannot tell says yes: it costs a pass.
     fn has_more(&self, _sender: CoreId) -> bool {
         true
@@ -149,6 +161,30 @@ impl Inbox {
     #[must_use]
     pub fn is_calm(&self) -> bool {
         self.waiting.is_empty()
+    }
+
+    /// Handles what is urgent, and no more, on a core that was interrupted in user mode and is shown to be there still. True
+    /// if that was all: then the core may go back, as after [`Inbox::serve_interrupted`], for which the rest waits.
+    #[inline(always)]
+    #[must_use]
+    pub fn serve_urgent(&mut self, hardware: &impl Hardware, handler: &mut impl Handler) -> bool {
+        let mut next = hardware.next_raised(0);
+        while let Some(sender) = next {
+            // Only a guess, which the flag does not protect: what is there is seen when the flag is down.
+            if !handler.is_urgent(sender) {
+                return false;
+            }
+            hardware.lower(sender);
+            hardware.fence();
+            if handler.urgent(sender) {
+                if !self.listed[sender.index()] {
+                    self.list(sender);
+                }
+                return false;
+            }
+            next = hardware.next_raised(sender.index() + 1);
+        }
+        self.is_calm()
     }
 
     /// Makes a pass on a core that was interrupted in user mode and is shown to be there still. True if that was all: then

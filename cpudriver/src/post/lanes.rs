@@ -63,6 +63,17 @@ impl<M: Post, P: SlotProducer> Sender<M, P> {
         if ring.put(message, &mut self.sent) { Ok(()) } else { Err(Full(*message)) }
     }
 
+    /// Puts an answer into its lane, for which a slot is kept; false if there is none all the same. `Caller` names the
+    /// place, see [`SlotProducer::put_for`].
+    #[inline(always)]
+    pub fn answer_for<Caller>(&mut self, message: &M) -> bool {
+        let ring = match message.lane() {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        ring.put_for::<Caller, M>(message, &mut self.sent)
+    }
+
     /// Puts as many of these messages as fit into the routine lane, to which all of them belong, publishes
     /// them together and returns how many. Requests may fill the slots reserved for answers here: this
     /// is for streams that have none.

@@ -36,7 +36,7 @@
 //! | who | stores | fence | then loads |
 //! |---|---|---|---|
 //! | sender, [`Outbox::flush`] | ring tails, flag bytes | 1 | the receivers' states |
-//! | receiver, [`Inbox::serve`] | flag byte = 0 | 2 | the rings |
+//! | receiver, [`Inbox::serve`], [`Inbox::serve_urgent`] | flag byte = 0 | 2 | the rings |
 //! | receiver, [`Inbox::sleep`] | state = ASLEEP | 3 | the flag bytes once more |
 //!
 //! Fences 1 and 3: of a sender that sets its flag and then reads the state, and a receiver that sets its

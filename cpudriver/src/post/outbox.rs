@@ -94,6 +94,18 @@ impl Outbox {
         }
     }
 
+    /// Lets a receiver know at once of something immediate that was put for it, apart from the step.
+    ///
+    /// # Panics
+    /// When the outbox was not made for as many cores.
+    #[inline(always)]
+    pub fn knock_at_once(&mut self, receiver: CoreId, hardware: &impl Hardware) {
+        hardware.raise(receiver);
+        hardware.fence();
+        hardware.ring(receiver);
+        self.entries[receiver.index()].knocks.rung += 1;
+    }
+
     /// Whether anything was sent in this step.
     #[inline(always)]
     #[must_use]

@@ -16,6 +16,13 @@ pub trait SlotProducer {
     /// when the ring is full.
     fn put<M: Message>(&mut self, message: &M, traffic: &mut Traffic) -> bool;
 
+    /// As [`SlotProducer::put`], with code of its own for a place that is in a hurry, which `Caller` names: see
+    /// [`Slot::encode_for`].
+    #[inline(always)]
+    fn put_for<Caller, M: Message>(&mut self, message: &M, traffic: &mut Traffic) -> bool {
+        self.put(message, traffic)
+    }
+
     /// Puts as many of these messages as fit, publishes them together and returns how many; each counts.
     fn put_all<M: Message>(&mut self, messages: &[M], traffic: &mut Traffic) -> usize {
         messages.iter().take_while(|message| self.put(*message, traffic)).count()
@@ -96,11 +103,21 @@ pub(super) fn put<C: Codec<M>, M>(
     message: &M,
     traffic: &mut Traffic,
 ) -> bool {
+    put_for::<One, C, M>(ring, message, traffic)
+}
+
+/// See [`SlotProducer::put_for`].
+#[inline(always)]
+fn put_for<Caller, C: Codec<M>, M>(
+    ring: &mut Producer<Slot>,
+    message: &M,
+    traffic: &mut Traffic,
+) -> bool {
     // Safe Rust gets at a slot in place only when it is initialised: eight stores, where encoding
     // on the stack and copying would take sixteen moves.
     let Ok(mut chunk) = ring.write_chunk(1) else { return false };
     let Some(slot) = chunk.as_mut_slices().0.first_mut() else { return false };
-    traffic.bytes += C::encode::<One>(message, slot) as u64;
+    traffic.bytes += C::encode::<Caller>(message, slot) as u64;
     traffic.messages += 1;
     chunk.commit_all();
     true
@@ -175,6 +192,11 @@ impl SlotProducer for Producer<Slot> {
     #[inline(always)]
     fn put<M: Message>(&mut self, message: &M, traffic: &mut Traffic) -> bool {
         put::<Postcard, M>(self, message, traffic)
+    }
+
+    #[inline(always)]
+    fn put_for<Caller, M: Message>(&mut self, message: &M, traffic: &mut Traffic) -> bool {
+        put_for::<Caller, Postcard, M>(self, message, traffic)
     }
 
     #[inline(always)]

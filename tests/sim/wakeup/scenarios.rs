@@ -261,8 +261,12 @@ fn visit_user_mode<M: Word, A: Word>(core: &Core, inbox: &mut Inbox, desk: &mut 
         loop {
             core.here(&format!("in user mode {inbox:?} {desk:?}"));
             cpudriver::post::Hardware::halt(core);
-            let goes_back = inbox.serve_interrupted(core, desk);
+            let mut goes_back = inbox.serve_urgent(core, desk);
             desk.outbox.flush(core);
+            if !goes_back {
+                goes_back = inbox.serve_interrupted(core, desk);
+                desk.outbox.flush(core);
+            }
             if !goes_back {
                 break;
             }
@@ -363,6 +367,16 @@ impl<M: Word, A: Word> Handler for Desk<'_, M, A> {
 
     fn routine(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Routine)
+    }
+
+    fn is_urgent(&self, sender: CoreId) -> bool {
+        let incoming = self.incoming.iter().find(|incoming| incoming.sender == sender);
+        incoming.is_some_and(|incoming| !incoming.link.is_lane_empty(Lane::Immediate))
+    }
+
+    fn urgent(&mut self, sender: CoreId) -> bool {
+        self.immediate(sender);
+        self.has_more(sender)
     }
 
     fn has_more(&self, sender: CoreId) -> bool {
