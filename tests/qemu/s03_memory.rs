@@ -2,6 +2,11 @@
 
 use tests::guest::{Guest, nothing_lost};
 
+/// The numbers in a line.
+fn numbers(line: &str) -> Vec<u64> {
+    line.split(|it: char| !it.is_ascii_digit()).filter_map(|it| it.parse().ok()).collect()
+}
+
 /// The stacks that threads have said they have, by number: from and to.
 fn stacks(lines: &[String]) -> Vec<(u64, String)> {
     let said = lines.iter().filter_map(|line| {
@@ -43,4 +48,71 @@ fn a_process_that_sees_to_its_faults_ends_the_thread_whose_stack_is_full_and_goe
 fn vcores_have_guarded_stacks_too() {
     let run = nothing_lost(Guest::new().cores(3), "run overflow 6 2 vcore");
     run.printed(&["overflow: in vcore context", "has overflowed"]);
+}
+
+#[test]
+fn a_process_that_takes_all_memory_is_told_and_gets_as_much_again_when_it_has_given_it_back() {
+    for cores in [2, 4, 8] {
+        let all = cores - 1;
+        let run = nothing_lost(Guest::new().cores(cores), &format!("run limits frames 6 {all}"));
+        run.printed(&["limits: all is taken: one page more is refused: true", "0 wrong"]);
+        let pages = numbers(run.line("pages at once before"));
+        run.check(pages[0] == pages[1] && pages[0] > 5000, &format!("as many again: {pages:?}"));
+        run.never_printed("exit code");
+    }
+}
+
+#[test]
+fn neighbours_and_the_kernel_go_on_when_no_memory_is_left() {
+    // Each may have half of the memory, so two have all; the third has begun before.
+    let commands = "run threads 8 3000000 1 &;sleep 0.3;run limits hold 4 2 &;run limits hold 4 1 &;sleep 4;\
+        ps;repeat 3 run hello;run spawn;kill 2;kill 3;wait;run hello;run limits frames 4 4";
+    let run = nothing_lost(Guest::new().cores(5).memory(48), commands);
+    let refused =
+        run.outcome.lines.iter().filter(|line| line.contains("no room for another process"));
+    run.check(refused.count() >= 3, "no other process has room meanwhile");
+    let taken = run.outcome.lines.iter().filter(|line| line.ends_with("is refused: true"));
+    run.check(taken.count() == 3, "each that takes all is told");
+    run.printed(&["no room", "threads: counted 24000000", "Hello", "limits: 4 threads had"]);
+}
+
+#[test]
+fn a_process_that_has_all_regions_can_still_use_and_give_back_those_that_it_has() {
+    for cores in [2, 4, 8] {
+        let all = cores - 1;
+        let run = nothing_lost(Guest::new().cores(cores), &format!("run limits regions 6 {all}"));
+        run.printed(&["regions of 100 could be made, 0 words wrong"]);
+        run.never_printed("exit code");
+    }
+}
+
+#[test]
+fn memory_is_put_where_it_must_be_or_nowhere_however_many_ask() {
+    for (cores, threads) in [(2, 3), (4, 6), (8, 12)] {
+        let all = cores - 1;
+        let commands = format!(
+            "run limits places {threads} {all};storm --every 20000 limits places {threads} {all}"
+        );
+        let run = nothing_lost(Guest::new().cores(cores), &commands);
+        let right = run.outcome.lines.iter().filter(|line| {
+            line.contains(", 0 wrong; the lowest place: true; refused as they must be: true")
+        });
+        run.check(right.count() == 2, "nothing was wrong either time");
+        run.check(numbers(run.line("places were taken"))[1] > 0, "some places were taken");
+    }
+}
+
+#[test]
+fn what_may_not_be_done_is_a_fault_of_the_thread_that_did_it_on_whichever_vcore() {
+    for (cores, vcores) in [(2, 1), (4, 3), (8, 5)] {
+        let all = cores - 1;
+        let run = nothing_lost(Guest::new().cores(cores), &format!("run forbidden 7 {all}"));
+        let line = run.line("went unpunished");
+        let [unpunished, wrong, on, right] = numbers(line)[..] else {
+            return run.check(false, "it says what came of it");
+        };
+        run.check([unpunished, wrong, right] == [0, 0, 7], line);
+        run.check(on >= vcores, "on several vcores");
+        run.never_printed("exit code");
+    }
 }
