@@ -9,6 +9,7 @@ mod value;
 pub use value::{Board, Debugger, Memory, Topology};
 
 use crate::accel::Accel;
+use anyhow::ensure;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use proto::boot::{Clock, RECORD_PORT, key};
 use proto::exit::DEBUG_EXIT_PORT;
@@ -93,6 +94,22 @@ impl Machine {
         args.extend(["-append".into(), self.kernel_words().into()]);
         args.extend(self.extra.iter().cloned());
         Invocation { program: self.qemu.clone(), args }
+    }
+
+    /// Whether the kernel gets all of its command line.
+    ///
+    /// # Errors
+    ///
+    /// When it is longer than this board hands on.
+    pub fn check(&self) -> anyhow::Result<()> {
+        let (bytes, most) = (self.kernel_words().len(), self.board.longest_command_line());
+        ensure!(
+            bytes <= most,
+            "the script is too long: encoded it makes a command line of {bytes} bytes, and on {} the kernel gets at most \
+             {most}; type it on standard input instead, as in `cargo run < FILE`",
+            self.board.name()
+        );
+        Ok(())
     }
 
     /// The memory that the guest gets.

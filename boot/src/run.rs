@@ -63,6 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<u8> {
 
 /// [`run`] with a machine that these options describe, and that may have more.
 pub(crate) fn run_machine(args: &Args, mut machine: Machine) -> anyhow::Result<u8> {
+    machine.check()?;
     if args.dry_run {
         println!("{}", machine.command());
         return Ok(0);

@@ -155,8 +155,9 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     ///
-    /// When QEMU does not start. A QEMU that starts and fails is a [`Verdict::Qemu`].
+    /// When the script is too long for the machine, or QEMU does not start. A QEMU that starts and fails is a [`Verdict::Qemu`].
     pub fn run(self) -> anyhow::Result<Outcome> {
+        self.machine.check()?;
         let command = self.machine.command();
         let (sender, events) = mpsc::channel();
         let start = Instant::now();

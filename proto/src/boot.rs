@@ -4,6 +4,9 @@
 //! digits and `-._~/,`. Unknown words are reported by the kernel and otherwise ignored, so an older
 //! kernel boots under a newer tool.
 
+/// The most bytes of a command line, with the zero behind it: the kernel reads no further.
+pub const COMMAND_LINE_BYTES: usize = 16 * 1024;
+
 /// Keys of the command line.
 pub mod key {
     /// Console commands to run after boot, separated by `;` (percent-encoded).

@@ -118,6 +118,21 @@ fn the_printed_command_can_be_pasted_into_a_shell() {
 }
 
 #[test]
+fn a_script_that_would_not_arrive_whole_is_refused() {
+    for (board, most) in [("microvm,acpi=off", 16383), ("q35", 4095), ("pc", 4095)] {
+        let board: Board = board.parse().unwrap();
+        let with =
+            |script: String| Machine { board: board.clone(), script: Some(script), ..machine() };
+        let room = most - with(String::new()).kernel_words().len();
+        with("a".repeat(room)).check().unwrap();
+        let refused = with("a".repeat(room + 1)).check().unwrap_err().to_string();
+        assert!(refused.contains(&format!("{} bytes", most + 1)), "{refused}");
+        // Encoded, blanks take three bytes.
+        assert!(with(" ".repeat(room / 3 + 1)).check().is_err());
+    }
+}
+
+#[test]
 fn the_summary_names_board_cores_memory_and_accelerator() {
     let summary = Machine { accel: Accel::Kvm, topology: Topology::flat(1), ..machine() }.summary();
     assert_eq!(summary, "1 core on microvm, 128 MiB, KVM");

@@ -1,5 +1,6 @@
 //! What a user may type for a part of the machine; each checks itself when parsed.
 
+use proto::boot::COMMAND_LINE_BYTES;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -20,6 +21,14 @@ impl Board {
     #[must_use]
     pub fn name(&self) -> &str {
         self.0.split(',').next().unwrap_or_default()
+    }
+
+    /// The most bytes of a kernel's command line. Microvm hands the kernel what it is given; on the others a part of
+    /// QEMU's firmware copies it to a page of its own, and overwrites what lies behind when it is longer.
+    #[must_use]
+    pub fn longest_command_line(&self) -> usize {
+        let with_zero = if self.name() == BOARDS[0] { COMMAND_LINE_BYTES } else { 4096 };
+        with_zero - 1
     }
 }
 

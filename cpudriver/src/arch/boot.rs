@@ -19,7 +19,7 @@ use crate::machine::start_info::{
 };
 pub use ::acpi::AcpiError;
 use core::ffi::c_void;
-use proto::boot::key;
+use proto::boot::{COMMAND_LINE_BYTES, key};
 use proto::id::{ApicId, CoreId};
 
 core::arch::global_asm!(include_str!("boot.s"), options(att_syntax));
@@ -58,9 +58,6 @@ pub enum Acpi {
 }
 
 static CORES: BootOnce<CoreList> = BootOnce::new();
-
-/// The longest command line; what is beyond is ignored.
-const COMMAND_LINE_BYTES: usize = 16 * 1024;
 
 /// What core 0 carries from the boot stack to its own.
 struct Stage {
