@@ -32,6 +32,15 @@ fn a_machine_with_one_core_has_none_to_lease() {
     run.exited(0).printed(&["threads: no core to lease", "Hello"]);
 }
 
+#[test]
+fn programs_that_need_more_cores_than_there_are_say_so() {
+    let programs =
+        ["queues 2", "stale 2", "exchange 100 many", "bench_vcore grant", "bench_vcore event"];
+    let script = programs.map(|program| format!("run {program}")).join(";");
+    let run = Guest::new().cores(2).script(&format!("{script};exit 0")).run();
+    run.exited(0).printed(&["needs 2 cores beside core 0, and there are 1"; 5]);
+}
+
 /// So many vcores take more memory than a program begins with, and it is waited for while there are none yet.
 #[test]
 fn a_process_becomes_a_many_core_one_where_there_are_very_many_cores() {

@@ -7,7 +7,7 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::str::FromStr;
 use user::threads::{self, JoinHandle};
-use user::{Error, args, eprintln, exit, println};
+use user::{Error, args, eprintln, exit, info, println};
 
 /// Exit code of a program that was called wrongly.
 pub const WRONG_USE: i32 = 2;
@@ -69,6 +69,37 @@ impl Iterator for Words {
         self.at += usize::from(word.is_some());
         word
     }
+}
+
+/// Spins until something is so. In count mode all cores take turns, and one that pauses gives its turn away.
+#[inline(always)]
+pub fn spin_until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        core::hint::spin_loop();
+    }
+}
+
+/// Ends the process with a hint if there are not so many cores that can be leased.
+pub fn need_cores(cores: u16) {
+    let most = info::max_vcores();
+    if most < cores {
+        let name = args().next().unwrap_or("?");
+        eprintln!(
+            "{name}: needs {cores} cores beside core 0, and there are {most}: boot with more (`--cores`)"
+        );
+        exit(WRONG_USE)
+    }
+}
+
+/// Begins threads on so many vcores, and waits until each has a core. Ends the process with a hint if there are not so many.
+///
+/// # Errors
+/// Those of [`threads::start`].
+pub fn start_on(vcores: u16) -> Result<(), Error> {
+    need_cores(vcores);
+    threads::start(vcores)?;
+    spin_until(|| info::vcores() == vcores);
+    Ok(())
 }
 
 /// Numbers that look random and are the same for the same seed: SplitMix64.

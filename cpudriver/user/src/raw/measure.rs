@@ -4,6 +4,7 @@
 //! program, so one region may begin in one process and end in another.
 
 use super::page;
+use crate::info;
 use core::arch::asm;
 use core::sync::atomic::{AtomicU64, Ordering};
 use proto::marker::{BEGIN, CLOCK_OVERHEAD, END};
@@ -63,8 +64,11 @@ pub fn end() -> u64 {
 static ENTERED: AtomicU64 = AtomicU64::new(0);
 
 /// Lets the region that is open whenever this vcore of a process with threads is entered end there, at the first
-/// instruction that the kernel has it execute.
+/// instruction that the kernel has it execute. Nothing happens if there is no such vcore.
 pub fn end_at_entry(vcore: u16) {
+    if vcore >= info::max_vcores() {
+        return;
+    }
     let entry = (entry_that_ends as *const ()).addr() as u64;
     page::vcore(vcore.into()).u64(data::ENTRY).store(entry, Ordering::Relaxed);
 }

@@ -5,13 +5,12 @@
 #![no_std]
 #![no_main]
 
-use core::hint::spin_loop;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
-use programs::Words;
+use programs::{Words, spin_until, start_on};
 use user::measure::begin;
 use user::memory::{POPULATE, Rights, map, protecting, unmapping};
-use user::{Error, calls, info, println, threads};
+use user::{Error, calls, println, threads};
 
 user::main!(main);
 
@@ -39,8 +38,7 @@ fn main() -> Result<(), Error> {
         "page-fault" => first_use,
         _ => Words::new(USAGE).refuse(),
     };
-    threads::start(vcores)?;
-    spin_until(|| info::vcores() == vcores);
+    start_on(vcores)?;
     for number in 1..vcores {
         drop(threads::spawn(move || use_when_told(number)));
     }
@@ -55,13 +53,6 @@ fn main() -> Result<(), Error> {
     }
     println!("{}", calls::core().call()?);
     Ok(())
-}
-
-/// Spins until something is so. In count mode all cores take turns, and one that pauses gives its turn away.
-fn spin_until(is_so: impl Fn() -> bool) {
-    while !is_so() {
-        spin_loop();
-    }
 }
 
 /// Writes to the page whenever it is told to.

@@ -8,7 +8,7 @@
 use core::hint::spin_loop;
 use core::pin::pin;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use programs::{MOST_ROUNDS, Words, in_threads, measured};
+use programs::{MOST_ROUNDS, Words, in_threads, measured, need_cores, spin_until, start_on};
 use sha2::{Digest, Sha256};
 use user::handle::{Handle, pipe};
 use user::measure::{self, begin};
@@ -53,20 +53,6 @@ fn main() -> Result<(), Error> {
     }
 }
 
-/// Spins until something is so. In count mode all cores take turns, and one that pauses gives its turn away.
-fn spin_until(mut is_so: impl FnMut() -> bool) {
-    while !is_so() {
-        spin_loop();
-    }
-}
-
-/// Begins threads with so many vcores, all of which have a core.
-fn start(vcores: u16) -> Result<(), Error> {
-    threads::start(vcores)?;
-    spin_until(|| info::vcores() == vcores);
-    Ok(())
-}
-
 /// Spins until another vcore has ended the region that began then; gives the clock's ticks.
 fn ended(started: u32) -> u64 {
     spin_until(|| ENDED.load(Ordering::Relaxed) != 0);
@@ -76,7 +62,7 @@ fn ended(started: u32) -> u64 {
 /// To another thread of the same vcore and back.
 fn thread_switch(rounds: usize) -> Result<(), Error> {
     static IS_OVER: AtomicBool = AtomicBool::new(false);
-    start(1)?;
+    start_on(1)?;
     let other = threads::spawn(|| {
         while !IS_OVER.load(Ordering::Relaxed) {
             threads::yield_now();
@@ -96,7 +82,7 @@ fn thread_switch(rounds: usize) -> Result<(), Error> {
 /// two, on the other one, which polls.
 fn create_and_join(rounds: usize, vcores: u16) -> Result<(), Error> {
     static HAS_RUN: AtomicBool = AtomicBool::new(false);
-    start(vcores)?;
+    start_on(vcores)?;
     let alone = || {
         let open = begin();
         threads::spawn(|| ()).join();
@@ -117,7 +103,8 @@ fn create_and_join(rounds: usize, vcores: u16) -> Result<(), Error> {
 
 /// From the request for one more core to the first user instruction there.
 fn grant(rounds: usize) -> Result<(), Error> {
-    start(1)?;
+    need_cores(2);
+    start_on(1)?;
     measure::end_at_entry(1);
     measured(rounds, &mut one_more_core)
 }
@@ -146,7 +133,8 @@ fn one_more_core() -> Result<u64, Error> {
 
 /// The same when all other cores run another process, which has them on loan: one is taken from it.
 fn regrant(rounds: usize) -> Result<(), Error> {
-    start(1)?;
+    need_cores(2);
+    start_on(1)?;
     measure::end_at_entry(1);
     let others = info::max_vcores() - 1;
     let borrower = runner(others)?;
@@ -164,7 +152,7 @@ fn regrant(rounds: usize) -> Result<(), Error> {
 fn event(rounds: usize) -> Result<(), Error> {
     static IS_OVER: AtomicBool = AtomicBool::new(false);
     static RUNS_ON: AtomicU64 = AtomicU64::new(0);
-    start(2)?;
+    start_on(2)?;
     threads::on_event(|event| {
         if event.kind == EVENT {
             ENDED.store(measure::end(), Ordering::Relaxed);
@@ -219,7 +207,7 @@ fn compute(rounds: usize, vcores: u16) -> Result<(), Error> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     static RUNNING: AtomicU64 = AtomicU64::new(0);
     let expected: u64 = (0..BUFFERS).map(hash).fold(0, u64::wrapping_add);
-    start(vcores)?;
+    start_on(vcores)?;
     measured(rounds, &mut || {
         NEXT.store(0, Ordering::Relaxed);
         RUNNING.store(0, Ordering::Relaxed);
@@ -250,7 +238,7 @@ fn hash(number: u64) -> u64 {
 /// Keeps so many vcores busy, for ever.
 fn run_all(vcores: u16) -> Result<(), Error> {
     static RUNNING: AtomicU64 = AtomicU64::new(0);
-    start(vcores)?;
+    start_on(vcores)?;
     for _ in 1..vcores {
         let _ = threads::spawn(|| {
             RUNNING.fetch_add(1, Ordering::Relaxed);

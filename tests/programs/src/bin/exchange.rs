@@ -9,7 +9,7 @@
 
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU8, Ordering};
-use programs::{Random, Words};
+use programs::{Random, Words, need_cores};
 use user::process::{self, Command, Pid};
 use user::ring::{Bell, Peer, Receiver, SendError, Sender, Shape, SharedMemory};
 use user::{Error, info, println, threads};
@@ -53,6 +53,8 @@ fn message(number: u64) -> [u8; BYTES] {
 
 fn parent(messages: u64, how: &str) -> Result<i32, Error> {
     if !how.is_empty() {
+        // This process has one and the child another.
+        need_cores(2);
         threads::start(1)?;
     }
     let memory = SharedMemory::new(SIZE)?;

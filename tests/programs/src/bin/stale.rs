@@ -6,11 +6,10 @@
 #![no_std]
 #![no_main]
 
-use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, Ordering};
-use programs::Words;
+use programs::{Words, spin_until, start_on};
 use user::memory::{POPULATE, Rights, map, protect, unmap};
-use user::{Error, info, println, threads};
+use user::{Error, println, threads};
 
 user::main!(main);
 
@@ -39,8 +38,7 @@ fn main() -> Result<i32, Error> {
         Some(_) => words.refuse(),
     };
     words.end();
-    threads::start(vcores)?;
-    spin_until(|| info::vcores() == vcores);
+    start_on(vcores)?;
     let page = map(PAGE, Rights::READ_WRITE, POPULATE)?;
     SHARED.store(page.as_ptr().expose_provenance() as u64, Ordering::Relaxed);
     for _ in 1..vcores {
@@ -67,12 +65,6 @@ fn main() -> Result<i32, Error> {
     }
     println!("stale: vcore {victim} could write to a page that it may not write to");
     Ok(STALE)
-}
-
-fn spin_until(is_so: impl Fn() -> bool) {
-    while !is_so() {
-        spin_loop();
-    }
 }
 
 /// A thread that keeps a vcore, has used the page there, and writes once more if it is the victim's.

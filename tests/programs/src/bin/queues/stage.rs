@@ -2,10 +2,11 @@
 
 use core::hint::spin_loop;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use programs::{spin_until, start_on};
 use user::event::{Event, kind};
 use user::queue::{EventQueue, Mailbox};
 use user::threads::{self, JoinHandle};
-use user::{Error, calls, info, println};
+use user::{Error, calls, println};
 
 /// Vcores that are held at most, the one of the main thread included.
 const MOST: usize = 4;
@@ -32,12 +33,6 @@ fn heard(event: Event) {
         && matches!(event.kind, kind::QUEUE | OURS)
     {
         count.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-fn spin_until(is_so: impl Fn() -> bool) {
-    while !is_so() {
-        spin_loop();
     }
 }
 
@@ -80,8 +75,7 @@ impl Stage {
         if !(2..=MOST as u16).contains(&vcores) {
             return Err(Error::Invalid);
         }
-        threads::start(vcores)?;
-        spin_until(|| info::vcores() == vcores);
+        start_on(vcores)?;
         threads::on_event(heard);
         let mut stage = Self { vcores, holders: [const { None }; MOST], checks: 0, wrong: 0 };
         stage.hold_all();
