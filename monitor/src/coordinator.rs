@@ -169,6 +169,7 @@ impl Coordinator {
             Input::PauseHeartbeat => self.heartbeat_paused = true,
             Input::ResumeHeartbeat => self.heartbeat_paused = false,
             Input::SetStrategy(strategy) => self.set_strategy(strategy),
+            Input::SetFlushPages(pages) => self.set_flush_pages(pages),
             Input::Continue => self.on_continue(out),
             Input::Spawn { caller, name, root, frames } => {
                 self.on_spawn(caller, name, (root, frames), out);

@@ -45,6 +45,8 @@ pub enum Input<'a> {
     /// Tell cores of shootdowns in this way from now on. Ignored while one is under way: see
     /// [`crate::Coordinator::strategy`].
     SetStrategy(Strategy),
+    /// Have cores flush so many pages one by one from now on, and more all together.
+    SetFlushPages(u32),
     /// Go on with work that one step must not do all at once ([`crate::Output::Again`]).
     Continue,
     /// Make a process whose address space lies ready. Answered by the call's outcome (the pid), or for

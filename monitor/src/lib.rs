@@ -64,7 +64,7 @@ use proto::core_set;
 
 pub use audit::Broken;
 pub use clocks::MAX_ALARMS;
-pub use config::{Config, Policy, Strategy};
+pub use config::{Config, FLUSH_PAGES, Policy, Strategy};
 pub use coordinator::{Coordinator, Counters};
 pub use cores::{CoreState, CoreView};
 pub use death::{FAULTED, LOST_CORE};

@@ -42,8 +42,8 @@ pub struct PageRange {
 }
 
 impl PageRange {
-    /// Pages up to which a core flushes their translations one by one; of more, all together.
-    pub const MOST_SINGLY: u32 = 32;
+    /// The whole address space.
+    pub const ALL: Self = Self { first: 0, pages: 0 };
 }
 
 /// Tags of the messages that name a lease: the `kind` of [`ToMonitor::Stale`].

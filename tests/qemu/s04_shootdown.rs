@@ -1,6 +1,7 @@
 //! Fifth tier: translations that are gone are used by nobody, whichever way cores are told, and whatever happens to cores
 //! meanwhile. No frame is lost.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tests::guest::{Guest, Run, nothing_lost};
 
@@ -102,4 +103,33 @@ fn a_plan_says_who_tells_whom() {
     let from: Vec<_> = edges.map(|row| row["from"].as_u64()).collect();
     let expected = [None, Some(1), Some(1), None, Some(4), Some(5), Some(4)];
     run.check(from.len() == 7 && from == expected, &format!("two packages: {from:?}"));
+}
+
+#[test]
+fn pages_are_flushed_one_by_one_or_all_together_as_it_is_set() {
+    // Nothing is stale either way, whatever is unmapped at once.
+    let script = "shootdown flush;shootdown flush 0;selftest shootdown --json;run hammer 3 60 3;shootdown flush 4096;\
+        shootdown flush;selftest shootdown --json;run hammer 3 60 3";
+    let run = nothing_lost(guest(7), script);
+    has_passed(&run, 2);
+    run.printed(&[
+        "up to 32 pages one by one",
+        "uses, 0 wrong",
+        "up to 4096 pages",
+        "uses, 0 wrong",
+    ]);
+}
+
+#[test]
+fn only_the_ways_that_are_asked_for_are_measured() {
+    let script = "bench shootdown --strategy eager,package:2 --rounds 2 --warmup 0 --json;exit 0";
+    let run = guest(4).script(script).run();
+    run.exited(0);
+    let rows = run.json().into_iter().filter(|row| row["experiment"] == "shootdown");
+    let ways: BTreeSet<String> =
+        rows.filter_map(|row| row["params"]["strategy"].as_str().map(str::to_owned)).collect();
+    let all = ["eager", "package"].map(str::to_owned);
+    run.check(ways.iter().eq(&all), &format!("of two ways: {ways:?}"));
+    let run = guest(2).script("bench shootdown --strategy unicats;exit 0").run();
+    run.printed(&["did you mean `unicast`?"]);
 }

@@ -40,6 +40,9 @@ pub const EXPERIMENTS: [(&str, &str); 10] = [
 /// Those that core 0 runs alone, whatever other cores there are, so that one machine is enough.
 const ON_ONE_MACHINE: [&str; 2] = ["coordinator", "process"];
 
+/// In which cores can be told of a shootdown.
+const WAYS: [&str; 5] = ["unicast", "tree", "package", "latency", "eager"];
+
 /// Those that two threads of the host can run.
 const ON_HOST: [&str; 2] = ["ring-latency", "ring-throughput"];
 
@@ -56,6 +59,9 @@ pub struct Args {
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "1,2,4,8")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=255))]
     cores: Vec<u16>,
+    /// Ways of telling cores that shootdown measures [default: all but eager, which is measured where it differs]
+    #[arg(long, value_name = "WAYS", value_delimiter = ',', value_parser = way)]
+    strategy: Vec<String>,
     /// How to measure
     #[arg(long, value_enum, default_value = "count")]
     mode: Mode,
@@ -122,6 +128,14 @@ pub fn run(args: &Args) -> Result<u8> {
     Ok(u8::from(broken > 0))
 }
 
+/// The kernel's own names: `package` may say how many cores it has.
+fn way(word: &str) -> Result<String, String> {
+    let cores = word.strip_prefix("package:").map(str::parse::<u16>);
+    let is_known = WAYS.contains(&word) || cores.is_some_and(|it| it.is_ok_and(|it| it > 0));
+    let known = || format!("there are {}, and package:CORES", WAYS.join(", "));
+    is_known.then(|| word.to_owned()).ok_or_else(known)
+}
+
 fn limits(explicit: Option<&Path>) -> Result<Limits> {
     match explicit {
         Some(path) => Limits::read(path),
@@ -184,6 +198,7 @@ fn measure_in_qemu(args: &Args, names: &[String]) -> Result<Results> {
         (clock == Clock::Count).then(|| plugin::build(&plugin_dir()?, &version)).transpose()?;
     let mut profiler = args.profile.map(|by| profiler(by, args, &machine)).transpose()?;
     let mut lab = Machines::new(machine, Duration::from_secs(args.timeout), plugin)?;
+    lab = lab.telling(&args.strategy);
     if profiler.is_some() {
         lab = lab.profiled();
     }
@@ -271,7 +286,7 @@ fn ended(error: anyhow::Error) -> Result<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{EXPERIMENTS, names, tasks};
+    use super::{EXPERIMENTS, names, tasks, way};
     use crate::bench::row::Mode;
 
     fn asked(names: &[&str]) -> Vec<String> {
@@ -283,6 +298,16 @@ mod tests {
         assert_eq!(names(&[], Mode::Count).unwrap().len(), EXPERIMENTS.len());
         let two = asked(&["poll-cost", "message-cost", "poll-cost"]);
         assert_eq!(names(&two, Mode::Time).unwrap(), ["message-cost", "poll-cost"]);
+    }
+
+    #[test]
+    fn ways_have_the_kernels_names() {
+        for known in ["unicast", "tree", "package", "package:8", "latency", "eager"] {
+            assert_eq!(way(known).as_deref(), Ok(known));
+        }
+        for wrong in ["", "unicasts", "package:", "package:0", "tree:8"] {
+            assert!(way(wrong).unwrap_err().contains("unicast, tree, package"), "{wrong}");
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Machines {
     /// The plugin, in count mode.
     plugin: Option<PathBuf>,
     extra: Extra,
+    /// Options of the kernel's `bench`.
+    options: String,
     scratch: tempfile::TempDir,
 }
 
@@ -45,7 +47,8 @@ impl Machines {
     /// When there is no place for temporary files.
     pub fn new(machine: Machine, timeout: Duration, plugin: Option<PathBuf>) -> Result<Self> {
         let scratch = tempfile::tempdir()?;
-        Ok(Self { machine, timeout, plugin, extra: Extra::Lines, scratch })
+        let options = String::new();
+        Ok(Self { machine, timeout, plugin, extra: Extra::Lines, options, scratch })
     }
 
     /// These machines, with counts of each instruction instead of lines.
@@ -54,11 +57,18 @@ impl Machines {
         Self { extra: Extra::Profile, ..self }
     }
 
+    /// These machines, where only these ways of telling cores of shootdowns are measured; all if there are none.
+    #[must_use]
+    pub fn telling(self, ways: &[String]) -> Self {
+        let options = format!(" --strategy {}", ways.join(","));
+        Self { options: if ways.is_empty() { String::new() } else { options }, ..self }
+    }
+
     fn prepared(&self, task: &Task, counts: &Path) -> Machine {
         let mut machine = self.machine.clone();
         machine.topology = Topology::flat(task.cores);
         machine.memory = machine.memory.or_else(|| memory_for(&task.experiment));
-        machine.script = Some(format!("bench {} --json; exit", task.experiment));
+        machine.script = Some(format!("bench {}{} --json; exit", task.experiment, self.options));
         if let Some(plugin) = &self.plugin {
             machine.extra.extend(plugin::arguments(plugin, counts, self.extra));
         }

@@ -492,10 +492,10 @@ unsafe fn write_cr3(root: u64) {
     unsafe { Cr3::write(frame, Cr3Flags::empty()) };
 }
 
-/// Forgets translations of the space that is loaded.
+/// Forgets translations of the space that is loaded: one by one, or all, as the coordinator has decided.
 pub fn flush(range: PageRange) {
     let Some(root) = loaded() else { return };
-    if range.pages == 0 || range.pages > PageRange::MOST_SINGLY {
+    if range.pages == 0 {
         // SAFETY: the space is the one that is loaded.
         return unsafe { write_cr3(root) };
     }

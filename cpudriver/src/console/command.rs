@@ -26,7 +26,7 @@ use monitor::CoreSet;
 #[cfg(feature = "probes")]
 pub use probe::Probe;
 use proto::id::{CoreId, Pid};
-pub use shootdown::{Shootdown, Way};
+pub use shootdown::{Shootdown, Way, Ways};
 pub use table::COMMANDS;
 
 /// A command with its arguments, all of them in range; whether the machine has the core is for the one
@@ -283,6 +283,8 @@ pub struct Bench {
     pub rounds: Option<u32>,
     /// Operations before measuring begins.
     pub warmup: Option<u32>,
+    /// Ways in which cores are told of shootdowns, if not all are to be measured.
+    pub ways: Ways,
 }
 
 /// A command, and how its results are to be printed.

@@ -125,6 +125,17 @@ impl Coordinator {
         }
     }
 
+    /// Up to how many pages are flushed one by one.
+    #[must_use]
+    pub const fn flush_pages(&self) -> u32 {
+        self.config.flush_pages
+    }
+
+    /// Has so many pages at most flushed one by one from the next round on.
+    pub(crate) const fn set_flush_pages(&mut self, pages: u32) {
+        self.config.flush_pages = pages;
+    }
+
     /// Goes on with the round of a process that lives, or starts the next. False when this step may do no
     /// more.
     pub(super) fn continue_round(&mut self, pid: Pid, out: &mut Outbox) -> bool {
@@ -148,7 +159,7 @@ impl Coordinator {
 
     /// What a core is told to flush for a change of this range.
     pub(super) const fn to_flush(&self, range: PageRange) -> PageRange {
-        if range.pages > self.config.flush_pages { PageRange { first: 0, pages: 0 } } else { range }
+        if range.pages > self.config.flush_pages { PageRange::ALL } else { range }
     }
 
     /// Begins a round for a change of this range: every core that may have the space loaded is to be told.

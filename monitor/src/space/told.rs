@@ -30,7 +30,7 @@ impl Round {
     /// There is none.
     pub(super) const NONE: Self = Self {
         ticket: 0,
-        range: PageRange { first: 0, pages: 0 },
+        range: PageRange::ALL,
         waiting: CoreSet::EMPTY,
         untold: CoreSet::EMPTY,
         told: CoreSet::EMPTY,

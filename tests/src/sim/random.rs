@@ -274,6 +274,9 @@ fn console(world: &World, seed: &mut Seed, faults: bool) -> Action {
             return Action::Tell(Input::Console(Command::Dump { core }));
         }
         11 if seed.once_in(4) => return Action::Tell(Input::SetStrategy(strategy(seed))),
+        11 if seed.once_in(8) => {
+            return Action::Tell(Input::SetFlushPages(seed.below(9) as u32));
+        }
         9 | 10 if faults => return Action::Tell(Input::Console(start_or_ping(world, core))),
         _ => Control::Preempt { core, warning: if seed.once_in(2) { 0 } else { 60 } },
     };

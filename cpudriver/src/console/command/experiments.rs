@@ -4,6 +4,7 @@ use super::Command;
 use super::args::Args;
 use super::error::Problem;
 use super::nearest::nearest;
+use super::shootdown::to_ways;
 use super::{Bench, UsageError};
 
 /// The description of an experiment.
@@ -75,8 +76,12 @@ pub(super) fn parse<'a>(args: &mut Args<'a>) -> Result<Command<'a>, UsageError<'
     while let Some(word) = args.any_word() {
         match word {
             "--cores" => bench.cores = Some(args.core_list("LIST")?),
-            "--rounds" => bench.rounds = Some(args.number("ROUNDS", 1..=MOST_ROUNDS)?),
-            "--warmup" => bench.warmup = Some(args.number("ROUNDS", 0..=MOST_ROUNDS)?),
+            "--rounds" => bench.rounds = Some(args.number("N", 1..=MOST_ROUNDS)?),
+            "--warmup" => bench.warmup = Some(args.number("N", 0..=MOST_ROUNDS)?),
+            "--strategy" => {
+                let list = args.required("WAYS")?;
+                bench.ways = to_ways(args, list)?;
+            }
             _ if word.starts_with("--") => return Err(args.error(Problem::UnknownOption(word))),
             name if bench.experiments.insert(name) => {}
             name => {

@@ -89,7 +89,9 @@ pub fn complete(before: &str, visit: &mut dyn FnMut(&str)) {
         }
         (Some("bench"), ..) => {
             EXPERIMENTS.iter().for_each(|experiment| visit(experiment.name));
-            ["--cores", "--rounds", "--warmup", "--json"].iter().for_each(|option| visit(option));
+            ["--cores", "--rounds", "--warmup", "--strategy", "--json"]
+                .iter()
+                .for_each(|option| visit(option));
         }
         (Some(name), ..) if Spec::find(name).is_some_and(Spec::takes_json) => visit("--json"),
         _ => {}

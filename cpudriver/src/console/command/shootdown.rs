@@ -60,6 +60,36 @@ impl fmt::Display for Way {
     }
 }
 
+/// The most pages that a core can be had to flush one by one: it does nothing else meanwhile.
+const MOST_FLUSH_PAGES: u32 = 4096;
+
+/// Some ways, in the order in which they were named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ways([Option<Way>; Way::NAMES.len()]);
+
+impl Ways {
+    /// Those that were named.
+    pub fn all(self) -> impl Iterator<Item = Way> {
+        self.0.into_iter().flatten()
+    }
+
+    /// Was none named?
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Takes one in, instead of one of the same kind.
+    fn insert(&mut self, way: Way) {
+        let is_free = |it: &&mut Option<Way>| {
+            it.is_none_or(|it| core::mem::discriminant(&it) == core::mem::discriminant(&way))
+        };
+        if let Some(place) = self.0.iter_mut().find(is_free) {
+            *place = Some(way);
+        }
+    }
+}
+
 /// What `shootdown` does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shootdown {
@@ -67,6 +97,11 @@ pub enum Shootdown {
     Show,
     /// Chooses one.
     Choose(Way),
+    /// Has so many pages flushed one by one, and more all together; `None` says how many are.
+    Flush {
+        /// How many.
+        pages: Option<u32>,
+    },
     /// Says who would tell whom.
     Plan {
         /// If so many cores had to be told; `None` for all that are online.
@@ -79,6 +114,10 @@ pub(super) fn parse<'a>(args: &mut Args<'a>) -> Result<Command<'a>, UsageError<'
     if word == "plan" {
         let cores = args.optional_number("N", 1..=MAX_CORES as u16 - 1)?;
         return Ok(Command::Shootdown(Shootdown::Plan { cores }));
+    }
+    if word == "flush" {
+        let pages = args.optional_number("N", 0..=MOST_FLUSH_PAGES)?;
+        return Ok(Command::Shootdown(Shootdown::Flush { pages }));
     }
     to_way(args, word).map(|way| Command::Shootdown(Shootdown::Choose(way)))
 }
@@ -93,6 +132,15 @@ pub(super) fn parse_selftest<'a>(args: &mut Args<'a>) -> Result<Command<'a>, Usa
     }
 }
 
+/// Reads a list of ways.
+pub(super) fn to_ways<'a>(args: &Args<'a>, list: &'a str) -> Result<Ways, UsageError<'a>> {
+    let mut ways = Ways::default();
+    for word in list.split(',') {
+        ways.insert(to_way(args, word)?);
+    }
+    Ok(ways)
+}
+
 /// Reads the name of a way.
 pub(super) fn to_way<'a>(args: &Args<'a>, word: &'a str) -> Result<Way, UsageError<'a>> {
     Way::read(word).ok_or_else(|| {
@@ -104,8 +152,21 @@ pub(super) fn to_way<'a>(args: &Args<'a>, word: &'a str) -> Result<Way, UsageErr
 #[cfg(test)]
 mod tests {
     extern crate std;
-    use super::Way;
+    use super::{Way, Ways};
     use std::string::ToString;
+
+    #[test]
+    fn ways_are_kept_as_they_are_named_one_of_each_kind() {
+        let mut ways = Ways::default();
+        assert!(ways.is_empty());
+        let package = |cores| Way::Package { cores };
+        for way in [Way::Eager, package(Some(4)), Way::Tree, package(None), Way::Unicast] {
+            ways.insert(way);
+        }
+        ways.insert(Way::Latency);
+        let all = [Way::Eager, package(None), Way::Tree, Way::Unicast, Way::Latency];
+        assert!(ways.all().eq(all) && !ways.is_empty());
+    }
 
     #[test]
     fn a_way_is_read_as_it_is_shown() {

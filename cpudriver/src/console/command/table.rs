@@ -46,9 +46,11 @@ the phases of its start, its lease and what it still has to answer.",
     },
     Spec {
         name: "bench",
-        arguments: "[NAME...] [--cores LIST] [--rounds ROUNDS] [--warmup ROUNDS]",
+        arguments: "[NAME...] [--cores LIST] [--rounds N] [--warmup N] [--strategy WAYS]",
         summary: "runs experiments, all of them if none is named",
-        details: "LIST names the cores that may take part, such as 1,3-5.",
+        details: "\
+LIST names the cores that may take part, such as 1,3-5; WAYS the ways of `shootdown`
+that the experiment of that name measures, such as unicast,package:8.",
         prints: Prints::Results,
         parse: experiments::parse,
     },
@@ -170,13 +172,14 @@ let go) or preempt-warn (the same, 10 ms after it was told).",
     },
     Spec {
         name: "shootdown",
-        arguments: "[WAY|plan] [N]",
+        arguments: "[WAY|plan|flush] [N]",
         summary: "chooses how cores are told to flush",
         details: "\
 WAY is unicast (the coordinator tells each core), tree (one, which tells two others
 and so on), package or package:CORES (a tree in each), latency (a tree in each group
 of cores that answer equally fast, the farthest first) or eager (unicast, also when
-rights are added). `plan` says who would tell whom, of N cores or of all.",
+rights are added). `plan` says who would tell whom, of N cores or of all. `flush` has
+cores flush up to N pages one by one, and more all together, or says how many.",
         prints: Prints::Results,
         parse: shootdown::parse,
     },

@@ -2,8 +2,8 @@
 
 extern crate std;
 use super::{
-    Bench, COMMANDS, Command, EXPERIMENTS, ExperimentSet, Measured, Request, Spec, Traced,
-    complete, parse, write_help,
+    Bench, COMMANDS, Command, EXPERIMENTS, ExperimentSet, Measured, Request, Spec, Traced, Way,
+    Ways, complete, parse, write_help,
 };
 use crate::console::core_list;
 use crate::console::line::MAX_LINE;
@@ -82,6 +82,10 @@ fn experiments_and_their_options_are_read() {
     assert_eq!(some.experiments.names().collect::<Vec<_>>(), ["message-cost", "poll-cost"]);
     assert_eq!((some.rounds, some.warmup), (Some(9), Some(0)));
     assert_eq!(some.cores, core_list::parse("1,3,4"));
+    assert_eq!(some.ways, Ways::default());
+    let some = bench("bench shootdown --strategy latency,tree");
+    assert!(some.ways.all().eq([Way::Latency, Way::Tree]));
+    assert!(error("bench --strategy tree,unicats").contains("did you mean `unicast`?"));
     assert!(error("bench message").contains("did you mean `message-cost`?"));
     assert!(error("bench xyz").contains("`help bench` lists all"));
     assert!(error("bench --cores").contains("LIST is missing"));
@@ -209,7 +213,8 @@ fn example(spec: &Spec) -> String {
         ("OPERATION", "kill"),
         ("COMMAND", "mem"),
         ("CORE", "1"),
-        ("WAY|plan", "plan"),
+        ("WAYS", "tree,package:2"),
+        ("WAY|plan|flush", "plan"),
         ("NAME...", "poll-cost bring-up"),
         ("NAME", "hello"),
         ("ARGUMENT...", "one two"),
@@ -218,7 +223,6 @@ fn example(spec: &Spec) -> String {
         ("TICKS", "500"),
         ("VALUE", "9"),
         ("LIST", "1-2"),
-        ("ROUNDS", "5"),
         ("SECONDS", "0.5"),
         ("TEXT", "hello"),
         ("CODE", "3"),

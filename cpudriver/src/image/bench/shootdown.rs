@@ -7,7 +7,7 @@
 use super::process::numbers;
 use super::row::progress;
 use super::{Measured, Plan, Result, Samples, Trouble};
-use crate::console::command::Way;
+use crate::console::command::{Way, Ways};
 use crate::image::shell::Shell;
 use crate::node::jobs::{Job, Part};
 use crate::stats::Summary;
@@ -33,6 +33,11 @@ const WAYS: [Way; 4] = [Way::Unicast, Way::Tree, Way::Package { cores: Some(16) 
 /// Messages of cores 1 and up that poll a line which core 0 writes, to compare with.
 const LINE: &str = "line";
 
+/// Pages whose translations are forgotten one by one, and together with all others.
+const FLUSHED: [u16; 6] = [1, 4, 8, 16, 32, 64];
+const FLUSH: &str = "flush";
+const SINGLY: &str = "singly";
+
 /// What the program does, with the way that is measured with it where there is only one.
 const OPERATIONS: [(&str, Option<(&str, Way)>); 5] = [
     ("munmap", None),
@@ -51,6 +56,8 @@ struct Case {
     name: String,
     way: Option<Way>,
     vcores: u16,
+    /// How many pages, if it is about that.
+    pages: Option<u16>,
 }
 
 impl Shell<'_> {
@@ -63,12 +70,14 @@ impl Shell<'_> {
         if cores.is_empty() {
             return Err(Trouble::Skipped("it needs two cores"));
         }
-        let before = self.hub.coordinator().strategy();
-        let cases = cases(cores.len());
+        let it = self.hub.coordinator();
+        let (before, flush_pages) = (it.strategy(), it.flush_pages());
+        let cases = cases(cores.len(), plan.bench.ways);
         let outcome = cases.iter().enumerate().try_for_each(|(done, case)| {
             progress(done, cases.len(), plan.format);
             self.measure_shootdown(case, plan)
         });
+        self.flush_singly(flush_pages);
         let restored = self.set_strategy(before).map_err(|_| Trouble::Program);
         outcome.and(restored)
     }
@@ -88,6 +97,9 @@ impl Shell<'_> {
             if !self.hub.prepare_tree(self.cpu, &strategy, &cores) {
                 return Err(Trouble::Program);
             }
+        }
+        if case.operation == FLUSH {
+            self.flush_singly(if case.name == SINGLY { u32::MAX } else { 0 });
         }
         match case.operation {
             "raw" => self.raw(case, &told, plan),
@@ -146,7 +158,8 @@ impl Shell<'_> {
         let warmup = plan.warmup(WARMUP).min(MOST - 1);
         let rounds = plan.rounds(ROUNDS).min(MOST - warmup);
         let region = self.bench.regions.begun() + 1 + warmup;
-        let arguments = format!("{} {} {}", case.operation, warmup + rounds, case.vcores);
+        let pages = case.pages.unwrap_or(1);
+        let arguments = format!("{} {} {} {pages}", case.operation, warmup + rounds, case.vcores);
         let cores = self.followers(plan);
         let printed = self.captured(|it| it.run_with_rights(PROGRAM, &arguments, &cores))?;
         let mut clocks = numbers(&printed);
@@ -176,13 +189,16 @@ impl Shell<'_> {
         let is_flushed = matches!(case.operation, "munmap" | "mprotect") && case.vcores > 1;
         let victim = (case.operation == "mprotect" && is_flushed).then_some("victim");
         for operation in core::iter::once(case.operation).chain(victim) {
+            let params = [
+                ("strategy", case.name.as_str().into()),
+                ("operation", operation.trim_end_matches("-add").into()),
+                ("vcores", u64::from(case.vcores).into()),
+                ("pages", u64::from(case.pages.unwrap_or(1)).into()),
+            ];
             Measured {
                 experiment: "shootdown",
-                params: &[
-                    ("strategy", case.name.as_str().into()),
-                    ("operation", operation.trim_end_matches("-add").into()),
-                    ("vcores", u64::from(case.vcores).into()),
-                ],
+                // All but one operation are about one page.
+                params: if case.pages.is_some() { &params } else { &params[..3] },
                 operations: 1,
                 samples,
                 amounts: None,
@@ -194,31 +210,36 @@ impl Shell<'_> {
     }
 }
 
-/// All rows, as far as so many cores go.
-fn cases(most: usize) -> Vec<Case> {
+/// All rows, or those of some ways, as far as so many cores go.
+fn cases(most: usize, only: Ways) -> Vec<Case> {
     let mut cases = Vec::new();
-    let vcores = || VCORES.into_iter().filter(|it| usize::from(*it) <= most);
-    for way in WAYS {
-        let name = way.to_string();
-        let name = name.split(':').next().unwrap_or_default().to_string();
-        for vcores in vcores() {
-            cases.push(Case { operation: "raw", name: name.clone(), way: Some(way), vcores });
+    let mut add = |operation, name: &str, way: Option<Way>| {
+        // A package is called so, however many cores it has.
+        let name = name.split(':').next().unwrap_or_default();
+        for vcores in VCORES.into_iter().filter(|it| usize::from(*it) <= most) {
+            cases.push(Case { operation, name: name.to_string(), way, vcores, pages: None });
+        }
+    };
+    let ways: Vec<Way> = if only.is_empty() { WAYS.to_vec() } else { only.all().collect() };
+    for &way in &ways {
+        add("raw", &way.to_string(), Some(way));
+    }
+    if only.is_empty() {
+        add("raw", LINE, None);
+    }
+    for (operation, alone) in OPERATIONS {
+        match alone {
+            Some((name, way)) if only.is_empty() || ways.contains(&way) => {
+                add(operation, name, Some(way));
+            }
+            Some(_) => {}
+            None => ways.iter().for_each(|way| add(operation, &way.to_string(), Some(*way))),
         }
     }
-    for vcores in vcores() {
-        cases.push(Case { operation: "raw", name: LINE.into(), way: None, vcores });
-    }
-    for (operation, only) in OPERATIONS {
-        let ways = WAYS.map(|way| (way.to_string(), way));
-        let ways = match only {
-            Some((name, way)) => alloc::vec![(name.to_string(), way)],
-            None => ways.to_vec(),
-        };
-        for (name, way) in ways {
-            let name = name.split(':').next().unwrap_or_default().to_string();
-            for vcores in vcores() {
-                cases.push(Case { operation, name: name.clone(), way: Some(way), vcores });
-            }
+    if only.is_empty() {
+        for (pages, name) in FLUSHED.into_iter().flat_map(|it| [(it, SINGLY), (it, "all")]) {
+            let (name, way) = (name.to_string(), Some(Way::Unicast));
+            cases.push(Case { operation: FLUSH, name, way, vcores: 1, pages: Some(pages) });
         }
     }
     cases

@@ -22,6 +22,15 @@ impl Shell<'_> {
                 Ok(())
             }
             Shootdown::Choose(way) => self.choose_way(way),
+            Shootdown::Flush { pages: Some(pages) } => {
+                self.flush_singly(pages);
+                Ok(())
+            }
+            Shootdown::Flush { pages: None } => {
+                let pages = self.hub.coordinator().flush_pages();
+                say!("cores flush up to {pages} pages one by one, and more all together");
+                Ok(())
+            }
             Shootdown::Plan { cores } => {
                 self.show_plan(cores, format);
                 Ok(())
@@ -42,6 +51,11 @@ impl Shell<'_> {
             Way::Latency => Strategy::Clusters(self.measured_clusters()?),
         };
         self.set_strategy(strategy)
+    }
+
+    /// Has cores flush so many pages one by one, and more all together.
+    pub(in crate::image) fn flush_singly(&mut self, pages: u32) {
+        self.hub.tell(Input::SetFlushPages(pages), &mut self.cpu.node);
     }
 
     pub(in crate::image) fn set_strategy(&mut self, strategy: Strategy) -> Outcome {

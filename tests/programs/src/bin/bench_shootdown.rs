@@ -14,10 +14,17 @@ use user::{Error, calls, println, threads};
 
 user::main!(main);
 
-const USAGE: &str = "OPERATION ROUNDS VCORES";
+const USAGE: &str = "OPERATION ROUNDS VCORES [PAGES]";
 /// The most rounds: there is room for as many samples.
 const MOST: usize = 256;
 const PAGE: usize = 4096;
+
+/// Pages that are in use beside those that are protected, and the most of the latter.
+const OTHERS: usize = 64;
+const MOST_PAGES: usize = 64;
+
+/// How many pages are protected at a time, where that is measured.
+static PAGES: AtomicU64 = AtomicU64::new(1);
 
 /// The page that all vcores use, its address; 0 when there is nothing more to do.
 static SHARED: AtomicU64 = AtomicU64::new(u64::MAX);
@@ -30,12 +37,15 @@ fn main() -> Result<(), Error> {
     let operation = words.word();
     let rounds = words.number(8_usize).clamp(1, MOST);
     let vcores: u16 = words.number(1);
+    let pages = words.number(1_usize).clamp(1, MOST_PAGES);
+    PAGES.store(pages as u64, Ordering::Relaxed);
     words.end();
     let round = match operation {
         "munmap" => unmap_page,
         "mprotect" => take_rights,
         "mprotect-add" => add_rights,
         "page-fault" => first_use,
+        "flush" => flush,
         _ => Words::new(USAGE).refuse(),
     };
     start_on(vcores)?;
@@ -141,4 +151,31 @@ fn first_use(_: u64) -> Result<u64, Error> {
     // SAFETY: nobody uses it any more.
     unsafe { unmapping(page) }.call()?;
     Ok(ticks)
+}
+
+/// Takes rights from pages that are in use, and uses the others again: if their translations were forgotten too, they must
+/// be looked up anew.
+fn flush(_: u64) -> Result<u64, Error> {
+    let pages = PAGES.load(Ordering::Relaxed) as usize;
+    let changed = map(pages * PAGE, Rights::READ_WRITE, POPULATE)?;
+    let others = map(OTHERS * PAGE, Rights::READ_WRITE, POPULATE)?;
+    touch_all(changed);
+    touch_all(others);
+    let open = begin();
+    // SAFETY: nobody uses them before they are mapped anew.
+    let outcome = unsafe { protecting(changed, Rights::READ) }.spin();
+    touch_all(others);
+    let ticks = open.end();
+    outcome?;
+    for memory in [changed, others] {
+        // SAFETY: nobody uses it any more.
+        unsafe { unmapping(memory) }.call()?;
+    }
+    Ok(ticks)
+}
+
+/// Writes to each page.
+fn touch_all(memory: NonNull<[u8]>) {
+    let start = memory.as_ptr().expose_provenance() as u64;
+    (start..start + memory.len() as u64).step_by(PAGE).for_each(touch);
 }
