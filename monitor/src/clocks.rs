@@ -5,8 +5,10 @@
 
 use crate::coordinator::Coordinator;
 use crate::cores::Timer;
+use crate::events::put;
 use crate::output::Outbox;
 use crate::process::Process;
+use crate::timers::NEVER;
 use crate::waits::{WaitRef, Waiting, places};
 use proto::call::{Call, Outcome};
 use proto::event::{Event, kind};
@@ -29,8 +31,23 @@ impl Alarms {
     pub(crate) const NONE: Self = Self { slots: [Alarm::NONE; MAX_ALARMS], set: 0 };
 
     /// Those that are set, with their numbers.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, Alarm)> + '_ {
-        places(self.set.into()).map(|at| (usize::from(at), self.slots[usize::from(at)]))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &Alarm)> + '_ {
+        let number = |at: u8| usize::from(at) % MAX_ALARMS;
+        places(self.set.into()).map(move |at| (number(at), &self.slots[number(at)]))
+    }
+
+    /// One of those that are set rings, and is set for its next time if there is one. Says who is told, and the next
+    /// time, or [`NEVER`].
+    #[inline(always)]
+    fn ring(&mut self, number: usize, now: u64) -> (VcoreId, u64) {
+        let alarm = &mut self.slots[number % MAX_ALARMS];
+        let vcore = alarm.vcore;
+        let Some(deadline) = alarm.after(now) else {
+            self.change(number, None);
+            return (vcore, NEVER);
+        };
+        alarm.deadline = deadline;
+        (vcore, deadline)
     }
 
     fn change(&mut self, number: usize, to: Option<Alarm>) {
@@ -54,10 +71,15 @@ impl Alarm {
     const NONE: Self = Self { deadline: 0, period: 0, vcore: VcoreId(0) };
 
     /// The next time after `now`, if any; those that were missed are one.
-    fn after(self, now: u64) -> Option<Self> {
-        let missed = now.saturating_sub(self.deadline).checked_div(self.period)?;
-        let steps = self.period.saturating_mul(missed.saturating_add(1));
-        Some(Self { deadline: self.deadline.saturating_add(steps), ..self })
+    fn after(&self, now: u64) -> Option<u64> {
+        let late = now.saturating_sub(self.deadline);
+        let steps = if late < self.period {
+            self.period
+        } else {
+            let missed = late.checked_div(self.period)?;
+            self.period.saturating_mul(missed.saturating_add(1))
+        };
+        Some(self.deadline.saturating_add(steps))
     }
 }
 
@@ -65,15 +87,17 @@ impl Alarm {
 #[derive(Clone, Copy, Debug)]
 enum Due {
     Sleep(WaitRef),
-    Alarm(usize, Alarm),
+    Alarm(usize),
 }
 
-/// What comes first for a process, and when.
-fn first_due(process: &Process) -> Option<(u64, Due)> {
-    let mut first: Option<(u64, Due)> = None;
-    let mut consider = |moment: u64, due: Due| {
-        if first.is_none_or(|(soonest, _)| moment < soonest) {
-            first = Some((moment, due));
+/// What comes first for a process, and when, and when the next comes: at [`NEVER`] what does not.
+#[inline(always)]
+fn first_due(process: &Process) -> (u64, Due, u64) {
+    let (mut first, mut due, mut next) = (NEVER, Due::Alarm(0), NEVER);
+    let mut consider = |moment: u64, it: Due| {
+        next = next.min(moment.max(first));
+        if moment < first {
+            (first, due) = (moment, it);
         }
     };
     for (at, wait) in process.waits.all(process.id.pid) {
@@ -82,14 +106,15 @@ fn first_due(process: &Process) -> Option<(u64, Due)> {
         }
     }
     for (number, alarm) in process.io.alarms.iter() {
-        consider(alarm.deadline, Due::Alarm(number, alarm));
+        consider(alarm.deadline, Due::Alarm(number));
     }
-    first
+    (first, due, next)
 }
 
-/// When something of the process is due.
+/// When something of the process is due, if anything is.
 pub(crate) fn soonest(process: &Process) -> Option<u64> {
-    first_due(process).map(|(moment, _)| moment)
+    let (moment, ..) = first_due(process);
+    (moment != NEVER).then_some(moment)
 }
 
 impl Coordinator {
@@ -134,23 +159,32 @@ impl Coordinator {
     }
 
     /// Something of a process is due: all that is comes in turn, as far as this step may.
+    #[inline(never)]
     pub(crate) fn on_clock(&mut self, pid: Pid, out: &mut Outbox) {
         loop {
-            let Some(process) = self.table.by_pid_mut(pid).filter(|it| !it.is_dying()) else {
-                return;
-            };
-            let Some((moment, due)) = first_due(process) else { return };
-            if moment > self.now || self.budget == 0 {
-                return self.set_timer(Timer::Clock(pid), moment);
-            }
-            self.budget -= 1;
-            match due {
-                Due::Sleep(at) => self.finish(at, Outcome::OK, 0, out),
-                Due::Alarm(number, alarm) => {
-                    process.io.alarms.change(number, alarm.after(self.now));
-                    let event = Event { kind: kind::ALARM, value: number as u64 };
-                    self.post(pid, alarm.vcore, event, out);
+            let Self { table, cores, .. } = self;
+            let process = table.by_pid_mut(pid).filter(|it| !it.is_dying());
+            let Some(process) = process else { return };
+            let (mut moment, due, mut next) = first_due(process);
+            if moment <= self.now && self.budget > 0 {
+                self.budget -= 1;
+                match due {
+                    Due::Sleep(at) => self.finish_here(at, (Outcome::OK, 0), out),
+                    Due::Alarm(number) => {
+                        let (vcore, again) = process.io.alarms.ring(number, self.now);
+                        next = next.min(again);
+                        let event = Event { kind: kind::ALARM, value: number as u64 };
+                        let done = put(process, cores, vcore, event, out);
+                        self.posted(pid, (vcore, event), done, out);
+                    }
                 }
+                moment = next;
+            }
+            if moment > self.now || self.budget == 0 {
+                if moment != NEVER {
+                    self.set_timer(Timer::Clock(pid), moment);
+                }
+                return;
             }
         }
     }
@@ -197,7 +231,7 @@ mod tests {
 
     fn after(deadline: u64, period: u64, now: u64) -> Option<u64> {
         let alarm = Alarm { deadline, period, vcore: VcoreId(0) };
-        alarm.after(now).map(|alarm| alarm.deadline)
+        alarm.after(now)
     }
 
     #[test]

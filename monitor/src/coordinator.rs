@@ -228,6 +228,7 @@ impl Coordinator {
         self.cores.iter_mut().for_each(|core| core.unexpected = 0);
     }
 
+    #[inline(always)]
     fn on_message(&mut self, core: CoreId, message: &ToMonitor, out: &mut Outbox) {
         if core.index() >= self.cores.len() {
             self.counters.unexpected += 1;
@@ -257,9 +258,10 @@ impl Coordinator {
 
     fn on_tick(&mut self, out: &mut Outbox) {
         self.budget = ENTRIES_PER_TICK;
-        while self.spend() {
+        while self.budget > 0 {
             let expired = self.deadlines.expired(self.now, &mut self.budget);
             let Some(timer) = expired else { return };
+            self.budget = self.budget.saturating_sub(1);
             if timer.judges() && self.now < self.lenient_until {
                 self.set_timer(timer, self.now.saturating_add(self.config.answer_timeout));
                 continue;

@@ -141,18 +141,16 @@ impl Deadlines {
     }
 
     /// Takes a timer whose deadline has come. As with [`Timers::expired`] it may take several calls.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn expired(&mut self, now: u64, budget: &mut u32) -> Option<Timer> {
         if self.soonest() > now {
             return None;
         }
         self.soonest.is_stale = true;
-        for (single, timer) in
-            self.singles.iter_mut().zip([Timer::Heartbeat, Timer::Slice, Timer::Share])
-        {
-            if *single <= now {
-                *single = NEVER;
-                return Some(timer);
+        for (which, timer) in [Timer::Heartbeat, Timer::Slice, Timer::Share].iter().enumerate() {
+            if self.singles[which] <= now {
+                self.singles[which] = NEVER;
+                return Some(*timer);
             }
         }
         if self.answers.first <= now {

@@ -1,31 +1,131 @@
 //! Events to processes, and the notifies that make vcores look for them.
 
 use crate::coordinator::Coordinator;
+use crate::cores::Core;
 use crate::gang::{Gang, Place};
 use crate::lifecycle::State;
 use crate::output::{Mailbox, Outbox, Output};
-use crate::seat::Leaving;
+use crate::process::Process;
+use crate::seat::{Leaving, Seat};
 use proto::call::{Call, Outcome};
 use proto::event::{Event, kind};
 use proto::id::{CoreId, Pid, VcoreId};
 use proto::message::ToCore;
 
+/// What a process that an event was posted to needs besides.
+pub(crate) enum Need {
+    Nothing,
+    /// It is single-core and waits: it is woken.
+    Wakes,
+    /// Its vcore has no core.
+    IsOff(VcoreId),
+    /// Nothing was posted: it has queues, and the event may be for one of them.
+    HasQueues,
+}
+
+/// Posts an event to a living process. What that needs, and whether a call may wait for it, [`Coordinator::posted`] sees to.
+#[inline(always)]
+pub(crate) fn put(
+    process: &mut Process,
+    cores: &mut [Core],
+    preferred: VcoreId,
+    event: Event,
+    out: &mut Outbox,
+) -> (Need, bool) {
+    if process.io.queues.is_some() {
+        return (Need::HasQueues, false);
+    }
+    put_to_vcore(process, cores, preferred, event, out)
+}
+
+/// The same whatever queues it has.
+#[inline(always)]
+fn put_to_vcore(
+    process: &mut Process,
+    cores: &mut [Core],
+    preferred: VcoreId,
+    event: Event,
+    out: &mut Outbox,
+) -> (Need, bool) {
+    let vcore = process.gang.as_mut().map_or(VcoreId(0), |gang| target(gang, preferred));
+    let post = Output::Post { process: process.id, vcore, event };
+    (tell(process, cores, (vcore, post), out), process.counts(event))
+}
+
+/// Has an event posted to a vcore of a living process, and tells the core that has it.
+#[inline(always)]
+fn tell(
+    process: &mut Process,
+    cores: &mut [Core],
+    (vcore, post): (VcoreId, Output),
+    out: &mut Outbox,
+) -> Need {
+    let Some(gang) = &mut process.gang else {
+        out.push(post);
+        return tell_single(process, cores, out);
+    };
+    let Some(it) = gang.get_mut(vcore) else { return Need::Nothing };
+    it.notified = it.notified.wrapping_add(1);
+    let (place, core, count) = (it.place(), it.core, it.notified);
+    out.push(post);
+    if place != Place::Online {
+        return Need::IsOff(vcore);
+    }
+    notify(&mut cores[core.index()].seat, core, count, out);
+    Need::Nothing
+}
+
+#[inline(always)]
+fn tell_single(process: &mut Process, cores: &mut [Core], out: &mut Outbox) -> Need {
+    process.notified = process.notified.wrapping_add(1);
+    if process.state() == State::Waiting {
+        return Need::Wakes;
+    }
+    let seat = &mut cores[0].seat;
+    let held = seat.held.as_ref().filter(|held| held.lease.pid == process.id.pid);
+    match held.map(|held| held.leaving) {
+        Some(None) => notify(seat, CoreId::MANAGEMENT, process.notified, out),
+        Some(Some(Leaving::Wait)) => process.woken = true,
+        // The flag in its memory tells it when it runs next.
+        _ => {}
+    }
+    Need::Nothing
+}
+
+/// Tells a core how often its vcore has been notified, unless it lets go, or a `Notify` is on its way: its answer
+/// brings this one about.
+#[inline(always)]
+fn notify(seat: &mut Seat, core: CoreId, count: u32, out: &mut Outbox) {
+    let Some(held) = &mut seat.held else { return };
+    if held.leaving.is_some() || held.notify.is_some() {
+        return;
+    }
+    held.notify = Some((held.lease.epoch, count));
+    held.told = count;
+    out.send(core, ToCore::Notify { lease: held.lease, count });
+}
+
 impl Coordinator {
     /// Posts an event where it will be seen: to the preferred vcore if it runs, else to one that runs,
     /// else to one that will be started before any other. Events of a kind that has a queue go there.
     pub(crate) fn post(&mut self, pid: Pid, preferred: VcoreId, event: Event, out: &mut Outbox) {
-        let process = self.table.at_mut(pid);
-        if process.is_dying() {
-            return;
+        let Self { table, cores, .. } = self;
+        let process = table.at_mut(pid);
+        if !process.is_dying() {
+            let done = put(process, cores, preferred, event, out);
+            self.posted(pid, (preferred, event), done, out);
         }
-        if process.io.queues.is_some() && self.enqueue(pid, preferred, event, None, out) {
-            return;
-        }
-        self.post_to_vcore(pid, preferred, event, out);
     }
 
-    /// The same whatever queues a process has, if it lives.
-    #[inline(always)]
+    /// The same for a process that has queues.
+    #[inline(never)]
+    fn post_to_queue(&mut self, pid: Pid, preferred: VcoreId, event: Event, out: &mut Outbox) {
+        if !self.enqueue(pid, preferred, event, None, out) {
+            self.post_to_vcore(pid, preferred, event, out);
+        }
+    }
+
+    /// Posts an event to a process that lives, whatever queues it has.
     pub(crate) fn post_to_vcore(
         &mut self,
         pid: Pid,
@@ -33,10 +133,9 @@ impl Coordinator {
         event: Event,
         out: &mut Outbox,
     ) {
-        let process = self.table.at_mut(pid);
-        let vcore = process.gang.as_mut().map_or(VcoreId(0), |gang| target(gang, preferred));
-        out.push(Output::Post { process: process.id, vcore, event });
-        self.posted(pid, vcore, event, out);
+        let Self { table, cores, .. } = self;
+        let done = put_to_vcore(table.at_mut(pid), cores, preferred, event, out);
+        self.posted(pid, (preferred, event), done, out);
     }
 
     /// As [`Coordinator::post`], for the program that made a call; says whether the call is answered elsewhere.
@@ -71,33 +170,28 @@ impl Coordinator {
         call: u64,
         out: &mut Outbox,
     ) {
-        let (process, mailbox) = (self.table.at(pid).id, Mailbox::Public);
-        out.push(Output::PostFor { process, vcore, mailbox, event, call });
-        self.posted(pid, vcore, event, out);
+        let (process, mailbox) = (self.table.at_mut(pid), Mailbox::Public);
+        let post = Output::PostFor { process: process.id, vcore, mailbox, event, call };
+        let need = tell(process, &mut self.cores, (vcore, post), out);
+        let done = (need, process.counts(event));
+        self.posted(pid, (vcore, event), done, out);
     }
 
-    /// An event was posted to a vcore of a living process: wakes the process if it waits, and tells the vcore's core.
+    /// An event was posted to a living process: sees to what that needs, and to who may wait for one.
     #[inline(always)]
-    fn posted(&mut self, pid: Pid, vcore: VcoreId, event: Event, out: &mut Outbox) {
-        let process = self.table.at_mut(pid);
-        let is_news = event.kind != kind::CALL_DONE;
-        process.io.posted = process.io.posted.wrapping_add(u32::from(is_news));
-        let may_await = is_news && process.waits.count() > 0;
-        match &mut process.gang {
-            None => {
-                process.notified = process.notified.wrapping_add(1);
-                self.notify_single(pid, out);
-            }
-            Some(gang) => {
-                let Some(it) = gang.get_mut(vcore) else { return };
-                it.notified = it.notified.wrapping_add(1);
-                let (core, count) = (it.core, it.notified);
-                if gang.place(vcore) == Some(Place::Online) {
-                    self.route(core, count, out);
-                } else {
-                    self.notify_offline(pid, vcore, out);
-                }
-            }
+    pub(crate) fn posted(
+        &mut self,
+        pid: Pid,
+        what: (VcoreId, Event),
+        done: (Need, bool),
+        out: &mut Outbox,
+    ) {
+        let (need, may_await) = done;
+        match need {
+            Need::Nothing => {}
+            Need::Wakes => self.wake_single(pid, out),
+            Need::IsOff(vcore) => self.notify_offline(pid, vcore, out),
+            Need::HasQueues => self.post_to_queue(pid, what.0, what.1, out),
         }
         if may_await {
             self.end_await(pid, out);
@@ -118,33 +212,10 @@ impl Coordinator {
         }
     }
 
-    #[inline(always)]
-    fn notify_single(&mut self, pid: Pid, out: &mut Outbox) {
-        let process = self.table.at_mut(pid);
-        let count = process.notified;
-        if process.state() == State::Waiting {
-            return self.wake_single(pid, out);
-        }
-        let held = self.cores[0].seat.held.as_ref().filter(|held| held.lease.pid == pid);
-        match held.map(|held| held.leaving) {
-            Some(None) => self.route(CoreId::MANAGEMENT, count, out),
-            Some(Some(Leaving::Wait)) => process.woken = true,
-            // The flag in its memory tells it when it runs next.
-            _ => {}
-        }
-    }
-
-    /// Tells a core how often its vcore has been notified, unless it lets go, or a `Notify` is on its
-    /// way: its answer brings this one about.
+    /// See [`notify`].
     #[inline(always)]
     pub(crate) fn route(&mut self, core: CoreId, count: u32, out: &mut Outbox) {
-        let Some(held) = &mut self.cores[core.index()].seat.held else { return };
-        if held.leaving.is_some() || held.notify.is_some() {
-            return;
-        }
-        held.notify = Some((held.lease.epoch, count));
-        held.told = count;
-        out.send(core, ToCore::Notify { lease: held.lease, count });
+        notify(&mut self.cores[core.index()].seat, core, count, out);
     }
 
     /// Writes the outcome of a call into its structure, and posts the event if one was asked for.
@@ -166,13 +237,49 @@ impl Coordinator {
             self.post(pid, call.lease.vcore, event, out);
         }
     }
+
+    /// The same for a call that has waited, which mostly asks for an event.
+    #[inline(always)]
+    pub(crate) fn complete_after_wait(
+        &mut self,
+        pid: Pid,
+        (at, vcore): (u64, VcoreId),
+        (outcome, value): (Outcome, u64),
+        out: &mut Outbox,
+    ) {
+        let Self { table, cores, .. } = self;
+        let process = table.at_mut(pid);
+        if process.is_dying() {
+            return;
+        }
+        let call = at & !7;
+        out.push(Output::Complete { process: process.id, call, outcome, value });
+        if at & 1 == 0 {
+            return;
+        }
+        let event = Event { kind: kind::CALL_DONE, value: call };
+        let done = put(process, cores, vcore, event, out);
+        self.posted(pid, (vcore, event), done, out);
+    }
+}
+
+impl Process {
+    /// Counts an event, if it is news to those who wait for one: not that a call is done. Says whether a call may wait for it.
+    #[inline(always)]
+    fn counts(&mut self, event: Event) -> bool {
+        let is_news = event.kind != kind::CALL_DONE;
+        self.io.posted = self.io.posted.wrapping_add(u32::from(is_news));
+        is_news && self.waits.count() > 0
+    }
 }
 
 /// The vcore that will see an event soonest. When none is online it becomes the urgent one.
+#[inline(always)]
 pub(crate) fn target(gang: &mut Gang, preferred: VcoreId) -> VcoreId {
-    if gang.place(preferred) == Some(Place::Online) {
-        return preferred;
-    }
+    if gang.place(preferred) == Some(Place::Online) { preferred } else { other_target(gang) }
+}
+
+fn other_target(gang: &mut Gang) -> VcoreId {
     if let Some(online) = gang.first(Place::Online) {
         return online;
     }

@@ -45,6 +45,12 @@ pub(crate) struct Vcore {
     pub(crate) ticks: u64,
 }
 
+impl Vcore {
+    pub(crate) const fn place(&self) -> Place {
+        self.place
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Ends {
     head: u16,

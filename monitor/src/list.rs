@@ -36,8 +36,9 @@ impl Coordinator {
         let next = if is_more { next.0.into() } else { 0 };
         if count > 0 {
             let bytes = (count * PROCESS_BYTES) as u32;
-            self.make_present(pid, (address, bytes), Rights::WRITE, out);
-            let process = self.table.at(pid).id;
+            let process = self.table.at(pid);
+            process.make_present((address, bytes), Rights::WRITE, out);
+            let process = process.id;
             let (call, count) = (call.at & !7, u16::try_from(count).unwrap_or(u16::MAX));
             out.push(Output::List { process, call, address, first, count });
         }

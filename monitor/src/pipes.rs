@@ -5,7 +5,8 @@
 
 use crate::process::ProcessId;
 use crate::table::Table;
-use crate::waits::{Queue, WaitRef};
+use crate::transfer::MAX_COPY;
+use crate::waits::{Queue, Stands, WaitRef};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -73,18 +74,26 @@ impl Ring {
         count
     }
 
-    /// Takes `count` bytes, or as many as there are: where they lie, in two parts of which either may be
-    /// empty, until more are added.
-    pub(crate) fn take(&mut self, count: usize) -> [(u16, u16); 2] {
+    /// Takes `count` bytes, or as many as there are.
+    #[inline(always)]
+    pub(crate) fn take(&mut self, count: usize) -> Taken {
         let count = count.min(self.len);
-        let first = count.min(self.bytes.len() - self.start);
-        let part = |start: usize, len: usize| (start as u16, len as u16);
-        let parts = [part(self.start, first), part(0, count - first)];
-        self.start =
-            if self.start + count < self.bytes.len() { self.start + count } else { count - first };
+        let start = self.start;
+        let first = count.min(self.bytes.len() - start);
+        let end = start + first;
+        self.start = if end < self.bytes.len() { end } else { count - first };
         self.len -= count;
-        parts
+        Taken { start: start as u16, first: first as u16, second: (count - first) as u16 }
     }
+}
+
+/// Bytes that were taken out of a ring: where they lie until more are added.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    pub(crate) start: u16,
+    /// So many from there, and so many more from the beginning of the ring.
+    pub(crate) first: u16,
+    pub(crate) second: u16,
 }
 
 /// A pipe.
@@ -113,7 +122,7 @@ pub(crate) enum Deed {
     /// There will be none for a reader.
     End(WaitRef),
     /// There is room for so many bytes of a writer.
-    Fetch(WaitRef, usize),
+    Fetch(WaitRef, u32),
     /// Nobody will read the bytes of a writer.
     Break(WaitRef),
 }
@@ -132,8 +141,24 @@ impl Pipe {
         if self.readers == 0 {
             return Some(Deed::Break(writer));
         }
-        let room = self.ring.room();
-        (room > 0 && !self.copying).then_some(Deed::Fetch(writer, room))
+        let most = self.most_to_fetch();
+        (most > 0 && !self.copying).then_some(Deed::Fetch(writer, most))
+    }
+
+    /// Are there bytes for a reader who comes now?
+    pub(crate) fn has_for_next_reader(&self) -> bool {
+        self.ring.len() > 0 && self.reading.is_empty()
+    }
+
+    /// How many bytes of a writer who comes now can be fetched at once.
+    pub(crate) fn room_for_next_writer(&self) -> u32 {
+        let is_next = self.writing.is_empty() && self.readers > 0;
+        if is_next { self.most_to_fetch() } else { 0 }
+    }
+
+    /// How many bytes are fetched next.
+    fn most_to_fetch(&self) -> u32 {
+        u32::try_from(self.ring.room()).unwrap_or(MAX_COPY).min(MAX_COPY)
     }
 
     fn queue(&mut self, direction: Direction) -> &mut Queue {
@@ -237,31 +262,13 @@ impl Pipes {
         }
     }
 
-    /// Has a call wait at an end of a pipe.
-    pub(crate) fn enter(
-        &mut self,
-        table: &mut Table,
-        id: PipeId,
-        direction: Direction,
-        at: WaitRef,
-    ) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.queue(direction).push(table, at);
-        }
-    }
-
-    /// A call does not wait there any more; `copying`: its bytes were on their way.
-    pub(crate) fn leave(
-        &mut self,
-        table: &mut Table,
-        id: PipeId,
-        direction: Direction,
-        at: WaitRef,
-        copying: bool,
-    ) {
-        if let Some(pipe) = self.get_mut(id) {
-            pipe.queue(direction).remove(table, at);
-            pipe.copying &= !copying;
+    /// A call does not wait at its pipe any more; were bytes being copied in for it, they come too late.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, table: &mut Table, it: Stands) {
+        let Some(pipe) = self.get_mut(it.pipe) else { return };
+        pipe.copying &= !it.copying;
+        if let Some(left) = it.link {
+            pipe.queue(it.direction).close_up(table, left);
         }
     }
 
@@ -295,7 +302,7 @@ impl Pipes {
 
 #[cfg(test)]
 mod tests {
-    use super::Ring;
+    use super::{Ring, Taken};
     use alloc::collections::VecDeque;
     use alloc::vec::Vec;
     use proptest::prelude::*;
@@ -316,12 +323,9 @@ mod tests {
                     model.extend(&bytes[..taken]);
                     next = next.wrapping_add(taken as u8);
                 } else {
-                    let parts = ring.take(count);
-                    let bytes: Vec<u8> = parts
-                        .iter()
-                        .flat_map(|&(start, len)| &ring.bytes[usize::from(start)..][..usize::from(len)])
-                        .copied()
-                        .collect();
+                    let Taken { start, first, second } = ring.take(count);
+                    let first = &ring.bytes[usize::from(start)..][..usize::from(first)];
+                    let bytes = [first, &ring.bytes[..usize::from(second)]].concat();
                     let expected: Vec<u8> = model.drain(..count.min(model.len())).collect();
                     prop_assert_eq!(bytes, expected);
                 }

@@ -7,9 +7,9 @@
 use crate::coordinator::Coordinator;
 use crate::handles::{Handle, Object};
 use crate::output::{Bytes, Outbox, Output};
-use crate::pipes::{Deed, Direction, MAX_PIPES, PipeId};
-use crate::process::ProcessId;
-use crate::waits::{Wait, WaitRef, Waiting, wait_mut};
+use crate::pipes::{Deed, Direction, MAX_PIPES, PipeId, Ring, Taken};
+use crate::process::{Process, ProcessId};
+use crate::waits::{Ticket, Wait, WaitRef, Waiting, wait_mut};
 use proto::call::{CLOSE_ON_CREATE, Call, NO_HANG, Outcome};
 use proto::id::Pid;
 use proto::memory::Rights;
@@ -51,6 +51,58 @@ impl Transfer {
     }
 }
 
+impl Process {
+    /// What an order asks for, if the process may; it comes to nothing else than an error if there is nothing to be moved.
+    #[inline(always)]
+    fn transfer(&self, order: Order) -> Result<Transfer, Outcome> {
+        let Order { direction, handle, flags, at, length } = order;
+        let it = self.io.handles.get(handle).ok_or(Outcome::BAD_HANDLE)?;
+        if it.object.direction() != direction {
+            return Err(Outcome::BAD_HANDLE);
+        }
+        at.checked_add(u64::from(length)).ok_or(Outcome::FAULT)?;
+        if length == 0 {
+            return Err(Outcome::OK);
+        }
+        let (object, no_hang) = (it.object, flags & NO_HANG != 0);
+        let left = length.min(i32::MAX.cast_unsigned());
+        Ok(Transfer { object, handle, no_hang, at, left, done: 0 })
+    }
+}
+
+/// Hands bytes of a pipe to a process that reads there, so many at most: says how many. The buffer is told by its call's
+/// structure, its address and its length.
+#[inline(always)]
+fn hand(
+    process: &Process,
+    pipe: PipeId,
+    ring: &mut Ring,
+    (call, at, left): (u64, u64, u32),
+    out: &mut Outbox,
+) -> u32 {
+    let Taken { start, first, second } = ring.take(left as usize);
+    hand_part(process, (call, at), Bytes { pipe, start, length: first }, out);
+    if second > 0 {
+        let at = at.saturating_add(first.into());
+        hand_part(process, (call, at), Bytes { pipe, start: 0, length: second }, out);
+    }
+    u32::from(first) + u32::from(second)
+}
+
+#[inline(always)]
+fn hand_part(process: &Process, (call, at): (u64, u64), bytes: Bytes, out: &mut Outbox) {
+    process.make_present((at, bytes.length.into()), Rights::WRITE, out);
+    out.push(Output::CopyOut { process: process.id, call, address: at, bytes });
+}
+
+/// Asks for bytes of a process that writes.
+#[inline(always)]
+fn ask_for(process: &Process, ticket: Ticket, buffer: (u64, u32), out: &mut Outbox) {
+    process.make_present(buffer, Rights::READ, out);
+    let (process, ticket, (address, length)) = (process.id, ticket.get(), buffer);
+    out.push(Output::CopyIn { process, ticket, address, length });
+}
+
 impl Coordinator {
     pub(crate) fn on_open_pipe(&mut self, call: Call, flags: u8, out: &mut Outbox) {
         let Some(pid) = self.caller(&call) else { return };
@@ -79,47 +131,94 @@ impl Coordinator {
 
     pub(crate) fn on_order(&mut self, call: Call, order: Order, out: &mut Outbox) {
         let Some(pid) = self.caller(&call) else { return };
-        let (at, pipe) = match self.begin(pid, call, order) {
-            Ok(Some(begun)) => begun,
-            Ok(None) => return self.complete(pid, call, Outcome::OK, 0, out),
-            Err(outcome) => return self.complete(pid, call, outcome, 0, out),
+        let begun = match self.table.at(pid).transfer(order) {
+            Ok(transfer) => match transfer.object {
+                Object::Reader(pipe) => self.read(call, transfer, pipe, out),
+                Object::Writer(pipe) => self.write(call, transfer, Some(pipe), out),
+                Object::ConsoleOut | Object::ConsoleError => self.write(call, transfer, None, out),
+            },
+            Err(outcome) => Err(outcome),
         };
-        match pipe {
-            Some(pipe) => self.serve_pipe(pipe, out),
-            None => self.fetch(at, MAX_COPY, out),
-        }
-        if order.flags & NO_HANG != 0 {
-            self.leave_if_it_would_wait(at, call, out);
+        if let Err(outcome) = begun {
+            self.complete(pid, call, outcome, 0, out);
         }
     }
 
-    /// Lets a call wait, and at which pipe if it is one, if there is something to be moved.
-    fn begin(
+    /// Reads what there is, or waits for it.
+    #[inline(always)]
+    fn read(
         &mut self,
-        pid: Pid,
         call: Call,
-        order: Order,
-    ) -> Result<Option<(WaitRef, Option<PipeId>)>, Outcome> {
-        let Order { direction, handle, flags, at, length } = order;
-        let it = self.table.at(pid).io.handles.get(handle).ok_or(Outcome::BAD_HANDLE)?;
-        if it.object.direction() != direction {
-            return Err(Outcome::BAD_HANDLE);
+        transfer: Transfer,
+        id: PipeId,
+        out: &mut Outbox,
+    ) -> Result<(), Outcome> {
+        let pid = call.lease.pid;
+        let Self { table, pipes, .. } = self;
+        let process = table.at_mut(pid);
+        let Some(pipe) = pipes.get_mut(id) else { return Err(Outcome::BAD_HANDLE) };
+        if pipe.has_for_next_reader() {
+            let buffer = (call.at & !7, transfer.at, transfer.left);
+            let done = hand(process, id, &mut pipe.ring, buffer, out);
+            let is_awaited = !pipe.writing.is_empty();
+            let call = (call.at, call.lease.vcore);
+            self.complete_after_wait(pid, call, (Outcome(done.cast_signed()), 0), out);
+            if is_awaited {
+                self.serve_pipe(id, out);
+            }
+            return Ok(());
         }
-        at.checked_add(u64::from(length)).ok_or(Outcome::FAULT)?;
-        if length == 0 {
-            return Ok(None);
+        let at = process.waits.room(pid, Direction::Read.places()).ok_or(Outcome::AGAIN)?;
+        process.waits.put(at, Wait::moving(call, transfer, Some(pipe.reading.last_place()), None));
+        pipe.reading.join(table, at);
+        self.serve_pipe(id, out);
+        self.leave_if_it_would_wait(at, call, transfer, out);
+        Ok(())
+    }
+
+    /// Has what is written copied in, or waits until there is room for it.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        call: Call,
+        transfer: Transfer,
+        id: Option<PipeId>,
+        out: &mut Outbox,
+    ) -> Result<(), Outcome> {
+        let pid = call.lease.pid;
+        let Self { table, pipes, last_ticket, .. } = self;
+        let process = table.at_mut(pid);
+        let at = process.waits.room(pid, Direction::Write.places()).ok_or(Outcome::AGAIN)?;
+        let mut pipe = id.and_then(|id| pipes.get_mut(id));
+        let room = pipe.as_ref().map_or(MAX_COPY, |pipe| pipe.room_for_next_writer());
+        let ticket = (room > 0).then(|| Ticket::next(last_ticket, at));
+        if let Some(ticket) = ticket {
+            ask_for(process, ticket, (transfer.at, transfer.left.min(room)), out);
         }
-        let (object, no_hang) = (it.object, flags & NO_HANG != 0);
-        let left = length.min(i32::MAX.cast_unsigned());
-        let transfer = Transfer { object, handle, no_hang, at, left, done: 0 };
-        let at = self.park(call, Waiting::Transfer(transfer))?;
-        let Some((pipe, direction)) = transfer.pipe() else { return Ok(Some((at, None))) };
-        self.pipes.enter(&mut self.table, pipe, direction, at);
-        Ok(Some((at, Some(pipe))))
+        let place = pipe.as_ref().map(|pipe| pipe.writing.last_place());
+        process.waits.put(at, Wait::moving(call, transfer, place, ticket));
+        if let Some(pipe) = &mut pipe {
+            pipe.copying |= ticket.is_some();
+            pipe.writing.join(table, at);
+        }
+        if ticket.is_none() {
+            self.serve_those(id, out);
+            self.leave_if_it_would_wait(at, call, transfer, out);
+        }
+        Ok(())
     }
 
     /// A call that does not want to wait ends here, unless its bytes are on their way.
-    fn leave_if_it_would_wait(&mut self, at: WaitRef, call: Call, out: &mut Outbox) {
+    fn leave_if_it_would_wait(
+        &mut self,
+        at: WaitRef,
+        call: Call,
+        transfer: Transfer,
+        out: &mut Outbox,
+    ) {
+        if !transfer.no_hang {
+            return;
+        }
         let Some(wait) = self.wait(at).filter(|wait| wait.call == call) else { return };
         if wait.ticket.is_none() {
             self.cut_short(at, Outcome::AGAIN, out);
@@ -152,8 +251,7 @@ impl Coordinator {
                     self.finish(reader, Outcome::OK, 0, out);
                 }
                 Deed::Break(writer) => self.cut_short(writer, Outcome::BROKEN_PIPE, out),
-                Deed::Fetch(writer, room) => {
-                    let most = u32::try_from(room).unwrap_or(MAX_COPY).min(MAX_COPY);
+                Deed::Fetch(writer, most) => {
                     // The pipe is empty or nobody reads it, and it takes the bytes of one writer at a time.
                     return self.fetch(writer, most, out);
                 }
@@ -166,24 +264,16 @@ impl Coordinator {
         }
     }
 
-    /// Hands bytes of a pipe to a reader.
+    /// Hands bytes of a pipe to the reader that waits for them.
+    #[inline(always)]
     fn give(&mut self, id: PipeId, reader: WaitRef, out: &mut Outbox) {
-        let Some(wait) = self.wait(reader) else { return };
+        let Self { table, pipes, .. } = self;
+        let Some(process) = table.by_pid(reader.pid()) else { return };
+        let Some(wait) = process.waits.get(reader) else { return };
         let Some(&Transfer { at, left, .. }) = wait.transfer() else { return };
-        let (call, process) = (wait.call.at & !7, self.table.at(reader.pid).id);
-        let Some(pipe) = self.pipes.get_mut(id) else { return };
-        let mut done = 0;
-        for (start, length) in pipe.ring.take(left as usize) {
-            if length > 0 {
-                let bytes = Bytes { pipe: id, start, length };
-                let address = at.saturating_add(u64::from(done));
-                let buffer = (address, u32::from(length));
-                self.make_present(reader.pid, buffer, Rights::WRITE, out);
-                out.push(Output::CopyOut { process, call, address, bytes });
-                done += u32::from(length);
-            }
-        }
-        self.finish(reader, Outcome(done.cast_signed()), 0, out);
+        let Some(pipe) = pipes.get_mut(id) else { return };
+        let done = hand(process, id, &mut pipe.ring, (wait.call.at & !7, at, left), out);
+        self.finish_here(reader, (Outcome(done.cast_signed()), 0), out);
     }
 
     /// Has bytes of a writer copied in.
@@ -196,6 +286,16 @@ impl Coordinator {
         self.copy_in(writer, at, length, out);
     }
 
+    /// Has bytes copied in for a call that waits for them.
+    pub(crate) fn copy_in(&mut self, at: WaitRef, address: u64, length: u32, out: &mut Outbox) {
+        let ticket = Ticket::next(&mut self.last_ticket, at);
+        let process = self.table.at_mut(at.pid());
+        if let Some(wait) = process.waits.get_mut(at) {
+            wait.ticket = Some(ticket);
+            ask_for(process, ticket, (address, length), out);
+        }
+    }
+
     /// Bytes have been copied in, fewer than were asked for when memory is not there.
     pub(crate) fn on_copied(
         &mut self,
@@ -204,24 +304,17 @@ impl Coordinator {
         bytes: &[u8],
         out: &mut Outbox,
     ) {
-        let wanted = |it: &crate::process::Process| {
-            it.waits.find(process.pid, |wait| wait.ticket == Some(ticket))
-        };
-        let wait =
-            self.table.get(process).and_then(wanted).and_then(|at| Some((at, self.wait(at)?)));
-        let Some((at, &Wait { call, what, .. })) = wait else {
+        let waits = self.table.get(process).map(|it| &it.waits);
+        let at = waits.and_then(|waits| waits.copied(process.pid, ticket));
+        let Some((at, wait)) = at.and_then(|at| Some((at, self.wait(at)?))) else {
             self.counters.stale += 1;
             return;
         };
-        if let Some(wait) = wait_mut(&mut self.table, at) {
-            wait.ticket = None;
-        }
-        match what {
+        match wait.what {
             Waiting::Transfer(transfer) => {
+                let call = wait.call;
                 self.on_bytes(process, at, transfer, bytes, out);
-                if transfer.no_hang {
-                    self.leave_if_it_would_wait(at, call, out);
-                }
+                self.leave_if_it_would_wait(at, call, transfer, out);
             }
             Waiting::User { target, length } => {
                 self.on_user_copied(at, (target, length), bytes, out);
@@ -230,6 +323,7 @@ impl Coordinator {
         }
     }
 
+    #[inline(always)]
     fn on_bytes(
         &mut self,
         process: ProcessId,
@@ -238,37 +332,45 @@ impl Coordinator {
         bytes: &[u8],
         out: &mut Outbox,
     ) {
-        let bytes = &bytes[..bytes.len().min(transfer.left as usize)];
-        let pipe = transfer.pipe().map(|(pipe, _)| pipe);
-        let moved = match pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {
-            Some(pipe) => {
-                pipe.copying = false;
-                pipe.ring.push(bytes)
-            }
+        let bytes = bytes.get(..transfer.left as usize).unwrap_or(bytes);
+        let id = transfer.pipe().map(|(pipe, _)| pipe);
+        let moved = match id.and_then(|id| self.pipes.get_mut(id)) {
+            Some(pipe) => pipe.ring.push(bytes),
             None => bytes.len(),
         };
         let moved = u32::try_from(moved).expect("at most what was left");
         if moved == 0 {
             self.cut_short(at, Outcome::FAULT, out);
-            return self.serve_those(pipe, out);
+            return self.serve_those(id, out);
         }
-        if pipe.is_none() {
+        if id.is_none() {
             let error = transfer.object == Object::ConsoleError;
             out.push(Output::Print { process, error, length: moved });
         }
+        if moved == transfer.left {
+            let done = transfer.done + moved;
+            self.finish_here(at, (Transfer { done, ..transfer }.outcome(), 0), out);
+            return self.serve_those(id, out);
+        }
+        self.go_on(at, transfer, moved, out);
+    }
+
+    /// Some of a call's bytes have been copied in, but not all.
+    fn go_on(&mut self, at: WaitRef, transfer: Transfer, moved: u32, out: &mut Outbox) {
         let after = Transfer {
             at: transfer.at + u64::from(moved),
             left: transfer.left - moved,
             done: transfer.done + moved,
             ..transfer
         };
-        if after.left == 0 {
-            self.finish(at, after.outcome(), 0, out);
-        } else if let Some(wait) = wait_mut(&mut self.table, at) {
-            wait.what = Waiting::Transfer(after);
-        }
-        match pipe {
-            Some(pipe) => self.serve_pipe(pipe, out),
+        let Some(wait) = wait_mut(&mut self.table, at) else { return };
+        (wait.what, wait.ticket) = (Waiting::Transfer(after), None);
+        let pipe = transfer.pipe().map(|(pipe, _)| pipe);
+        match pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {
+            Some(it) => {
+                it.copying = false;
+                self.serve_those(pipe, out);
+            }
             None => self.fetch(at, MAX_COPY, out),
         }
     }

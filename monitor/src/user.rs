@@ -1,13 +1,12 @@
 //! Names of users: to whom a process belongs.
 
 use crate::coordinator::Coordinator;
-use crate::output::{Outbox, Output};
+use crate::output::Outbox;
 use crate::process::ProcessId;
 use crate::waits::{WaitRef, Waiting};
 use core::fmt;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
-use proto::memory::Rights;
 
 /// The name of a user: 1 to 127 bytes of text without control characters.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,18 +102,6 @@ impl Coordinator {
     #[must_use]
     pub fn user(&self, pid: Pid) -> Option<&User> {
         self.table.by_pid(pid).map(|it| &it.io.user)
-    }
-
-    /// Has bytes copied in for a call that waits for them.
-    pub(crate) fn copy_in(&mut self, at: WaitRef, address: u64, length: u32, out: &mut Outbox) {
-        self.make_present(at.pid, (address, length), Rights::READ, out);
-        self.last_ticket = self.last_ticket.wrapping_add(1).max(1);
-        let ticket = self.last_ticket;
-        let process = self.table.at_mut(at.pid);
-        if let Some(wait) = process.waits.get_mut(at) {
-            wait.ticket = Some(ticket);
-            out.push(Output::CopyIn { process: process.id, ticket, address, length });
-        }
     }
 }
 

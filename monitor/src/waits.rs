@@ -1,12 +1,17 @@
 //! Calls that wait. Each has a place in its process, whose number bounds how many there are; those that
 //! wait for a pipe also stand in one of its queues, which runs through these places.
 
+mod queue;
+
+pub(crate) use queue::{Link, Queue};
+
 use crate::coordinator::Coordinator;
 use crate::output::{Outbox, Output};
-use crate::pipes::Direction;
+use crate::pipes::{Direction, PipeId};
 use crate::process::ProcessId;
 use crate::table::Table;
 use crate::transfer::Transfer;
+use core::num::NonZeroU32;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
 
@@ -19,11 +24,41 @@ const _: () = assert!(MAX_WAITS == u16::BITS as usize, "a bit for each");
 /// must not be kept out by too many of its own kind.
 const OF_ONE_KIND: u32 = 4;
 
-/// Names a call that waits.
+/// Names a call that waits: by its process and its place there, in one word.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct WaitRef {
-    pub(crate) pid: Pid,
-    slot: u8,
+pub(crate) struct WaitRef(NonZeroU32);
+
+impl WaitRef {
+    fn new(pid: Pid, place: u8) -> Self {
+        Self(NonZeroU32::MIN | u32::from(pid.0) << 16 | u32::from(place) << 1)
+    }
+
+    pub(crate) const fn pid(self) -> Pid {
+        Pid((self.0.get() >> 16) as u16)
+    }
+
+    const fn place(self) -> usize {
+        (self.0.get() >> 1) as usize % MAX_WAITS
+    }
+}
+
+/// Names bytes that are being copied in for a call that waits: a number, and the place of the call in its process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(NonZeroU32);
+
+impl Ticket {
+    const PLACE: u32 = 2 * MAX_WAITS as u32 - 1;
+
+    /// One for a call, with the number behind the last.
+    #[inline(always)]
+    pub(crate) fn next(last: &mut u32, at: WaitRef) -> Self {
+        *last = last.wrapping_add(1);
+        Self(NonZeroU32::MIN | at.0.get() & Self::PLACE | *last << Self::PLACE.count_ones())
+    }
+
+    pub(crate) const fn get(self) -> u32 {
+        self.0.get()
+    }
 }
 
 /// What a call waits for.
@@ -43,11 +78,14 @@ pub(crate) enum Waiting {
     Create { flags: u8 },
 }
 
-/// A place in a queue.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-struct Link {
-    prev: Option<WaitRef>,
-    next: Option<WaitRef>,
+impl Direction {
+    /// The places that a call may take, a bit each.
+    pub(crate) const fn places(self) -> u16 {
+        match self {
+            Self::Read => u16::MAX >> OF_ONE_KIND,
+            Self::Write => u16::MAX << OF_ONE_KIND,
+        }
+    }
 }
 
 /// A call that waits.
@@ -56,11 +94,27 @@ pub(crate) struct Wait {
     pub(crate) call: Call,
     pub(crate) what: Waiting,
     /// The bytes that are being copied in for it.
-    pub(crate) ticket: Option<u32>,
+    pub(crate) ticket: Option<Ticket>,
     link: Option<Link>,
 }
 
 impl Wait {
+    /// A call that waits for that, in no queue.
+    pub(crate) const fn new(call: Call, what: Waiting) -> Self {
+        Self { call, what, ticket: None, link: None }
+    }
+
+    /// A call in a queue, maybe one for which bytes are being copied in.
+    #[inline(always)]
+    pub(crate) const fn moving(
+        call: Call,
+        transfer: Transfer,
+        link: Option<Link>,
+        ticket: Option<Ticket>,
+    ) -> Self {
+        Self { call, what: Waiting::Transfer(transfer), ticket, link }
+    }
+
     /// The bytes that it moves, if that is what it does.
     pub(crate) fn transfer(&self) -> Option<&Transfer> {
         match &self.what {
@@ -73,19 +127,33 @@ impl Wait {
         self.link.is_some()
     }
 
-    /// The places that it may take, a bit each.
-    fn places(&self) -> u16 {
-        match self.transfer().map(|transfer| transfer.object.direction()) {
-            Some(Direction::Read) => u16::MAX >> OF_ONE_KIND,
-            Some(Direction::Write) => u16::MAX << OF_ONE_KIND,
-            None => u16::MAX,
-        }
+    /// How it stands at a pipe, if it does.
+    #[inline(always)]
+    fn stands(&self) -> Option<Stands> {
+        let transfer = self.transfer().filter(|_| self.is_moving())?;
+        let (pipe, direction) = transfer.pipe()?;
+        Some(Stands { pipe, direction, copying: self.ticket.is_some(), link: self.link })
+    }
+
+    /// Does it stand in a queue, or are bytes being copied in for it?
+    pub(crate) fn is_moving(&self) -> bool {
+        self.link.is_some() || self.ticket.is_some()
     }
 
     /// Does it wait on that handle?
     fn is_on(&self, handle: u8) -> bool {
         self.transfer().is_some_and(|transfer| transfer.handle == handle)
     }
+}
+
+/// How a call stands at a pipe.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stands {
+    pub(crate) pipe: PipeId,
+    pub(crate) direction: Direction,
+    /// Bytes are being copied in for it.
+    pub(crate) copying: bool,
+    pub(crate) link: Option<Link>,
 }
 
 /// The calls of one process that wait.
@@ -104,11 +172,11 @@ impl Waits {
     }
 
     pub(crate) fn get(&self, at: WaitRef) -> Option<&Wait> {
-        self.slots.get(usize::from(at.slot))?.as_ref()
+        self.slots[at.place()].as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, at: WaitRef) -> Option<&mut Wait> {
-        self.slots.get_mut(usize::from(at.slot))?.as_mut()
+        self.slots[at.place()].as_mut()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Wait> {
@@ -119,21 +187,36 @@ impl Waits {
     pub(crate) fn all(&self, pid: Pid) -> impl Iterator<Item = (WaitRef, &Wait)> {
         places(self.taken).filter_map(move |slot| {
             let wait = self.slots[usize::from(slot)].as_ref()?;
-            Some((WaitRef { pid, slot }, wait))
+            Some((WaitRef::new(pid, slot), wait))
         })
+    }
+
+    /// The call for which bytes are being copied in under that number.
+    pub(crate) fn copied(&self, pid: Pid, ticket: u32) -> Option<WaitRef> {
+        let at = WaitRef(NonZeroU32::MIN | u32::from(pid.0) << 16 | ticket & Ticket::PLACE);
+        let waits =
+            self.get(at).is_some_and(|wait| wait.ticket.is_some_and(|it| it.get() == ticket));
+        waits.then_some(at)
     }
 
     /// The first for which `is` holds.
     pub(crate) fn find(&self, pid: Pid, is: impl Fn(&Wait) -> bool) -> Option<WaitRef> {
         let holds = |slot: &u8| self.slots[usize::from(*slot)].as_ref().is_some_and(&is);
-        places(self.taken).find(holds).map(|slot| WaitRef { pid, slot })
+        places(self.taken).find(holds).map(|slot| WaitRef::new(pid, slot))
     }
 
-    fn add(&mut self, pid: Pid, wait: Wait) -> Option<WaitRef> {
-        let slot = places(!self.taken & wait.places()).next()?;
-        self.slots[usize::from(slot)] = Some(wait);
-        self.taken |= 1 << slot;
-        Some(WaitRef { pid, slot })
+    /// The name of the next call that waits, if one of these places is free.
+    #[inline(always)]
+    pub(crate) fn room(&self, pid: Pid, places: u16) -> Option<WaitRef> {
+        let free = !self.taken & places;
+        (free != 0).then(|| WaitRef::new(pid, free.trailing_zeros() as u8))
+    }
+
+    /// Lets a call wait under a name for which there was room.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, at: WaitRef, wait: Wait) {
+        self.slots[at.place()] = Some(wait);
+        self.taken |= 1 << at.place();
     }
 
     /// The calls that wait for children, and for which.
@@ -143,21 +226,21 @@ impl Waits {
             wait.is_some_and(|wait| matches!(wait.what, Waiting::Child(_)))
         };
         let those = places(self.taken).filter(is).fold(0, |those, slot| those | 1 << slot);
-        places(those).map(move |slot| WaitRef { pid, slot })
+        places(those).map(move |slot| WaitRef::new(pid, slot))
+    }
+
+    #[inline(always)]
+    pub(crate) fn take(&mut self, at: WaitRef) -> Option<Wait> {
+        let wait = self.slots[at.place()].take()?;
+        self.taken &= !(1 << at.place());
+        Some(wait)
     }
 
     /// Frees the place of a call.
+    #[inline(always)]
     fn forget(&mut self, at: WaitRef) {
-        if let Some(slot) = self.slots.get_mut(usize::from(at.slot)) {
-            *slot = None;
-            self.taken &= !(1 << at.slot);
-        }
-    }
-
-    pub(crate) fn take(&mut self, at: WaitRef) -> Option<Wait> {
-        let wait = self.slots.get_mut(usize::from(at.slot))?.take()?;
-        self.taken &= !(1 << at.slot);
-        Some(wait)
+        self.slots[at.place()] = None;
+        self.taken &= !(1 << at.place());
     }
 }
 
@@ -173,91 +256,51 @@ pub(crate) fn places(mut bits: u16) -> impl Iterator<Item = u8> {
     })
 }
 
-/// Calls that wait for the same, first come first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Queue {
-    head: Option<WaitRef>,
-    tail: Option<WaitRef>,
-}
-
-impl Queue {
-    pub(crate) fn first(&self) -> Option<WaitRef> {
-        self.head
-    }
-
-    pub(crate) fn push(&mut self, table: &mut Table, at: WaitRef) {
-        let Some(wait) = wait_mut(table, at) else { return };
-        wait.link = Some(Link { prev: self.tail, next: None });
-        let tail = self.tail.replace(at);
-        *self.next_of(table, tail) = Some(at);
-    }
-
-    /// Takes one out; says whether it was in a queue.
-    pub(crate) fn remove(&mut self, table: &mut Table, at: WaitRef) -> bool {
-        let link = wait_mut(table, at).and_then(|wait| wait.link.take());
-        let Some(Link { prev, next }) = link else { return false };
-        *self.next_of(table, prev) = next;
-        match next.and_then(|next| wait_mut(table, next)?.link.as_mut()) {
-            Some(link) => link.prev = prev,
-            None => self.tail = prev,
-        }
-        true
-    }
-
-    /// Where the queue goes on behind `at`, or begins.
-    fn next_of<'a>(
-        &'a mut self,
-        table: &'a mut Table,
-        at: Option<WaitRef>,
-    ) -> &'a mut Option<WaitRef> {
-        match at.and_then(|at| wait_mut(table, at)?.link.as_mut()) {
-            Some(link) => &mut link.next,
-            None => &mut self.head,
-        }
-    }
-
-    /// All in their order.
-    pub(crate) fn iter<'a>(&self, table: &'a Table) -> impl Iterator<Item = WaitRef> + 'a {
-        core::iter::successors(self.head, |&at| {
-            table.by_pid(at.pid)?.waits.get(at)?.link.as_ref()?.next
-        })
-    }
-}
-
 pub(crate) fn wait_mut(table: &mut Table, at: WaitRef) -> Option<&mut Wait> {
-    table.by_pid_mut(at.pid)?.waits.get_mut(at)
+    table.by_pid_mut(at.pid())?.waits.get_mut(at)
 }
 
 impl Coordinator {
-    /// Lets a call of a living process wait, if not too many of its calls do already.
+    /// Lets a call of a living process wait that moves no bytes, if not too many of its calls do already.
     pub(crate) fn park(&mut self, call: Call, what: Waiting) -> Result<WaitRef, Outcome> {
         let pid = call.lease.pid;
-        let wait = Wait { call, what, ticket: None, link: None };
-        self.table.at_mut(pid).waits.add(pid, wait).ok_or(Outcome::AGAIN)
+        let waits = &mut self.table.at_mut(pid).waits;
+        let at = waits.room(pid, u16::MAX).ok_or(Outcome::AGAIN)?;
+        waits.put(at, Wait::new(call, what));
+        Ok(at)
     }
 
     pub(crate) fn wait(&self, at: WaitRef) -> Option<&Wait> {
-        self.table.by_pid(at.pid)?.waits.get(at)
+        self.table.by_pid(at.pid())?.waits.get(at)
     }
 
     /// A call has what it waited for.
     pub(crate) fn finish(&mut self, at: WaitRef, outcome: Outcome, value: u64, out: &mut Outbox) {
-        let Some(wait) = wait_mut(&mut self.table, at) else { return };
-        let (call, is_busy) = (wait.call, wait.is_queued() || wait.ticket.is_some());
-        if is_busy {
-            self.detach(at);
+        self.finish_here(at, (outcome, value), out);
+    }
+
+    /// The same, where it comes often.
+    #[inline(always)]
+    pub(crate) fn finish_here(&mut self, at: WaitRef, result: (Outcome, u64), out: &mut Outbox) {
+        let Self { table, pipes, .. } = self;
+        let process = table.by_pid_mut(at.pid());
+        let Some(waits) = process.map(|it| &mut it.waits) else { return };
+        let Some(wait) = waits.get(at) else { return };
+        let (call, stands) = ((wait.call.at, wait.call.lease.vcore), wait.stands());
+        waits.forget(at);
+        if let Some(stands) = stands {
+            pipes.leave(table, stands);
         }
-        self.table.at_mut(at.pid).waits.forget(at);
-        self.complete(at.pid, call, outcome, value, out);
+        self.complete_after_wait(at.pid(), call, result, out);
     }
 
     /// Takes a call out of the queue that it stands in; what is being copied in for it comes too late.
-    pub(crate) fn detach(&mut self, at: WaitRef) {
+    fn detach(&mut self, at: WaitRef) {
         let Some(wait) = wait_mut(&mut self.table, at) else { return };
-        let copying = wait.ticket.take().is_some();
-        let Some(transfer) = wait.transfer().copied() else { return };
-        if let Some((pipe, direction)) = transfer.pipe() {
-            self.pipes.leave(&mut self.table, pipe, direction, at, copying);
+        let stands = wait.stands();
+        (wait.ticket, wait.link) = (None, None);
+        if let Some(stands) = stands {
+            self.pipes.leave(&mut self.table, stands);
         }
     }
 
@@ -307,7 +350,7 @@ impl Coordinator {
 
     /// A dying process's calls on a handle leave their queues; they are aborted with all others later.
     pub(crate) fn detach_from(&mut self, pid: Pid, handle: u8) {
-        let on_it = |wait: &Wait| wait.is_on(handle) && (wait.is_queued() || wait.ticket.is_some());
+        let on_it = |wait: &Wait| wait.is_on(handle) && wait.is_moving();
         while let Some(at) = self.table.at(pid).waits.find(pid, on_it) {
             self.detach(at);
         }

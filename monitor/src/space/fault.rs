@@ -2,9 +2,10 @@
 
 use crate::coordinator::Coordinator;
 use crate::output::{Event as Told, Fault, Outbox, Output};
+use crate::process::Process;
 use core::ops::Range;
 use proto::call::Outcome;
-use proto::id::{CoreId, Lease, Pid};
+use proto::id::{CoreId, Lease};
 use proto::memory::Rights;
 use proto::message::{PageRange, ToCore};
 use proto::program::layout::{STACK_BYTES, STACK_END};
@@ -44,9 +45,10 @@ impl Coordinator {
     fn mend(&mut self, core: CoreId, lease: Lease, fault: Fault, out: &mut Outbox) -> bool {
         let needed = Rights::of_fault(fault.code);
         let page = fault.address >> 12;
-        match self.rights_at(lease.pid, page).filter(|rights| rights.include(needed)) {
+        let process = self.table.at(lease.pid);
+        match process.rights_at(page).filter(|rights| rights.include(needed)) {
             Some(rights) if fault.vector == PAGE_FAULT => {
-                let process = self.table.at(lease.pid).id;
+                let process = process.id;
                 let range = PageRange { first: page, pages: 1 };
                 out.push(Output::Populate { process, range, rights });
                 out.send(core, ToCore::Done { lease, outcome: Outcome::OK });
@@ -59,19 +61,21 @@ impl Coordinator {
     /// An exception that nobody handles ends the process.
     fn on_exception(&mut self, lease: Lease, fault: Fault, out: &mut Outbox) {
         let process = self.table.at(lease.pid);
-        let (process, name) = (process.id, process.name);
         let is_page_fault = fault.vector == PAGE_FAULT;
         let page = is_page_fault.then_some(fault.address >> 12);
-        let overflowed = page.map_or(0, |page| self.stack_above(lease.pid, page));
+        let overflowed = page.map_or(0, |page| process.stack_above(page));
+        let (process, name) = (process.id, process.name);
         out.tell(Told::Faulted { process, name, vcore: lease.vcore, fault, overflowed });
         self.destroy(lease.pid, crate::death::FAULTED, out);
     }
+}
 
+impl Process {
     /// Has the pages of some bytes put there that are to be copied: a buffer need not have been used before.
     /// What the process may not use like this is left as it is.
+    #[inline(always)]
     pub(crate) fn make_present(
         &self,
-        pid: Pid,
         (address, length): (u64, u32),
         needed: Rights,
         out: &mut Outbox,
@@ -81,28 +85,28 @@ impl Coordinator {
         while next <= last {
             let page = next;
             next += 1;
-            if let Some(rights) = self.rights_at(pid, page).filter(|it| it.include(needed)) {
-                let (process, range) = (self.table.at(pid).id, PageRange { first: page, pages: 1 });
-                out.push(Output::Populate { process, range, rights });
+            if let Some(rights) = self.rights_at(page).filter(|it| it.include(needed)) {
+                let range = PageRange { first: page, pages: 1 };
+                out.push(Output::Populate { process: self.id, range, rights });
             }
         }
     }
 
     /// What a process may do with a page of its stack, or of what it has mapped.
-    fn rights_at(&self, pid: Pid, page: u64) -> Option<Rights> {
+    fn rights_at(&self, page: u64) -> Option<Rights> {
         if STACK.contains(&page) {
             return Some(Rights::READ_WRITE);
         }
-        let region = self.table.at(pid).space.regions.find(page)?;
+        let region = self.space.regions.find(page)?;
         region.has_memory(page).then_some(region.rights)
     }
 
     /// How many pages the stack has whose guard this page is; 0 if it is none.
-    fn stack_above(&self, pid: Pid, page: u64) -> u16 {
+    fn stack_above(&self, page: u64) -> u16 {
         if page + 1 == STACK.start {
             return (STACK.end - STACK.start) as u16;
         }
-        let region = self.table.at(pid).space.regions.find(page);
+        let region = self.space.regions.find(page);
         region.map_or(0, |region| region.pages_above_guard(page))
     }
 }
