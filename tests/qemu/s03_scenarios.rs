@@ -44,6 +44,18 @@ fn each_vcore_greets_from_a_core_of_its_own() {
 }
 
 #[test]
+fn vcores_halt_and_are_woken_in_every_order_and_those_that_are_not_told_stay_asleep() {
+    on_each("run halts {} 10", |run, all| {
+        let (others, orders) = (all - 1, [1, 1, 4, 36].get(usize::from(all - 1)));
+        let times = 3 * orders.copied().unwrap_or(10);
+        run.printed(&[&format!("halts: {all} vcores, {times} times in every order, 0 wrong")]);
+        run.printed(&[&format!("halts: told {} times, woken ", times * others)]);
+        run.printed(&["all asleep 10 times, 0 late"]);
+        run.never_printed("exit code");
+    });
+}
+
+#[test]
 fn threads_count_exactly_while_vcores_are_preempted() {
     on_each("storm --seed 3 --every 6000 threads 8 3000 {}", |run, _| {
         run.printed(&["threads: counted 24000"]);

@@ -276,3 +276,23 @@ fn as_many_rounds_as_can_be_typed_do_not_exhaust_memory() {
     let script = "bench poll-cost --rounds 1000000000; exit";
     Guest::new().cores(1).script(script).run().exited(0).printed(&["rings=255"]);
 }
+
+#[test]
+fn a_parallel_computation_on_up_to_8_vcores_executes_few_more_instructions_than_on_one() {
+    let on = |vcores: u16| {
+        let script = format!("run bench_vcore compute 10 {vcores};exit 0");
+        let run = Guest::new().count().cores(9).script(&script).run();
+        run.exited(0);
+        // The clock counts instructions of all cores; it jumps only where all halt, and then too far.
+        let ticks = run.outcome.lines.iter().filter_map(|line| line.trim().parse::<u64>().ok());
+        let ticks: Vec<_> = ticks.skip(4).collect();
+        run.check(ticks.len() == 6, "each time is told");
+        ticks.into_iter().max().unwrap_or_default()
+    };
+    let alone = on(1);
+    assert!(alone > 1_000_000, "it is a computation: {alone}");
+    for vcores in [2, 4, 8] {
+        let efficiency = alone as f64 / on(vcores) as f64;
+        assert!(efficiency >= 0.95, "on {vcores} vcores: {efficiency}");
+    }
+}

@@ -3,6 +3,7 @@
 use super::page;
 use super::thread::Parked;
 use super::vcore::{Vcore, at_once, change_vcore};
+use crate::event::{self, Event};
 use core::marker::PhantomData;
 use core::sync::atomic::Ordering;
 use proto::program::{data, number};
@@ -73,6 +74,14 @@ impl Here {
         self.vcore.page().u8(data::PENDING).store(0, Ordering::Relaxed);
         page::fence();
         was_pending
+    }
+
+    /// Takes an event out of the mailboxes of this vcore, which nobody else reads: for a scheduler of one's own, whose vcores
+    /// are not told any more when there is no room for what tells them.
+    #[must_use]
+    pub fn take_event(&self) -> Option<Event> {
+        let page = self.vcore.page();
+        event::read_private(page).or_else(|| event::read(page))
     }
 
     /// Keeps a thread that has nothing more to do; gives it back if there are enough.
