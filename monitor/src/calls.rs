@@ -149,6 +149,7 @@ impl Coordinator {
     }
 
     /// Posts an event for a process or (without a call) the console; `None` when the call is answered elsewhere.
+    #[inline(always)]
     fn signal(
         &mut self,
         call: Option<Call>,
@@ -183,6 +184,7 @@ impl Coordinator {
         if allowed { Ok(self.table.at(pid).state()) } else { Err(Outcome::NOT_PERMITTED) }
     }
 
+    #[inline(never)]
     fn on_notify_process(&mut self, call: Call, pid: Pid, event: Event, out: &mut Outbox) {
         let Some(caller) = self.caller(&call) else { return };
         if let Some(outcome) = self.signal(Some(call), pid, event, out) {

@@ -5,7 +5,7 @@
 
 use crate::coordinator::Coordinator;
 use crate::cores::Timer;
-use crate::events::put;
+use crate::events::{end, put};
 use crate::output::Outbox;
 use crate::process::Process;
 use crate::timers::NEVER;
@@ -169,7 +169,13 @@ impl Coordinator {
             if moment <= self.now && self.budget > 0 {
                 self.budget -= 1;
                 match due {
-                    Due::Sleep(at) => self.finish_here(at, (Outcome::OK, 0), out),
+                    Due::Sleep(at) => {
+                        let Some(wait) = process.waits.get(at) else { return };
+                        let call = (wait.call.at, wait.call.lease.vcore);
+                        process.waits.forget(at);
+                        let done = end(process, cores, call, (Outcome::OK, 0), out);
+                        self.after_end(pid, call, done, out);
+                    }
                     Due::Alarm(number) => {
                         let (vcore, again) = process.io.alarms.ring(number, self.now);
                         next = next.min(again);
@@ -219,7 +225,7 @@ impl Coordinator {
     pub(crate) fn end_await(&mut self, pid: Pid, out: &mut Outbox) {
         let process = self.table.at(pid);
         let posted = u64::from(process.io.posted);
-        if let Some(at) = process.waits.find(pid, |wait| wait.what == Waiting::Event) {
+        if let Some(at) = process.waits.find(pid, |wait| matches!(wait.what, Waiting::Event)) {
             self.finish(at, Outcome::OK, posted, out);
         }
     }

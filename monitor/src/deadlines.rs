@@ -108,6 +108,14 @@ impl Deadlines {
         self.soonest.moment = self.soonest.moment.min(deadline);
     }
 
+    /// Sets the timer of an answer that is not awaited yet.
+    #[inline(always)]
+    pub(crate) fn expect(&mut self, timer: Timer, deadline: u64) {
+        let Place::Answer(which) = self.place(timer) else { return self.set(timer, deadline) };
+        self.answers.push(which, deadline);
+        self.soonest.moment = self.soonest.moment.min(deadline);
+    }
+
     /// Cancels a timer, if it is set.
     #[inline(always)]
     pub(crate) fn cancel(&mut self, timer: Timer) {
@@ -222,6 +230,7 @@ impl Answers {
     fn push(&mut self, which: usize, deadline: u64) {
         let last = usize::from(self.entries[0].prev);
         debug_assert!(last == 0 || self.entries[last].deadline <= deadline, "in order");
+        debug_assert!(self.entries[which + 1].deadline == NEVER, "it is not awaited yet");
         let at = which + 1;
         self.entries[at] = Answer { deadline, prev: last as u16, next: 0 };
         self.entries[last].next = at as u16;

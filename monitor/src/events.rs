@@ -38,7 +38,33 @@ pub(crate) fn put(
     put_to_vcore(process, cores, preferred, event, out)
 }
 
-/// The same whatever queues it has.
+/// A call has ended that had waited: writes its outcome into its structure, and posts the event if one was asked for. What
+/// that needs [`Coordinator::after_end`] sees to.
+#[inline(always)]
+pub(crate) fn end(
+    process: &mut Process,
+    cores: &mut [Core],
+    call: (u64, VcoreId),
+    (outcome, value): (Outcome, u64),
+    out: &mut Outbox,
+) -> (Need, bool) {
+    if process.is_dying() {
+        return (Need::Nothing, false);
+    }
+    let (at, vcore) = call;
+    out.push(Output::Complete { process: process.id, call: at & !7, outcome, value });
+    if at & 1 == 0 {
+        return (Need::Nothing, false);
+    }
+    put(process, cores, vcore, end_of(at), out)
+}
+
+/// The event that tells of the end of a call.
+const fn end_of(call: u64) -> Event {
+    Event { kind: kind::CALL_DONE, value: call & !7 }
+}
+
+/// Posts an event to a living process whatever queues it has, see [`put`].
 #[inline(always)]
 fn put_to_vcore(
     process: &mut Process,
@@ -139,7 +165,7 @@ impl Coordinator {
     }
 
     /// As [`Coordinator::post`], for the program that made a call; says whether the call is answered elsewhere.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn post_for(
         &mut self,
         pid: Pid,
@@ -233,8 +259,7 @@ impl Coordinator {
         }
         out.push(Output::Complete { process: process.id, call: call.at & !7, outcome, value });
         if call.wants_event() {
-            let event = Event { kind: kind::CALL_DONE, value: call.at & !7 };
-            self.post(pid, call.lease.vcore, event, out);
+            self.post(pid, call.lease.vcore, end_of(call.at), out);
         }
     }
 
@@ -243,23 +268,25 @@ impl Coordinator {
     pub(crate) fn complete_after_wait(
         &mut self,
         pid: Pid,
-        (at, vcore): (u64, VcoreId),
-        (outcome, value): (Outcome, u64),
+        call: (u64, VcoreId),
+        result: (Outcome, u64),
         out: &mut Outbox,
     ) {
         let Self { table, cores, .. } = self;
-        let process = table.at_mut(pid);
-        if process.is_dying() {
-            return;
-        }
-        let call = at & !7;
-        out.push(Output::Complete { process: process.id, call, outcome, value });
-        if at & 1 == 0 {
-            return;
-        }
-        let event = Event { kind: kind::CALL_DONE, value: call };
-        let done = put(process, cores, vcore, event, out);
-        self.posted(pid, (vcore, event), done, out);
+        let done = end(table.at_mut(pid), cores, call, result, out);
+        self.after_end(pid, call, done, out);
+    }
+
+    /// A call has ended: sees to what its event needs, if one was posted.
+    #[inline(always)]
+    pub(crate) fn after_end(
+        &mut self,
+        pid: Pid,
+        (at, vcore): (u64, VcoreId),
+        done: (Need, bool),
+        out: &mut Outbox,
+    ) {
+        self.posted(pid, (vcore, end_of(at)), done, out);
     }
 }
 

@@ -64,7 +64,8 @@ impl Coordinator {
         self.leaving.insert(core);
         if core != CoreId::MANAGEMENT {
             self.rotation.remove(core.0);
-            self.set_timer(Timer::LetGo(core), self.now.saturating_add(self.config.answer_timeout));
+            let deadline = self.now.saturating_add(self.config.answer_timeout);
+            self.deadlines.expect(Timer::LetGo(core), deadline);
         }
         out.send(core, why.message(lease));
         if why == Leaving::Preempt {

@@ -23,6 +23,7 @@ mod children;
 mod clocks;
 mod config;
 mod coordinator;
+mod copies;
 mod cores;
 mod deadlines;
 mod death;

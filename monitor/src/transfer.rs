@@ -5,14 +5,15 @@
 //! other, so what one call writes is not mixed with what others do.
 
 use crate::coordinator::Coordinator;
+use crate::copies::{ask_for, hand};
+use crate::events::end;
 use crate::handles::{Handle, Object};
 use crate::output::{Bytes, Outbox, Output};
-use crate::pipes::{Deed, Direction, MAX_PIPES, PipeId, Ring, Taken};
+use crate::pipes::{Deed, Direction, MAX_PIPES, PipeId};
 use crate::process::{Process, ProcessId};
 use crate::waits::{Ticket, Wait, WaitRef, Waiting, wait_mut};
 use proto::call::{CLOSE_ON_CREATE, Call, NO_HANG, Outcome};
 use proto::id::Pid;
-use proto::memory::Rights;
 
 /// Bytes that are copied in at a time, at most.
 pub const MAX_COPY: u32 = 1_024;
@@ -68,39 +69,6 @@ impl Process {
         let left = length.min(i32::MAX.cast_unsigned());
         Ok(Transfer { object, handle, no_hang, at, left, done: 0 })
     }
-}
-
-/// Hands bytes of a pipe to a process that reads there, so many at most: says how many. The buffer is told by its call's
-/// structure, its address and its length.
-#[inline(always)]
-fn hand(
-    process: &Process,
-    pipe: PipeId,
-    ring: &mut Ring,
-    (call, at, left): (u64, u64, u32),
-    out: &mut Outbox,
-) -> u32 {
-    let Taken { start, first, second } = ring.take(left as usize);
-    hand_part(process, (call, at), Bytes { pipe, start, length: first }, out);
-    if second > 0 {
-        let at = at.saturating_add(first.into());
-        hand_part(process, (call, at), Bytes { pipe, start: 0, length: second }, out);
-    }
-    u32::from(first) + u32::from(second)
-}
-
-#[inline(always)]
-fn hand_part(process: &Process, (call, at): (u64, u64), bytes: Bytes, out: &mut Outbox) {
-    process.make_present((at, bytes.length.into()), Rights::WRITE, out);
-    out.push(Output::CopyOut { process: process.id, call, address: at, bytes });
-}
-
-/// Asks for bytes of a process that writes.
-#[inline(always)]
-fn ask_for(process: &Process, ticket: Ticket, buffer: (u64, u32), out: &mut Outbox) {
-    process.make_present(buffer, Rights::READ, out);
-    let (process, ticket, (address, length)) = (process.id, ticket.get(), buffer);
-    out.push(Output::CopyIn { process, ticket, address, length });
 }
 
 impl Coordinator {
@@ -267,13 +235,19 @@ impl Coordinator {
     /// Hands bytes of a pipe to the reader that waits for them.
     #[inline(always)]
     fn give(&mut self, id: PipeId, reader: WaitRef, out: &mut Outbox) {
-        let Self { table, pipes, .. } = self;
-        let Some(process) = table.by_pid(reader.pid()) else { return };
+        let Self { table, pipes, cores, .. } = self;
+        let Some(process) = table.by_pid_mut(reader.pid()) else { return };
         let Some(wait) = process.waits.get(reader) else { return };
         let Some(&Transfer { at, left, .. }) = wait.transfer() else { return };
+        let (call, link) = ((wait.call.at, wait.call.lease.vcore), wait.link());
         let Some(pipe) = pipes.get_mut(id) else { return };
-        let done = hand(process, id, &mut pipe.ring, (wait.call.at & !7, at, left), out);
-        self.finish_here(reader, (Outcome(done.cast_signed()), 0), out);
+        let done = hand(process, id, &mut pipe.ring, (call.0 & !7, at, left), out);
+        process.waits.forget(reader);
+        let done = end(process, cores, call, (Outcome(done.cast_signed()), 0), out);
+        if let Some(link) = link {
+            pipe.reading.close_up(table, link);
+        }
+        self.after_end(reader.pid(), call, done, out);
     }
 
     /// Has bytes of a writer copied in.

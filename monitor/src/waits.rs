@@ -6,6 +6,7 @@ mod queue;
 pub(crate) use queue::{Link, Queue};
 
 use crate::coordinator::Coordinator;
+use crate::events::end;
 use crate::output::{Outbox, Output};
 use crate::pipes::{Direction, PipeId};
 use crate::process::ProcessId;
@@ -127,6 +128,11 @@ impl Wait {
         self.link.is_some()
     }
 
+    /// Its place in the queue that it stands in.
+    pub(crate) const fn link(&self) -> Option<Link> {
+        self.link
+    }
+
     /// How it stands at a pipe, if it does.
     #[inline(always)]
     fn stands(&self) -> Option<Stands> {
@@ -238,7 +244,7 @@ impl Waits {
 
     /// Frees the place of a call.
     #[inline(always)]
-    fn forget(&mut self, at: WaitRef) {
+    pub(crate) fn forget(&mut self, at: WaitRef) {
         self.slots[at.place()] = None;
         self.taken &= !(1 << at.place());
     }
@@ -282,15 +288,16 @@ impl Coordinator {
     /// The same, where it comes often.
     #[inline(always)]
     pub(crate) fn finish_here(&mut self, at: WaitRef, result: (Outcome, u64), out: &mut Outbox) {
-        let Self { table, pipes, .. } = self;
-        let process = table.by_pid_mut(at.pid());
-        let Some(waits) = process.map(|it| &mut it.waits) else { return };
-        let Some(wait) = waits.get(at) else { return };
+        let Self { table, pipes, cores, .. } = self;
+        let Some(process) = table.by_pid_mut(at.pid()) else { return };
+        let Some(wait) = process.waits.get(at) else { return };
         let (call, stands) = ((wait.call.at, wait.call.lease.vcore), wait.stands());
-        waits.forget(at);
-        if let Some(stands) = stands {
-            pipes.leave(table, stands);
-        }
+        process.waits.forget(at);
+        let Some(stands) = stands else {
+            let done = end(process, cores, call, result, out);
+            return self.after_end(at.pid(), call, done, out);
+        };
+        pipes.leave(table, stands);
         self.complete_after_wait(at.pid(), call, result, out);
     }
 

@@ -7,7 +7,7 @@ use super::work::{Job, Work};
 use super::{MAX_PAGES, Space};
 use crate::coordinator::Coordinator;
 use crate::output::{Outbox, Output};
-use proto::call::Call;
+use proto::call::{Call, Outcome};
 use proto::id::Pid;
 use proto::memory::Rights;
 use proto::message::PageRange;
@@ -46,6 +46,25 @@ impl Coordinator {
         it.space.jobs.push(Job::flushing(*call, work, range));
         self.begin_round(pid, range, out);
         true
+    }
+
+    /// Gives frames to pages that have just been mapped, with these rights, if that can be done at once; says whether.
+    #[inline(always)]
+    pub(super) fn populate_at_once(
+        &mut self,
+        pid: Pid,
+        call: &Call,
+        (range, rights): (PageRange, Rights),
+        out: &mut Outbox,
+    ) -> bool {
+        let it = self.table.at(pid);
+        let simple = it.space.jobs.is_empty() && range.pages <= self.budget.min(MAX_PAGES);
+        if simple {
+            self.budget -= range.pages;
+            out.push(Output::Populate { process: it.id, range, rights });
+            self.complete(pid, *call, Outcome::OK, range.first << 12, out);
+        }
+        simple
     }
 
     /// Gives pages other rights if that can be done at once; says whether.

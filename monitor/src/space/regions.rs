@@ -108,14 +108,18 @@ pub(crate) const fn is_mappable(range: PageRange) -> bool {
 
 /// How many page tables are needed for a range and for nothing outside of `unused`, the pages around it
 /// (its own included) where no other memory lies.
+#[inline(always)]
 pub(crate) fn tables(range: PageRange, unused: PageRange) -> u32 {
-    let at_level = |reach: u32| {
-        let first = (range.first >> reach).max(unused.first.div_ceil(1 << reach));
-        let last = ((end(range) - 1) >> reach) + 1;
-        last.min(end(unused) >> reach).saturating_sub(first)
-    };
-    // Where no table of a level is needed for the range alone, none of the levels above is.
-    let count: u64 = REACHES.iter().map(|&reach| at_level(reach)).take_while(|&it| it > 0).sum();
+    let mut count = 0;
+    for reach in REACHES {
+        let first = (range.first >> reach).max((unused.first + (1 << reach) - 1) >> reach);
+        let last = (((end(range) - 1) >> reach) + 1).min(end(unused) >> reach);
+        // Where no table of a level is needed for the range alone, none of the levels above is.
+        if last <= first {
+            break;
+        }
+        count += last - first;
+    }
     u32::try_from(count).expect("an area of 2^27 pages has fewer tables")
 }
 
@@ -214,6 +218,7 @@ impl Regions {
     }
 
     /// The pages around a range, its own included, where no other memory lies.
+    #[inline(always)]
     pub(crate) fn unused_around(&self, range: PageRange) -> PageRange {
         let at = self.place_of(range.first);
         let below = self.list[..(at + 1).min(self.list.len())].iter().rev();

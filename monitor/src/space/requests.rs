@@ -42,7 +42,9 @@ impl Coordinator {
         match self.map(pid, wanted, rights, flags) {
             Err(why) => self.complete(pid, call, why, 0, out),
             Ok(range) if flags & (POPULATE | SHARED) != 0 => {
-                self.add_job(pid, Job::new(call, Work::Populate, range), out);
+                if !self.populate_at_once(pid, &call, (range, rights), out) {
+                    self.add_job(pid, Job::new(call, Work::Populate, range), out);
+                }
             }
             Ok(range) => self.complete(pid, call, Outcome::OK, range.first << 12, out),
         }

@@ -270,23 +270,30 @@ impl Coordinator {
         if !self.release(pid, 0, out) {
             return self.queue_work(pid);
         }
-        if let Some(job) = self.table.at_mut(pid).space.jobs.pop() {
-            self.answer_job(pid, &job, out);
-        }
+        let Some(job) = self.table.at_mut(pid).space.jobs.pop() else { return };
+        let outcome = self.end_job(pid, &job);
+        let call = (job.call.at, job.call.lease.vcore);
+        self.complete_after_wait(pid, call, (outcome, job.value()), out);
     }
 
     /// Answers the caller of a job that is done and no longer in the list.
     #[inline(always)]
     pub(super) fn answer_job(&mut self, pid: Pid, job: &Job, out: &mut Outbox) {
-        let mut outcome = Outcome::OK;
+        let outcome = self.end_job(pid, job);
+        self.complete(pid, job.call, outcome, job.value(), out);
+    }
+
+    /// What a job that is done comes to.
+    #[inline(always)]
+    fn end_job(&mut self, pid: Pid, job: &Job) -> Outcome {
         match job.work {
             Work::Unmap { ticket, .. } => {
                 self.table.at_mut(pid).space.regions.remove_left(job.range, ticket);
             }
-            Work::Share { to, name } => outcome = self.share_done(to, job.range, name),
+            Work::Share { to, name } => return self.share_done(to, job.range, name),
             Work::Populate | Work::Protect { .. } => {}
         }
-        self.complete(pid, job.call, outcome, job.value(), out);
+        Outcome::OK
     }
 
     /// Takes up to so many entries from what this step may still touch.
