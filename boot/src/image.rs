@@ -1,7 +1,10 @@
 //! Builds the kernel image, and the programs that it runs, by child processes `cargo build`.
 
 use crate::{say, terminal, tools};
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, anyhow, bail, ensure};
+use object::Endianness;
+use object::elf::{FileHeader64, NoteType};
+use object::read::elf::{FileHeader as _, ProgramHeader as _};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -35,6 +38,34 @@ pub fn workspace() -> anyhow::Result<PathBuf> {
 /// messages have been shown by then.
 pub fn build() -> anyhow::Result<PathBuf> {
     build_in(&workspace()?, &[])
+}
+
+/// Whether a file is something that QEMU boots by the PVH protocol. It boots nearly any other file too, but to nothing.
+///
+/// # Errors
+///
+/// When it is not to be read, or is no such image.
+pub fn check(image: &Path) -> anyhow::Result<()> {
+    let shown = image.display();
+    ensure!(image.is_file(), "the image {shown} is not there, or no file");
+    let bytes = std::fs::read(image).with_context(|| format!("the image {shown}"))?;
+    ensure!(
+        has_pvh_note(&bytes),
+        "{shown} is no kernel image: it is an ELF file with a PVH note that boots"
+    );
+    Ok(())
+}
+
+/// Xen's note that says where a kernel begins (`XEN_ELFNOTE_PHYS32_ENTRY`).
+const PHYS32_ENTRY: NoteType = NoteType(18);
+
+fn has_pvh_note(file: &[u8]) -> bool {
+    let Ok(header) = FileHeader64::<Endianness>::parse(file) else { return false };
+    let Ok(endian) = header.endian() else { return false };
+    let segments = header.program_headers(endian, file).unwrap_or_default();
+    let notes = segments.iter().filter_map(|it| it.notes(endian, file).ok().flatten());
+    let mut notes = notes.flat_map(|notes| notes.filter_map(Result::ok));
+    notes.any(|note| note.name() == b"Xen" && note.n_type(endian) == PHYS32_ENTRY)
 }
 
 /// Builds the image for tests, which can hold cores up (`cpudriver::probe`), into a folder of its own.

@@ -50,7 +50,9 @@ impl MachineArgs {
         let accel = self.accelerator(clock)?;
         let build = if self.probes { image::build_with_probes } else { image::build };
         let image = self.image.clone().map_or_else(build, Ok)?;
-        ensure!(image.is_file(), "the image {} does not exist", image.display());
+        if self.image.is_some() {
+            image::check(&image)?;
+        }
         let archive = match &self.initrd {
             None if self.image.is_none() => Some(programs::build(&image)?),
             given => given.clone(),

@@ -40,10 +40,10 @@ pub fn with_more(archive: Option<PathBuf>, more: &[PathBuf]) -> anyhow::Result<O
     if let Some(archive) = archive.as_ref().filter(|archive| !archive.is_file()) {
         anyhow::bail!("the archive {} does not exist", archive.display());
     }
+    let mut programs = archive.as_deref().map_or_else(|| Ok(Vec::new()), unpacked)?;
     if more.is_empty() {
         return Ok(archive);
     }
-    let mut programs = archive.as_deref().map_or_else(|| Ok(Vec::new()), unpacked)?;
     for path in more {
         let name = name_of(path)?;
         let is_taken = programs.iter().any(|(taken, _)| *taken == name);

@@ -112,5 +112,11 @@ fn a_qemu_or_an_image_that_is_not_there_is_named() {
     scene.qemu("exit 33");
     let left = scene.tool().args(["--image", "/nonexistent/image"]).output().unwrap();
     assert_eq!(left.status.code(), Some(125));
-    assert!(stderr(&left).contains("/nonexistent/image does not exist"), "{}", stderr(&left));
+    assert!(stderr(&left).contains("/nonexistent/image is not there"), "{}", stderr(&left));
+    for file in ["junk", ""] {
+        std::fs::write(scene.path("image"), file).unwrap();
+        let left = scene.boot().output().unwrap();
+        assert_eq!(left.status.code(), Some(125));
+        assert!(stderr(&left).contains("image is no kernel image"), "{}", stderr(&left));
+    }
 }

@@ -22,7 +22,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let scene = Self { folder: tempfile::tempdir().unwrap() };
-        fs::write(scene.path("image"), "").unwrap();
+        fs::write(scene.path("image"), bare_image()).unwrap();
         scene
     }
 
@@ -61,6 +61,23 @@ impl Scene {
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap_or_default()
     }
+}
+
+/// An ELF file with nothing in it but the note that says where a kernel begins.
+fn bare_image() -> Vec<u8> {
+    let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+    file.resize(64, 0);
+    let mut put = |at: usize, bytes: &[u8]| file[at..at + bytes.len()].copy_from_slice(bytes);
+    // An executable for x86-64 with one program header, of 56 bytes, right behind this one.
+    put(16, &[2, 0, 62, 0, 1]);
+    put(32, &[64]);
+    put(52, &[64, 0, 56, 0, 1]);
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    // A note (4) of 24 bytes behind both, aligned to 4.
+    file.extend(words(&[4, 4, 120, 0, 0, 0, 0, 0, 24, 0, 24, 0, 4, 0]));
+    file.extend(words(&[4, 8, 18, u32::from_le_bytes(*b"Xen\0"), 0x10_0000, 0]));
+    file
 }
 
 fn stdout(output: &Output) -> String {

@@ -18,6 +18,9 @@ fn main() -> anyhow::Result<ExitCode> {
     let recording = std::fs::read(&file).with_context(named)?;
     let replay = tests::replay::replay(&recording).with_context(named)?;
     println!("{replay}");
+    if replay.inputs == 0 {
+        eprintln!("{}: nothing was recorded", file.display());
+    }
     let is_same = replay.mismatches == 0 && replay.inputs > 0;
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -24,8 +24,8 @@ struct Options {
     /// Actions of each run.
     #[arg(long, default_value_t = 1_000)]
     steps: usize,
-    /// Cores, the management core included.
-    #[arg(long, default_value_t = 8)]
+    /// Cores, the management core included: 1 to 256.
+    #[arg(long, default_value_t = 8, value_parser = cores)]
     cores: usize,
     /// Explores every order of delivery of small cases, to so many states each.
     #[arg(long)]
@@ -42,6 +42,11 @@ struct Options {
     /// Lets cores fail.
     #[arg(long)]
     faults: bool,
+}
+
+fn cores(text: &str) -> Result<usize, String> {
+    let cores = text.parse().ok().filter(|cores| (1..=monitor::MAX_CORES).contains(cores));
+    cores.ok_or_else(|| format!("a number of cores is 1 to {}", monitor::MAX_CORES))
 }
 
 impl Options {

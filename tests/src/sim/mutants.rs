@@ -27,11 +27,14 @@ const PLAN: &[&str] = &[
 /// Hunts all mutants whose name contains `filter`, printing what kills each.
 ///
 /// # Errors
-/// The sources as they are break a rule; or which mutants survived, died of something else, or could not be
+/// No mutant has such a name; the sources as they are break a rule; or which mutants survived, died of something else, or could not be
 /// made.
 pub fn hunt_all(filter: &str) -> Result<(), String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().ok_or("no workspace")?;
     let mutants = Mutant::all_in(&root.join("tests/sim/mutants"), filter)?;
+    if mutants.is_empty() {
+        return Err(format!("no mutant in tests/sim/mutants has `{filter}` in its name"));
+    }
     let copy = Copy::lock(root)?;
     run_clean(&copy, &mutants)?;
     let mut bad = 0;
