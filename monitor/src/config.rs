@@ -47,6 +47,8 @@ pub struct Config {
     pub flush_pages: u32,
     /// How cores are told to flush.
     pub strategy: Strategy,
+    /// To how many others a core of a tree hands a shootdown on at most; at least 1.
+    pub fan_out: u8,
 }
 
 /// How the cores that have an address space are told to flush translations. But for [`Strategy::Eager`] nobody is
@@ -55,7 +57,7 @@ pub struct Config {
 pub enum Strategy {
     /// Each one by the coordinator.
     Unicast,
-    /// By packages: the coordinator tells one core of each, which tells two others and so on.
+    /// By packages: the coordinator tells one core of each, which tells some others and so on, and answers for all.
     Tree {
         /// How many cores a package has: the first has those from 0. 0 for all that there are.
         package: u16,
@@ -76,6 +78,9 @@ pub enum Policy {
     /// No process controls any, itself included: for tests.
     DenyAll,
 }
+
+/// To how many others a core of a tree hands a shootdown on, unless told otherwise.
+pub const FAN_OUT: u8 = 8;
 
 impl Config {
     /// The defaults for a clock of so many ticks a second: 2 s to start, 1 s to answer, ten pings a
@@ -101,6 +106,7 @@ impl Config {
             max_regions: crate::MAX_REGIONS as u8,
             flush_pages: FLUSH_PAGES,
             strategy: Strategy::Unicast,
+            fan_out: FAN_OUT,
         }
     }
 }

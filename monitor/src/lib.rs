@@ -65,7 +65,7 @@ use proto::core_set;
 
 pub use audit::Broken;
 pub use clocks::MAX_ALARMS;
-pub use config::{Config, FLUSH_PAGES, Policy, Strategy};
+pub use config::{Config, FAN_OUT, FLUSH_PAGES, Policy, Strategy};
 pub use coordinator::{Coordinator, Counters};
 pub use cores::{CoreState, CoreView};
 pub use death::{FAULTED, LOST_CORE};
@@ -82,7 +82,7 @@ pub use programs::{MAX_ARGUMENTS, MAX_PATH, Program};
 pub use proto::core_set::{CoreSet, MAX_CORES};
 pub use queues::{Enqueued, Found, Put, Sending};
 pub use seat::{Held, Leaving};
-pub use space::{Clusters, Edge, Kind, MAX_PAGES, MAX_REGIONS, RegionView, descend};
+pub use space::{Clusters, Edge, Kind, MAX_PAGES, MAX_REGIONS, RegionView};
 pub use transfer::MAX_COPY;
 pub use user::{BadUser, User};
 pub use view::{PipeView, ProcessView, VcoreView};

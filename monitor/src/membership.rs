@@ -249,7 +249,7 @@ impl Coordinator {
     /// is destroyed. Its memory stays as it is until the core is known to have stopped or says that it is
     /// free, but nobody waits for it.
     fn core_is_silent(&mut self, core: CoreId, out: &mut Outbox) {
-        self.reach_below(core, out);
+        self.reach_group(core, out);
         let Seat { held, shootdown, .. } = self.cores[core.index()].seat;
         let Some(held) = held else {
             if let Some(shootdown) = shootdown {
@@ -264,7 +264,7 @@ impl Coordinator {
 
     /// A core is known to have stopped: what ran there is gone.
     fn core_is_stopped(&mut self, core: CoreId, out: &mut Outbox) {
-        self.reach_below(core, out);
+        self.reach_group(core, out);
         let held = self.cores[core.index()].seat.held;
         self.vacate(core, false, out);
         if let Some(held) = held {

@@ -190,20 +190,44 @@ impl CoreSet {
         (first, self.without(&first))
     }
 
-    /// The two subtrees of a node of a binary tree whose descendants are the members: each a child, the
-    /// first of its half, and that child's descendants. A tree of n members is log n deep.
+    /// The subtrees of a node of a tree whose descendants are the members and in which no node has more than `fan_out`
+    /// children, of which there is at least one: each a child, the first of its part, and that child's descendants. A tree
+    /// of n members is as deep as the logarithm of n.
     #[must_use]
-    pub fn subtrees(&self) -> [Option<(CoreId, Self)>; 2] {
-        let (left, right) = self.split(self.len().div_ceil(2));
-        [left, right].map(|mut half| {
-            let child = half.at_or_after(CoreId(0))?;
-            half.remove(child);
-            Some((child, half))
-        })
+    pub fn subtrees(&self, fan_out: u8) -> Subtrees {
+        Subtrees { rest: *self, members: self.len(), parts: usize::from(fan_out.max(1)) }
     }
 
     fn name(word: usize, bit: u32) -> CoreId {
         CoreId(u16::try_from(word * 64 + bit as usize).expect("below MAX_CORES"))
+    }
+}
+
+/// See [`CoreSet::subtrees`].
+#[derive(Clone, Debug)]
+pub struct Subtrees {
+    rest: CoreSet,
+    members: usize,
+    /// Into so many parts the rest is to be divided, or fewer.
+    parts: usize,
+}
+
+impl Iterator for Subtrees {
+    type Item = (CoreId, CoreSet);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let child = self.rest.take_first()?;
+        let part = self.members.div_ceil(self.parts);
+        self.members -= part;
+        // The last part takes all that is left, so there is none left to divide by then.
+        self.parts = self.parts.saturating_sub(1).max(1);
+        if part == 1 {
+            return Some((child, CoreSet::EMPTY));
+        }
+        let (below, rest) = self.rest.split(part - 1);
+        self.rest = rest;
+        Some((child, below))
     }
 }
 
@@ -255,23 +279,25 @@ mod tests {
     }
 
     /// Walks a tree and takes everybody whom it reaches out of `left`; returns its depth.
-    fn depth(below: &CoreSet, left: &mut CoreSet) -> usize {
-        let children = below.subtrees().into_iter().flatten();
-        let depths = children.map(|(child, below)| {
+    fn depth(below: &CoreSet, fan_out: u8, left: &mut CoreSet) -> usize {
+        assert!(below.subtrees(fan_out).count() <= usize::from(fan_out));
+        let depths = below.subtrees(fan_out).map(|(child, below)| {
             assert!(left.remove(child), "{child} is reached twice");
-            1 + depth(&below, left)
+            1 + depth(&below, fan_out, left)
         });
         depths.max().unwrap_or(0)
     }
 
     #[test]
     fn a_tree_reaches_every_member_once_and_is_as_deep_as_the_logarithm() {
-        for (cores, deepest) in [(0, 0), (1, 1), (2, 1), (6, 2), (7, 3), (62, 5), (254, 7)] {
+        let binary = [(0, 0), (1, 1), (2, 1), (6, 2), (7, 3), (62, 5), (254, 7)].map(|it| (2, it));
+        let wide = [(1, 1), (8, 1), (9, 2), (72, 2), (73, 3), (254, 3)].map(|it| (8, it));
+        for (fan_out, (cores, deepest)) in binary.into_iter().chain(wide).chain([(1, (5, 5))]) {
             let numbers = (0..cores).map(|n| CoreId(255 - n));
             let mut all = CoreSet::EMPTY;
             numbers.for_each(|core| assert!(all.insert(core)));
             let mut left = all;
-            assert_eq!(depth(&all, &mut left), deepest, "{cores} cores");
+            assert_eq!(depth(&all, fan_out, &mut left), deepest, "{cores} cores, {fan_out} each");
             assert!(left.is_empty());
         }
     }

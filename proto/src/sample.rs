@@ -84,6 +84,7 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
         "ToCore::TlbMulticast",
         ToCore::TlbMulticast {
             pid: Pid(0x0201),
+            fan_out: 0x17,
             generation: Generation(0x0605_0403),
             range: PageRange { first: 0x0e0d_0c0b_0a09_0807, pages: 0x1211_100f },
             ticket: 0x1615_1413,
@@ -360,10 +361,12 @@ pub const PEER: &[Sample<Peer>] = &[
         "Peer::TlbShootdown",
         Peer::TlbShootdown {
             pid: Pid(0x0201),
+            fan_out: 0x17,
             generation: Generation(0x0605_0403),
             range: PageRange { first: 0x0e0d_0c0b_0a09_0807, pages: 0x1211_100f },
             ticket: 0x1615_1413,
             below: CORES,
         },
     ),
+    sample("Peer::ShootdownDone", Peer::ShootdownDone { ticket: 0x0403_0201 }),
 ];

@@ -103,6 +103,7 @@ impl Peer {
             Self::End => 3,
             Self::Sum { .. } => 4,
             Self::TlbShootdown { .. } => 5,
+            Self::ShootdownDone { .. } => 6,
         }
     }
 }

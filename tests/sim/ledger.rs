@@ -257,15 +257,15 @@ fn the_critical_paths_are_as_short_as_they_can_be() {
 }
 
 #[test]
-fn a_tree_costs_the_coordinator_one_message_and_is_as_deep_as_the_logarithm() {
+fn a_tree_costs_the_coordinator_one_message_and_one_answer_and_is_as_deep_as_the_logarithm() {
     for cores in [1_u16, 8, 64, 254] {
         let [each, tree] = [Strategy::Unicast, TREE].map(|strategy| unmap(strategy, cores));
         let n = usize::from(cores);
-        assert_eq!((each.to_cores, each.between), (n + 1, 0));
-        assert_eq!((tree.to_cores, tree.between), (1 + 1, n - 1));
-        assert_eq!((tree.from_cores, each.from_cores), (1 + n + 1, 1 + n + 1));
-        // The first core's two children are a level below it, and so on.
+        assert_eq!((each.to_cores, each.from_cores, each.between), (n + 1, 1 + n + 1, 0));
+        assert_eq!((tree.to_cores, tree.from_cores), (1 + 1, 1 + 1 + 1));
+        assert_eq!(tree.between, 2 * (n - 1), "each is told and answers");
+        // The first core's two children are a level below it, and so on, and the answers come back the same way.
         let deepest = (cores - 1).checked_ilog2().map_or(0, |it| it as usize + 1);
-        assert!(tree.rounds <= each.rounds + deepest, "{tree:?} against {each:?}");
+        assert!(tree.rounds <= each.rounds + 2 * deepest, "{tree:?} against {each:?}");
     }
 }

@@ -13,6 +13,8 @@ const RW: Rights = Rights::READ_WRITE;
 const THREE: CoreId = CoreId(3);
 const FOUR: CoreId = CoreId(4);
 const TREE: Strategy = Strategy::Tree { package: 0 };
+/// Cores 0 and 1, 2 and 3, and so on.
+const PAIRS: Strategy = Strategy::Tree { package: 2 };
 
 /// A process on so many cores, all of which have used the first so many pages of its memory.
 fn gang(strategy: Strategy, cores: u16, pages: u32) -> (Scene, ProcessId) {
@@ -215,6 +217,73 @@ fn in_a_tree_one_core_of_a_package_is_told_and_tells_the_others() {
     scene.ends_well();
 }
 
+#[test]
+fn in_a_tree_a_core_answers_when_all_below_it_have_and_the_first_answers_for_all() {
+    let (mut scene, _) = gang(TREE, 4, 1);
+    scene.does(ONE, Op::Unmap(PAGE, 1));
+    scene.hears(ONE);
+    scene.core_takes(ONE);
+    for core in [FOUR, TWO] {
+        take_from_peers(&mut scene, core);
+    }
+    take_from_peers(&mut scene, ONE);
+    assert_eq!(scene.says(ONE, Lane::Immediate), None, "cores 2 and 3 have not answered");
+    take_from_peers(&mut scene, THREE);
+    take_from_peers(&mut scene, TWO);
+    assert_eq!(scene.says(ONE, Lane::Immediate), None, "core 2 has not answered");
+    take_from_peers(&mut scene, ONE);
+    assert_eq!(scene.open_calls(), 1);
+    scene.hears(ONE);
+    assert_eq!(scene.open_calls(), 0);
+    let others = [TWO, THREE, FOUR].map(|core| scene.says(core, Lane::Immediate));
+    assert_eq!(others, [None; 3], "one answer for all");
+    scene.ends_well();
+}
+
+#[test]
+fn in_a_tree_only_the_first_core_can_answer_for_others() {
+    let (mut scene, _) = gang(TREE, 4, 1);
+    scene.does(ONE, Op::Unmap(PAGE, 1));
+    scene.hears(ONE);
+    let waiting = scene.waiting_for(ONE);
+    let ticket = waiting.iter().find_map(|it| match it {
+        ToCore::TlbMulticast { ticket, .. } => Some(*ticket),
+        _ => None,
+    });
+    let done = ToMonitor::ShootdownDone { ticket: ticket.expect("it is told") };
+    for core in [TWO, THREE, FOUR] {
+        scene.forge(core, done);
+    }
+    assert_eq!(scene.open_calls(), 1);
+    scene.settle();
+    assert_eq!(scene.open_calls(), 0);
+    scene.ends_well();
+}
+
+#[test]
+fn cores_that_have_let_go_are_free_when_another_one_has_answered_for_them() {
+    for cores in [4, 150] {
+        let (mut scene, many) = gang(TREE, cores, 1);
+        scene.does(ONE, Op::Unmap(PAGE, 1));
+        scene.hears(ONE);
+        scene.kill(many);
+        while scene.setup.world.deliveries().contains(&Action::Continue) {
+            scene.act(Action::Continue);
+        }
+        // Core 1 has told nobody yet.
+        for core in (2..=cores).map(CoreId) {
+            scene.core_takes(core);
+            scene.hears(core);
+        }
+        assert!(!scene.is_idle(TWO), "nobody has answered for it");
+        assert!(scene.setup.world.memory.contains_key(&many));
+        scene.settle();
+        assert!((1..=cores).all(|core| scene.is_idle(CoreId(core))));
+        assert!(scene.setup.world.memory.is_empty());
+        scene.ends_well();
+    }
+}
+
 /// A tree of cores 1 to 4, in which 1 has told 2 and 4, and 2 is to tell 3; but 2 has let go of the process
 /// before it heard of it.
 fn tree_whose_inner_core_has_left() -> (Scene, ProcessId) {
@@ -225,9 +294,8 @@ fn tree_whose_inner_core_has_left() -> (Scene, ProcessId) {
     scene.core_takes(TWO);
     scene.hears(TWO);
     scene.core_takes(ONE);
-    scene.hears(ONE);
     take_from_peers(&mut scene, FOUR);
-    scene.hears(FOUR);
+    take_from_peers(&mut scene, ONE);
     assert_eq!(shootdown(&scene, THREE), None);
     assert_eq!(scene.open_calls(), 1);
     assert_eq!(scene.runs(TWO), None, "not leased again before it has answered");
@@ -235,21 +303,24 @@ fn tree_whose_inner_core_has_left() -> (Scene, ProcessId) {
 }
 
 #[test]
-fn when_an_inner_core_panics_those_below_it_are_told_by_the_coordinator() {
+fn when_an_inner_core_panics_all_of_its_tree_are_told_by_the_coordinator() {
     let (mut scene, many) = tree_whose_inner_core_has_left();
     scene.panics(TWO);
     scene.hears(TWO);
-    assert_eq!(shootdown(&scene, THREE), Some((PageRange { first: PAGE, pages: 1 }, 0)));
-    assert_eq!(shootdown(&scene, FOUR), None, "it has answered");
-    scene.core_takes(THREE);
-    scene.hears(THREE);
+    // What core 4 has answered lies with core 1, which waits for core 2.
+    for core in [ONE, THREE, FOUR] {
+        assert_eq!(shootdown(&scene, core), Some((PageRange { first: PAGE, pages: 1 }, 0)));
+        assert_eq!(scene.open_calls(), 1, "core {core} has not answered");
+        scene.core_takes(core);
+        scene.hears(core);
+    }
     assert_eq!(scene.open_calls(), 0);
     assert!(scene.state(many).is_some_and(|it| !it.is_dying()));
     scene.ends_well();
 }
 
 #[test]
-fn when_an_inner_core_falls_silent_those_below_it_are_told_by_the_coordinator() {
+fn when_an_inner_core_falls_silent_all_of_its_tree_are_told_by_the_coordinator() {
     let (mut scene, many) = tree_whose_inner_core_has_left();
     scene.act(Action::Fail(TWO, Mishap::FallSilent));
     for _ in 0..20 {
@@ -298,6 +369,11 @@ fn a_silent_core_that_has_let_go_serves_again_although_the_core_above_it_is_lost
     assert_eq!(shootdowns(&scene, THREE), 1, "core 2 may never tell it");
     scene.panics(TWO);
     scene.hears(TWO);
+    for core in [ONE, FOUR] {
+        assert_eq!(scene.open_calls(), 1, "core {core} has not answered");
+        scene.core_takes(core);
+        scene.hears(core);
+    }
     assert_eq!(scene.open_calls(), 0, "nobody waits for who has nothing to flush");
     assert_eq!(shootdowns(&scene, THREE), 1, "it is not told twice");
     scene.act(Action::Fail(THREE, Mishap::Recover));
@@ -308,8 +384,9 @@ fn a_silent_core_that_has_let_go_serves_again_although_the_core_above_it_is_lost
 
 #[test]
 fn a_silent_core_that_the_coordinator_has_told_is_not_told_again() {
-    for strategy in [Strategy::Unicast, TREE] {
-        let (mut scene, _) = gang(strategy, 2, 1);
+    // In a tree its answer would not come without that of the core below, which is told itself now.
+    for (strategy, cores, told) in [(Strategy::Unicast, 2, 0), (TREE, 2, 1), (PAIRS, 2, 0)] {
+        let (mut scene, _) = gang(strategy, cores, 1);
         scene.preempt(ONE);
         scene.core_takes(ONE);
         scene.does(TWO, Op::Unmap(PAGE, 1));
@@ -317,7 +394,7 @@ fn a_silent_core_that_the_coordinator_has_told_is_not_told_again() {
         scene.hears(ONE);
         let before = scene.waiting_for(ONE).len();
         falls_silent(&mut scene, ONE);
-        assert_eq!(scene.waiting_for(ONE).len(), before + 1, "a ping and no shootdown");
+        assert_eq!(scene.waiting_for(ONE).len(), before + 1 + told, "a ping, {strategy:?}");
         scene.act(Action::Fail(ONE, Mishap::Recover));
         scene.settle();
         assert_eq!(scene.open_calls(), 0);
@@ -358,6 +435,31 @@ fn cores_that_no_peer_can_reach_are_told_by_the_coordinator() {
     assert!(shootdown(&scene, FOUR).is_some());
     assert_eq!(shootdown(&scene, TWO), None);
     scene.settle();
+    assert_eq!(scene.open_calls(), 0);
+    scene.ends_well();
+}
+
+#[test]
+fn when_a_core_in_the_midst_of_a_tree_reaches_nobody_all_are_told_by_the_coordinator() {
+    let (mut scene, _) = gang(TREE, 4, 1);
+    // There are no rings between 2 and 3.
+    scene.setup.world.unlinked = true;
+    scene.does(ONE, Op::Unmap(PAGE, 1));
+    scene.hears(ONE);
+    scene.setup.world.unlinked = false;
+    scene.core_takes(ONE);
+    scene.setup.world.unlinked = true;
+    take_from_peers(&mut scene, TWO);
+    take_from_peers(&mut scene, FOUR);
+    take_from_peers(&mut scene, ONE);
+    assert_eq!(scene.says(ONE, Lane::Immediate), None, "core 2 will not answer it");
+    assert!(matches!(scene.hears(TWO), ToMonitor::Unreached { .. }));
+    for core in [ONE, TWO, THREE, FOUR] {
+        assert_eq!(scene.open_calls(), 1, "core {core} has not answered");
+        assert!(shootdown(&scene, core).is_some());
+        scene.core_takes(core);
+        scene.hears(core);
+    }
     assert_eq!(scene.open_calls(), 0);
     scene.ends_well();
 }

@@ -1,8 +1,9 @@
 //! What the driver wants the image to do.
 
+use super::Shootdown;
 use proto::call::Outcome;
 use proto::id::{CoreId, Lease, VcoreId};
-use proto::message::{PageRange, Peer, ToMonitor};
+use proto::message::{PageRange, ToMonitor};
 
 /// How a saved context goes on when it is started next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,13 +70,16 @@ pub enum Effect {
         /// Which one.
         vcore: VcoreId,
     },
-    /// Send a shootdown on to a core below. When it cannot be reached, the coordinator must be told by
-    /// [`ToMonitor::Unreached`], before anything else is sent to it.
-    Forward {
-        /// To whom.
+    /// Hand a shootdown on to the cores below ([`Shootdown::parts`]), and say whom that has reached
+    /// ([`Driver::handed_on`](super::Driver::handed_on)) before the next message is taken.
+    HandOn(Shootdown),
+    /// Let the core that has told this one of a shootdown know that all have flushed. When it cannot be reached, the
+    /// coordinator must be told by [`ToMonitor::Unreached`], which names this core.
+    Answer {
+        /// Whom.
         to: CoreId,
-        /// What.
-        message: Peer,
+        /// The shootdown's.
+        ticket: u32,
     },
     /// Send a message to the coordinator.
     Send(ToMonitor),

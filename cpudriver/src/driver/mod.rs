@@ -7,15 +7,18 @@
 //! that the core does not have is answered as stale.
 
 mod effect;
+mod gather;
 #[cfg(test)]
 mod tests;
 
 pub use effect::{Effect, Effects, Fate, Sink};
+pub use gather::Shootdown;
+
+use gather::Gather;
 
 use proto::call::{Call, KEEP, Outcome};
-use proto::core_set::CoreSet;
 use proto::id::{Epoch, Generation, Lease, Pid, VcoreId};
-use proto::message::{PageRange, Peer, ToCore, ToMonitor, tag};
+use proto::message::{PageRange, ToCore, ToMonitor, tag};
 
 /// A request for which the vcore stands still until it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -89,23 +92,14 @@ struct Held {
     notified: bool,
 }
 
-/// A shootdown, whichever way it came.
-#[derive(Clone, Copy, Debug)]
-struct Flush {
-    pid: Pid,
-    generation: Generation,
-    range: PageRange,
-    ticket: u32,
-    /// The cores to hand it on to.
-    below: CoreSet,
-}
-
 /// One core's view of its lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Driver {
     held: Option<Held>,
     /// The epoch of the last lease.
     epoch: Epoch,
+    /// The answers to a shootdown that it has handed on.
+    gather: Option<Gather>,
     stale: u32,
 }
 
@@ -171,24 +165,11 @@ impl Driver {
                 self.flush_own((pid, generation), range, out);
                 out.send(ToMonitor::ShootdownDone { ticket });
             }
-            ToCore::TlbMulticast { pid, generation, range, ticket, below } => {
-                self.flush(Flush { pid, generation, range, ticket, below }, out);
+            ToCore::TlbMulticast { pid, generation, range, ticket, fan_out, below } => {
+                let it = Shootdown { pid, generation, range, ticket, fan_out, below };
+                self.come_down(None, it, out);
             }
             _ => {}
-        }
-    }
-
-    /// Takes a message of another core about translations; others are not for this part.
-    pub fn peer(&mut self, message: Peer) -> Effects {
-        let mut effects = Effects::none();
-        self.on_peer(&message, &mut effects);
-        effects
-    }
-
-    /// As [`Driver::peer`], with the effects put into `out`.
-    pub fn on_peer(&mut self, message: &Peer, out: &mut impl Sink) {
-        if let Peer::TlbShootdown { pid, generation, range, ticket, below } = *message {
-            self.flush(Flush { pid, generation, range, ticket, below }, out);
         }
     }
 
@@ -199,20 +180,6 @@ impl Driver {
         if self.held.as_ref().is_some_and(|held| loaded(held) == space) {
             out.add(Effect::Flush { range });
         }
-    }
-
-    /// Flushes, hands the shootdown on, and only then acknowledges it. Never stale: a core that has
-    /// another space loaded, or none, has nothing to flush, but others may lie below it.
-    fn flush(&mut self, flush: Flush, out: &mut impl Sink) {
-        let Flush { pid, generation, range, ticket, below } = flush;
-        self.flush_own((pid, generation), range, out);
-        if !below.is_empty() {
-            for (to, below) in below.subtrees().into_iter().flatten() {
-                let message = Peer::TlbShootdown { pid, generation, range, ticket, below };
-                out.add(Effect::Forward { to, message });
-            }
-        }
-        out.send(ToMonitor::ShootdownDone { ticket });
     }
 
     /// Takes a request of the running vcore, which stands still until it is answered. A core that runs

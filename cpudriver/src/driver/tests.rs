@@ -1,6 +1,6 @@
 //! Facts about one core and its lease.
 
-use super::{Driver, Effect, Fate, Trap};
+use super::{Driver, Effect, Fate, Shootdown, Trap};
 use alloc::vec::Vec;
 use proto::call::{KEEP, Outcome};
 use proto::core_set::CoreSet;
@@ -198,35 +198,109 @@ fn a_shootdown_is_flushed_before_it_is_acknowledged_and_never_stale() {
     assert_eq!(tell(&mut driver, shootdown(7)), [done]);
 }
 
-#[test]
-fn a_shootdown_in_a_tree_is_flushed_then_handed_on_then_acknowledged() {
-    let range = PageRange { first: 16, pages: 2 };
-    let (pid, generation, ticket) = (FIRST.pid, FIRST.generation, 6);
-    let below = set(&[3, 4, 5, 70, 71]);
-    let forward = |to, below| Effect::Forward {
-        to: CoreId(to),
-        message: Peer::TlbShootdown { pid, generation, range, ticket, below },
-    };
-    let forwards = [forward(3, set(&[4, 5])), forward(70, set(&[71]))];
-    let done = Effect::Send(ToMonitor::ShootdownDone { ticket });
-    let multicast = ToCore::TlbMulticast { pid, generation, range, ticket, below };
-    let mut driver = started();
-    let flushed = [Effect::Flush { range }, forwards[0], forwards[1], done];
-    assert_eq!(tell(&mut driver, multicast), flushed);
-    tell(&mut driver, ToCore::Death { lease: FIRST });
-    assert_eq!(tell(&mut driver, multicast), [forwards[0], forwards[1], done]);
+const SPAN: PageRange = PageRange { first: 16, pages: 2 };
+
+fn in_tree(ticket: u32, below: &[u16]) -> Shootdown {
+    let (pid, generation, below) = (FIRST.pid, FIRST.generation, set(below));
+    Shootdown { pid, generation, range: SPAN, ticket, fan_out: 2, below }
+}
+
+/// The order that makes a core the first of a tree.
+fn multicast(ticket: u32, below: &[u16]) -> ToCore {
+    let Shootdown { pid, generation, range, ticket, fan_out, below } = in_tree(ticket, below);
+    ToCore::TlbMulticast { pid, generation, range, ticket, fan_out, below }
+}
+
+/// What the core above says.
+fn handed(ticket: u32, below: &[u16]) -> Peer {
+    let Shootdown { pid, generation, range, ticket, fan_out, below } = in_tree(ticket, below);
+    Peer::TlbShootdown { pid, generation, range, ticket, fan_out, below }
+}
+
+fn hears(driver: &mut Driver, from: u16, message: Peer) -> Vec<Effect> {
+    driver.peer(CoreId(from), message).into_iter().collect()
+}
+
+fn answered(driver: &mut Driver, from: u16, ticket: u32) -> Vec<Effect> {
+    hears(driver, from, Peer::ShootdownDone { ticket })
+}
+
+fn handed_on(driver: &mut Driver, told: &[u16], unreached: &[u16]) -> Vec<Effect> {
+    let mut effects = super::Effects::none();
+    driver.handed_on(set(told), set(unreached), &mut effects);
+    effects.into_iter().collect()
+}
+
+const fn done(ticket: u32) -> Effect {
+    Effect::Send(ToMonitor::ShootdownDone { ticket })
 }
 
 #[test]
-fn a_shootdown_from_a_peer_is_acknowledged_to_the_coordinator() {
-    let range = PageRange { first: 16, pages: 0 };
-    let (pid, generation, ticket) = (FIRST.pid, FIRST.generation, 6);
-    let message = Peer::TlbShootdown { pid, generation, range, ticket, below: set(&[]) };
-    let done = Effect::Send(ToMonitor::ShootdownDone { ticket });
+fn a_shootdown_is_handed_on_to_the_first_of_each_part_of_the_tree() {
+    let parts: Vec<_> = in_tree(6, &[3, 4, 5, 70, 71]).parts().collect();
+    assert_eq!(parts, [(CoreId(3), handed(6, &[4, 5])), (CoreId(70), handed(6, &[71]))]);
+}
+
+#[test]
+fn the_first_of_a_tree_flushes_and_answers_when_all_next_below_have() {
     let mut driver = started();
-    let effects: Vec<_> = driver.peer(message).into_iter().collect();
-    assert_eq!(effects, [Effect::Flush { range }, done]);
-    assert_eq!(driver.peer(Peer::End).into_iter().count(), 0);
+    let below = [3, 4, 5, 70, 71];
+    let effects = [Effect::Flush { range: SPAN }, Effect::HandOn(in_tree(6, &below))];
+    assert_eq!(tell(&mut driver, multicast(6, &below)), effects);
+    assert_eq!(handed_on(&mut driver, &[3, 70], &[]), []);
+    assert_eq!(answered(&mut driver, 70, 6), []);
+    assert_eq!(answered(&mut driver, 70, 6), [], "it comes twice");
+    assert_eq!(answered(&mut driver, 3, 5), [], "it is about another shootdown");
+    assert_eq!(answered(&mut driver, 4, 6), [], "it was not asked by this core");
+    // That it has let go of the space meanwhile makes no difference.
+    tell(&mut driver, ToCore::Death { lease: FIRST });
+    assert_eq!(answered(&mut driver, 3, 6), [done(6)]);
+    assert_eq!(answered(&mut driver, 3, 6), [], "it has answered");
+    assert_eq!(tell(&mut driver, multicast(7, &[3])), [Effect::HandOn(in_tree(7, &[3]))]);
+}
+
+#[test]
+fn a_core_in_a_tree_answers_the_one_above_it() {
+    let mut driver = started();
+    let above = |ticket| Effect::Answer { to: CoreId(2), ticket };
+    let flush = Effect::Flush { range: SPAN };
+    assert_eq!(hears(&mut driver, 2, handed(6, &[])), [flush, above(6)]);
+    assert_eq!(hears(&mut driver, 2, handed(7, &[9])), [flush, Effect::HandOn(in_tree(7, &[9]))]);
+    assert_eq!(handed_on(&mut driver, &[9], &[]), []);
+    assert_eq!(answered(&mut driver, 9, 7), [above(7)]);
+    assert_eq!(hears(&mut driver, 2, Peer::End), []);
+}
+
+#[test]
+fn whom_a_core_cannot_reach_it_names_and_only_the_first_of_a_tree_answers_then() {
+    let mut driver = started();
+    let unreached =
+        |ticket, cores: &[u16]| Effect::Send(ToMonitor::Unreached { ticket, cores: set(cores) });
+    tell(&mut driver, multicast(6, &[3, 4, 5]));
+    assert_eq!(handed_on(&mut driver, &[3], &[5]), [unreached(6, &[5])]);
+    assert_eq!(answered(&mut driver, 3, 6), [done(6)]);
+    tell(&mut driver, multicast(7, &[3]));
+    assert_eq!(handed_on(&mut driver, &[], &[3]), [unreached(7, &[3]), done(7)]);
+    hears(&mut driver, 2, handed(8, &[3, 4, 5]));
+    assert_eq!(handed_on(&mut driver, &[3], &[5]), [unreached(8, &[5])]);
+    assert_eq!(answered(&mut driver, 3, 8), [], "the coordinator tells all of the tree");
+}
+
+#[test]
+fn a_shootdown_that_was_given_up_does_not_take_the_place_of_a_later_one() {
+    let mut driver = started();
+    tell(&mut driver, multicast(6, &[3]));
+    handed_on(&mut driver, &[3], &[]);
+    // It comes late, from a core that was held up.
+    assert_eq!(hears(&mut driver, 2, handed(5, &[3])), [Effect::Flush { range: SPAN }]);
+    assert_eq!(answered(&mut driver, 3, 6), [done(6)]);
+    // But one that will not be answered any more gives way.
+    tell(&mut driver, multicast(u32::MAX, &[3]));
+    handed_on(&mut driver, &[3], &[]);
+    tell(&mut driver, multicast(1, &[3]));
+    handed_on(&mut driver, &[3], &[]);
+    assert_eq!(answered(&mut driver, 3, u32::MAX), []);
+    assert_eq!(answered(&mut driver, 3, 1), [done(1)]);
 }
 
 #[test]

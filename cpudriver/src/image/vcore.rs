@@ -65,7 +65,7 @@ pub(super) fn perform(effect: Effect) {
             }
         }
         // The registers still stand on the instruction that faulted; messages are the node's.
-        Effect::Repeat | Effect::Forward { .. } | Effect::Send(_) => {}
+        Effect::Repeat | Effect::HandOn(_) | Effect::Answer { .. } | Effect::Send(_) => {}
     }
 }
 

@@ -11,22 +11,22 @@
 pub mod jobs;
 mod peers;
 mod seen;
+mod shootdown;
 #[cfg(test)]
 mod tests;
 mod tree;
-mod urgent;
 
 pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
-pub use tree::{TREE_LINK_BYTES, Tree, TreeEnd, connect_down};
+pub use tree::{SLOTS as TREE_SLOTS, TREE_LINK_BYTES, Tree, TreeEnd, connect_down};
 
-use crate::driver::{Driver, Effect, Sink, Trap};
+use crate::driver::{Driver, Effect, Shootdown, Sink, Trap};
 use crate::post::{Hardware, Outbox, Receiver, Sender};
 use crate::program::seen::Seen;
 use crate::trace::{Event, Kind, Trace, What};
 use alloc::boxed::Box;
 use proto::id::{ApicId, CoreId};
-use proto::message::{Lane, Peer, ToCore, ToMonitor};
+use proto::message::{Lane, ToCore, ToMonitor};
 use proto::slot::NoMessage;
 use seen::SeenCalls;
 
@@ -74,7 +74,7 @@ pub trait Platform: Hardware + Copy {
     fn look_at_trace(&self);
 
     /// Does what the driver wants done to the vcore of this core, or to its translations. Messages
-    /// ([`Effect::Forward`], [`Effect::Send`]) are not for this.
+    /// ([`Effect::HandOn`], [`Effect::Answer`], [`Effect::Send`]) are not for this.
     fn perform(&self, effect: Effect);
 }
 
@@ -149,13 +149,13 @@ pub struct Node<P> {
 /// Does what the driver wants done, in order, but for messages: those to others follow when all is done.
 struct Doer<P> {
     platform: P,
-    forwards: [Option<(CoreId, Peer)>; 2],
+    hand_on: Option<Shootdown>,
     told: Option<ToMonitor>,
 }
 
 impl<P: Platform> Doer<P> {
     fn new(platform: P) -> Self {
-        Self { platform, forwards: [None; 2], told: None }
+        Self { platform, hand_on: None, told: None }
     }
 }
 
@@ -164,10 +164,7 @@ impl<P: Platform> Sink for Doer<P> {
     fn add(&mut self, effect: Effect) {
         match effect {
             Effect::Send(message) => self.told = Some(message),
-            Effect::Forward { to, message } => {
-                let free = self.forwards.iter_mut().find(|it| it.is_none());
-                *free.expect("a shootdown has two cores below it at most") = Some((to, message));
-            }
+            Effect::HandOn(shootdown) => self.hand_on = Some(shootdown),
             effect => self.platform.perform(effect),
         }
     }
@@ -269,7 +266,7 @@ impl<P: Platform> Node<P> {
     #[inline]
     fn take_of_others(&mut self, sender: CoreId, lane: Lane) -> bool {
         self.peers.has(sender) && self.take_peer(sender, lane)
-            || lane == Lane::Immediate && self.has_handed_on(sender) && self.take_handed_on(sender)
+            || lane == Lane::Immediate && self.has_of_tree(sender) && self.take_of_tree(sender)
     }
 
     #[inline(always)]
@@ -414,17 +411,10 @@ impl<P: Platform> Node<P> {
     /// Hands on what has to be; gives the message to the coordinator.
     #[inline(always)]
     fn finish(&mut self, doer: &Doer<P>) -> Option<ToMonitor> {
-        if doer.forwards[0].is_some() {
-            self.forward_all(&doer.forwards);
+        if let Some(shootdown) = &doer.hand_on {
+            self.hand_on(shootdown);
         }
         doer.told
-    }
-
-    #[inline(never)]
-    fn forward_all(&mut self, forwards: &[Option<(CoreId, Peer)>]) {
-        for (to, message) in forwards.iter().flatten() {
-            self.forward(*to, *message);
-        }
     }
 
     fn link(&mut self, peer: CoreId) -> Option<ToMonitor> {
@@ -578,6 +568,7 @@ impl<P: Platform> crate::post::Handler for Node<P> {
             sender == CoreId::MANAGEMENT && star.is_some_and(|it| !it.receiver.is_empty());
         from_star
             || self.is_linked()
-                && (self.peers.has_more(sender) || star.is_some_and(|it| it.tree.has_more(sender)))
+                && (self.peers.has_more(sender)
+                    || star.is_some_and(|it| it.tree.has_something(sender)))
     }
 }

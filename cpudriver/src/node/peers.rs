@@ -1,12 +1,12 @@
 //! Links to other cores, made when somebody asks for them, and what comes in through them.
 
-use super::{Doer, Node, Platform};
+use super::{Node, Platform};
 use crate::post::{Receiver, Sender, link};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use proto::id::CoreId;
-use proto::message::{Lane, Peer, ToMonitor};
+use proto::message::{Lane, Peer};
 use proto::slot::NoMessage;
 
 /// One core's ends of a link to another core. Freed by [`take_apart`] and not by being dropped.
@@ -187,36 +187,6 @@ impl<P: Platform> Node<P> {
         (sent + tree.0, received + tree.1)
     }
 
-    /// Whether a core above has handed a shootdown on.
-    #[inline(always)]
-    pub(super) fn has_handed_on(&self, sender: CoreId) -> bool {
-        self.star.as_ref().is_some_and(|star| star.tree.has_something(sender))
-    }
-
-    /// Handles one shootdown that a core above has handed on; false if there was none.
-    #[inline(never)]
-    pub(super) fn take_handed_on(&mut self, sender: CoreId) -> bool {
-        let Some(star) = &mut self.star else { return false };
-        match star.tree.take(sender) {
-            Ok(message) => self.hear(sender, message),
-            Err(NoMessage::Malformed) => self.counts.stray += 1,
-            Err(NoMessage::Empty) => return false,
-        }
-        true
-    }
-
-    /// Sends a shootdown on to a core below; when it is out of reach the coordinator learns of it.
-    pub(super) fn forward(&mut self, to: CoreId, message: Peer) {
-        let star = self.star.as_mut();
-        if !star.is_some_and(|star| star.tree.send(to, &message, &mut self.outbox))
-            && let Peer::TlbShootdown { ticket, below, .. } = message
-        {
-            let mut cores = below;
-            cores.insert(to);
-            self.answer(ToMonitor::Unreached { ticket, cores });
-        }
-    }
-
     fn hear(&mut self, sender: CoreId, message: Peer) {
         let answered = match message {
             Peer::Ping { nonce, value } => self.tell(sender, &Peer::Pong { nonce, value }),
@@ -231,14 +201,8 @@ impl<P: Platform> Node<P> {
                 self.peers.total = self.peers.total.wrapping_add(value);
                 true
             }
-            Peer::TlbShootdown { .. } => {
-                let mut doer = Doer::new(self.platform);
-                self.driver.on_peer(&message, &mut doer);
-                if let Some(answer) = self.finish(&doer) {
-                    self.answer(answer);
-                }
-                true
-            }
+            // These come through rings of their own.
+            Peer::TlbShootdown { .. } | Peer::ShootdownDone { .. } => false,
         };
         // A pong that finds its ring full was not asked for one at a time: our own sender's bug.
         self.counts.stray += u64::from(!answered);

@@ -1,36 +1,46 @@
-//! The rings through which shootdowns are handed on: one way each, from a core to one below it in a tree.
+//! The rings through which shootdowns are handed on, and answered: two, one each way, between a core and one below it in a
+//! tree.
 //!
 //! They are made when a tree first needs them and then stay. The ends belong to a core's estate, so a core that
 //! is started anew has them still.
 
-use crate::post::{Outbox, Receiver, Sender, link};
+use crate::post::{Outbox, Receiver, Sender};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use proto::id::CoreId;
 use proto::message::{Lane, Peer};
 use proto::slot::NoMessage;
+use rtrb::RingBuffer;
 
 /// Slots of such a ring. A core is handed the next shootdown of a process when it has answered the last, so there
 /// is more than one at a time only if a core was lost in between.
-const SLOTS: usize = 4;
+pub const SLOTS: usize = 4;
 
-/// Bytes that a ring takes with its two ends, allocator's overhead included, at most.
-pub const TREE_LINK_BYTES: usize = 2 * (SLOTS * 64 + 512) + 512;
+/// Bytes that two such rings take with their ends, allocator's overhead included, at most.
+pub const TREE_LINK_BYTES: usize = 2 * (SLOTS * 64 + 2 * 384) + 512;
 
-/// One end of such a ring.
+/// One core's ends of the rings to and from another core.
 #[derive(Debug)]
-pub enum TreeEnd {
-    /// To a core below.
-    Down(Sender<Peer>),
-    /// From a core above.
-    Up(Receiver<Peer>),
+pub struct TreeEnd {
+    sender: Sender<Peer>,
+    receiver: Receiver<Peer>,
 }
 
-/// Makes such a ring: the end for the core above, and the one for the core below. Both live for ever.
+/// Makes such rings: the ends for the core above, and those for the core below. Both live for ever.
 #[must_use]
 pub fn connect_down() -> (&'static mut TreeEnd, &'static mut TreeEnd) {
-    let (sender, receiver) = link(SLOTS);
-    (Box::leak(Box::new(TreeEnd::Down(sender))), Box::leak(Box::new(TreeEnd::Up(receiver))))
+    let (down, from_above) = immediate_link();
+    let (up, from_below) = immediate_link();
+    let above = TreeEnd { sender: down, receiver: from_below };
+    let below = TreeEnd { sender: up, receiver: from_above };
+    (Box::leak(Box::new(above)), Box::leak(Box::new(below)))
+}
+
+/// A link whose routine lane has no slots.
+fn immediate_link() -> (Sender<Peer>, Receiver<Peer>) {
+    let (immediate_in, immediate_out) = RingBuffer::new(SLOTS);
+    let (routine_in, routine_out) = RingBuffer::new(0);
+    (Sender::new(immediate_in, routine_in), Receiver::new(immediate_out, routine_out))
 }
 
 /// A core's ends of all such rings that it has, by the core at the other end.
@@ -66,58 +76,57 @@ impl Tree {
         self.is_used
     }
 
-    /// Hands a message down; false if there is no way to that core, or no room.
-    pub(super) fn send(&mut self, to: CoreId, message: &Peer, outbox: &mut Outbox) -> bool {
-        match self.ends.get_mut(to.index()).and_then(Option::as_deref_mut) {
-            Some(TreeEnd::Down(sender)) => outbox.send(to, sender, message).is_ok(),
-            _ => false,
-        }
+    #[inline(always)]
+    fn end(&self, peer: CoreId) -> Option<&TreeEnd> {
+        self.ends.get(peer.index())?.as_deref()
     }
 
-    /// Whether there is something from that core, which is above.
+    #[inline(always)]
+    fn end_mut(&mut self, peer: CoreId) -> Option<&mut TreeEnd> {
+        self.ends.get_mut(peer.index())?.as_deref_mut()
+    }
+
+    /// Sends to a core next to this one in a tree, which learns of it at the next flush; false if there is no way to that
+    /// core, or no room.
+    #[inline(always)]
+    pub(super) fn send(&mut self, to: CoreId, message: &Peer, outbox: &mut Outbox) -> bool {
+        self.end_mut(to).is_some_and(|end| outbox.send(to, &mut end.sender, message).is_ok())
+    }
+
+    /// As [`Tree::send`], but the caller lets that core know.
+    #[inline(always)]
+    pub(super) fn put(&mut self, to: CoreId, message: &Peer) -> bool {
+        self.end_mut(to).is_some_and(|end| end.sender.send(message).is_ok())
+    }
+
+    /// Whether there is something from that core.
     #[inline(always)]
     pub(super) fn has_something(&self, from: CoreId) -> bool {
-        match self.ends.get(from.index()) {
-            Some(Some(TreeEnd::Up(receiver))) => !receiver.is_lane_empty(Lane::Immediate),
-            _ => false,
-        }
+        self.end(from).is_some_and(|end| !end.receiver.is_lane_empty(Lane::Immediate))
     }
 
-    /// The oldest message from a core above.
+    /// The oldest message from a core.
     ///
     /// # Errors
     /// [`NoMessage`], also where there is no ring from that core.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take(&mut self, from: CoreId) -> Result<Peer, NoMessage> {
-        match self.ends.get_mut(from.index()).and_then(Option::as_deref_mut) {
-            Some(TreeEnd::Up(receiver)) => receiver.take(Lane::Immediate),
-            _ => Err(NoMessage::Empty),
-        }
-    }
-
-    /// Whether anything has come from a core above.
-    pub(super) fn has_more(&self, from: CoreId) -> bool {
-        match self.ends.get(from.index()).and_then(Option::as_deref) {
-            Some(TreeEnd::Up(receiver)) => !receiver.is_empty(),
-            _ => false,
-        }
+        let Some(end) = self.end_mut(from) else { return Err(NoMessage::Empty) };
+        end.receiver.take(Lane::Immediate)
     }
 
     /// Throws away what an earlier life of the core has left unread.
     pub(super) fn discard(&mut self) {
         for end in self.ends.iter_mut().flatten() {
-            if let TreeEnd::Up(receiver) = end {
-                receiver.discard();
-            }
+            end.receiver.discard();
         }
     }
 
     /// Messages that were sent and received.
     #[must_use]
     pub fn traffic(&self) -> (u64, u64) {
-        self.ends.iter().flatten().fold((0, 0), |(sent, received), end| match end {
-            TreeEnd::Down(sender) => (sent + sender.traffic().messages, received),
-            TreeEnd::Up(receiver) => (sent, received + receiver.traffic().messages),
+        self.ends.iter().flatten().fold((0, 0), |(sent, received), end| {
+            (sent + end.sender.traffic().messages, received + end.receiver.traffic().messages)
         })
     }
 }

@@ -14,6 +14,8 @@ mod at_once;
 mod audit;
 mod end;
 mod fault;
+mod gathered;
+mod reach;
 mod regions;
 mod requests;
 mod round;
@@ -24,7 +26,7 @@ mod work;
 
 pub use regions::{Kind, MAX_REGIONS};
 pub(crate) use round::Shootdown;
-pub use route::{Clusters, Edge, descend};
+pub use route::{Clusters, Edge};
 
 use crate::room;
 use alloc::vec::Vec;

@@ -6,13 +6,10 @@
 
 use super::Space;
 use super::regions::end;
-use super::route::Route;
 use super::told::Round;
 use super::work::Stage;
-use crate::config::Strategy;
+use crate::config::{Config, Strategy};
 use crate::coordinator::Coordinator;
-use crate::core_set::CoreSet;
-use crate::cores::CoreState;
 use crate::lease::process_of;
 use crate::output::Outbox;
 use crate::process::{Process, ProcessId};
@@ -24,9 +21,9 @@ use proto::message::{PageRange, ToCore};
 pub(crate) struct Shootdown {
     pub(crate) process: ProcessId,
     /// The round's.
-    ticket: u32,
+    pub(super) ticket: u32,
     /// The one that the core has to answer: the round's, or that of who is told alone.
-    awaited: u32,
+    pub(super) awaited: u32,
 }
 
 /// The smallest range that holds both.
@@ -58,7 +55,7 @@ impl Space {
         self.is_flushing().then_some(&self.round)
     }
 
-    fn round_mut(&mut self) -> Option<&mut Round> {
+    pub(super) fn round_mut(&mut self) -> Option<&mut Round> {
         self.is_flushing().then_some(&mut self.round)
     }
 
@@ -78,7 +75,8 @@ impl Space {
 /// Tells the first core of each group of those that were not told, which tells the others. False when this step may do
 /// no more.
 #[inline(always)]
-fn tell(budget: &mut u32, strategy: &Strategy, process: &mut Process, out: &mut Outbox) -> bool {
+fn tell(budget: &mut u32, config: &Config, process: &mut Process, out: &mut Outbox) -> bool {
+    let Config { strategy, fan_out, .. } = config;
     let ProcessId { pid, generation } = process.id;
     let round = &mut process.space.round;
     let (ticket, range) = (round.ticket, round.range);
@@ -102,7 +100,11 @@ fn tell(budget: &mut u32, strategy: &Strategy, process: &mut Process, out: &mut 
                 out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
             }
             Some((core, Some(below))) => {
-                out.send(core, ToCore::TlbMulticast { pid, generation, range, ticket, below });
+                let fan_out = *fan_out;
+                out.send(
+                    core,
+                    ToCore::TlbMulticast { pid, generation, range, ticket, fan_out, below },
+                );
             }
             None => {}
         }
@@ -115,6 +117,12 @@ impl Coordinator {
     #[must_use]
     pub const fn strategy(&self) -> Strategy {
         self.config.strategy
+    }
+
+    /// To how many others a core of a tree hands a shootdown on at most.
+    #[must_use]
+    pub const fn fan_out(&self) -> u8 {
+        self.config.fan_out
     }
 
     /// Has cores told in another way, unless some were told in this one and have not answered: who is lost then
@@ -184,7 +192,7 @@ impl Coordinator {
     pub(super) fn begin_round(&mut self, pid: Pid, changed: PageRange, out: &mut Outbox) {
         self.set_out(pid, changed);
         let process = self.table.at_mut(pid);
-        let told = tell(&mut self.budget, &self.config.strategy, process, out);
+        let told = tell(&mut self.budget, &self.config, process, out);
         if !told {
             self.queue_work(pid);
         } else if process.space.round.waiting.is_empty() {
@@ -196,7 +204,7 @@ impl Coordinator {
     fn tell_groups(&mut self, pid: Pid, out: &mut Outbox) -> bool {
         let process = self.table.at_mut(pid);
         process.space.round.forget_others(&process.pinned);
-        tell(&mut self.budget, &self.config.strategy, process, out)
+        tell(&mut self.budget, &self.config, process, out)
     }
 
     /// All cores have answered: what the round was for is done, or its frames come back.
@@ -208,6 +216,15 @@ impl Coordinator {
 
     #[inline(always)]
     pub(crate) fn on_shootdown_done(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
+        if !self.config.strategy.is_direct() {
+            return self.on_gathered(core, ticket, out);
+        }
+        self.on_own_answer(core, ticket, out);
+    }
+
+    /// A core answers for itself.
+    #[inline(always)]
+    pub(super) fn on_own_answer(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
         let seat = &self.cores[core.index()].seat;
         let held = seat.held.as_ref().filter(|_| seat.shootdown.is_none());
         let Some(Lease { pid, .. }) = held.map(|held| held.lease) else {
@@ -236,7 +253,7 @@ impl Coordinator {
     }
 
     /// A core has answered: all have, or the process is dying.
-    fn after_answer(&mut self, pid: Pid, out: &mut Outbox) {
+    pub(super) fn after_answer(&mut self, pid: Pid, out: &mut Outbox) {
         if self.table.at(pid).is_dying() {
             self.continue_demise(pid, out);
         } else {
@@ -254,20 +271,6 @@ impl Coordinator {
         space.round.end();
         space.move_jobs(Stage::Flushing, Stage::Releasing);
         self.finish_only_job(pid, out);
-    }
-
-    /// A core could not hand a shootdown on.
-    pub(crate) fn on_unreached(
-        &mut self,
-        core: CoreId,
-        ticket: u32,
-        cores: CoreSet,
-        out: &mut Outbox,
-    ) {
-        match self.shootdown_on(core).filter(|it| it.ticket == ticket) {
-            Some(shootdown) => self.reach_alone(shootdown, cores, out),
-            None => self.count_unexpected(core),
-        }
     }
 
     /// The shootdown that a core was sent, by whichever way, and has not answered.
@@ -300,86 +303,6 @@ impl Coordinator {
         if round.waiting.is_empty() || process.is_dying() {
             self.after_answer(pid, out);
         }
-    }
-
-    /// A silent core has let go of the process, and with that of its translations, so nobody waits for its
-    /// answer. But it serves again only when it has answered, and the round may be over, and forgotten, when
-    /// the core is lost through which it was to hear of it: so it hears of it from the coordinator now, unless
-    /// it did before.
-    pub(crate) fn leave_round(&mut self, core: CoreId, shootdown: Shootdown, out: &mut Outbox) {
-        if !self.heard_from_coordinator(core, shootdown) {
-            let ProcessId { pid, generation } = shootdown.process;
-            let ticket = self.take_ticket();
-            self.cores[core.index()].seat.shootdown =
-                Some(Shootdown { awaited: ticket, ..shootdown });
-            // It has nothing of that process any more: what it is to flush makes no difference.
-            let range = PageRange::default();
-            out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
-        }
-        self.no_translations_on(core, shootdown, out);
-    }
-
-    /// Did the coordinator itself send a core the shootdown that it has not answered?
-    fn heard_from_coordinator(&self, core: CoreId, shootdown: Shootdown) -> bool {
-        let round = self.table.get(shootdown.process).and_then(|it| it.space.round());
-        let first = round.and_then(|round| self.config.strategy.first(&round.told, core));
-        shootdown.awaited != shootdown.ticket || first == Some(core)
-    }
-
-    /// A core is lost: whoever was to hear of a shootdown through it hears of it from the coordinator.
-    pub(crate) fn reach_below(&mut self, core: CoreId, out: &mut Outbox) {
-        let Some(shootdown) = self.shootdown_on(core) else { return };
-        let Some(process) = self.table.get(shootdown.process) else { return };
-        let Some(round) = process.space.round() else { return };
-        let below = self.config.strategy.below(&round.told, core);
-        self.reach_alone(shootdown, below, out);
-    }
-
-    /// Tells cores that are still to answer, if they have not been told like this before.
-    fn reach_alone(&mut self, shootdown: Shootdown, cores: CoreSet, out: &mut Outbox) {
-        let Shootdown { process, ticket, .. } = shootdown;
-        if self.table.get(process).is_none() {
-            return;
-        }
-        let alone_ticket = self.take_ticket();
-        let Some(round) = self.table.at_mut(process.pid).space.round_mut() else { return };
-        if round.ticket != ticket {
-            return;
-        }
-        if round.alone.is_empty() {
-            round.alone_ticket = alone_ticket;
-        }
-        let waiting = round.waiting.without(&round.untold).without(&round.alone);
-        let cores = cores.and(&waiting);
-        round.alone = round.alone.or(&cores);
-        round.untold_alone = round.untold_alone.or(&cores);
-        if !cores.is_empty() {
-            self.continue_space(process.pid, out);
-        }
-    }
-
-    /// Tells the cores that the coordinator tells itself. False when this step may do no more.
-    pub(super) fn tell_again(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        let process = self.table.at_mut(pid);
-        let ProcessId { pid, generation } = process.id;
-        let Some(round) = process.space.round_mut() else { return true };
-        let (ticket, range) = (round.alone_ticket, round.range);
-        while let Some(core) = round.untold_alone.at_or_after(CoreId(0)) {
-            if self.budget == 0 {
-                return false;
-            }
-            self.budget -= 1;
-            round.untold_alone.remove(core);
-            // It may have let go of the process since.
-            if let Some(kept) = &mut self.cores[core.index()].seat.shootdown {
-                kept.awaited = ticket;
-            }
-            // One that is only late must answer before it serves again.
-            if matches!(self.cores[core.index()].state, CoreState::Online | CoreState::Silent) {
-                out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
-            }
-        }
-        true
     }
 }
 

@@ -6,8 +6,8 @@ use proto::id::CoreId;
 
 /// A way by which the cores that have an address space are told to flush.
 pub(crate) trait Route {
-    /// The cores that are told together with this one, itself among them: the coordinator tells the first,
-    /// which tells two others and so on ([`CoreSet::subtrees`]). Itself alone unless the way says otherwise.
+    /// The cores that are told together with this one, itself among them: the coordinator tells the first, which tells
+    /// some others and so on ([`CoreSet::subtrees`]), and answers for all. Itself alone unless the way says otherwise.
     fn group(&self, core: CoreId) -> CoreSet {
         CoreSet::range(core, 1)
     }
@@ -21,26 +21,6 @@ pub(crate) trait Route {
     /// The group that is told first, of those with cores that were not told.
     fn next_group(&self, untold: &CoreSet) -> Option<CoreSet> {
         untold.at_or_after(CoreId(0)).map(|first| self.group(first))
-    }
-
-    /// The core of this one's group that hears of a shootdown from the coordinator, when `told` are all that were
-    /// told of it.
-    fn first(&self, told: &CoreSet, core: CoreId) -> Option<CoreId> {
-        told.and(&self.group(core)).at_or_after(CoreId(0))
-    }
-
-    /// The cores that hear of a shootdown through this one, when `told` are all that were told of it.
-    fn below(&self, told: &CoreSet, core: CoreId) -> CoreSet {
-        let mut below = told.and(&self.group(core));
-        let Some(mut at) = below.at_or_after(CoreId(0)) else { return CoreSet::EMPTY };
-        below.remove(at);
-        while at != core {
-            let mut subtrees = below.subtrees().into_iter().flatten();
-            let way = subtrees.find(|(child, below)| *child == core || below.contains(core));
-            let Some(next) = way else { return CoreSet::EMPTY };
-            (at, below) = next;
-        }
-        below
     }
 }
 
@@ -141,10 +121,10 @@ impl Strategy {
     }
 
     /// Who tells whom when these cores are told, from above: a core is told before it tells others.
-    pub fn plan(&self, cores: &CoreSet, visit: &mut impl FnMut(Edge)) {
+    pub fn plan(&self, cores: &CoreSet, fan_out: u8, visit: &mut impl FnMut(Edge)) {
         self.groups(cores, &mut |first, below| {
             visit(Edge { from: None, to: first, depth: 1 });
-            descend(first, &below, 2, visit);
+            descend((first, &below), fan_out, 2, visit);
         });
     }
 }
@@ -161,10 +141,15 @@ pub struct Edge {
 }
 
 /// Visits what a core hands on, and what those do.
-pub fn descend(from: CoreId, below: &CoreSet, depth: u32, visit: &mut impl FnMut(Edge)) {
-    for (to, below) in below.subtrees().into_iter().flatten() {
+fn descend(
+    (from, below): (CoreId, &CoreSet),
+    fan_out: u8,
+    depth: u32,
+    visit: &mut impl FnMut(Edge),
+) {
+    for (to, below) in below.subtrees(fan_out) {
         visit(Edge { from: Some(from), to, depth });
-        descend(to, &below, depth + 1, visit);
+        descend((to, &below), fan_out, depth + 1, visit);
     }
 }
 
@@ -245,14 +230,15 @@ mod tests {
     #[test]
     fn a_plan_reaches_every_core_once_through_cores_that_were_told_before() {
         let told = set((1..255).filter(|core| core % 5 != 0));
-        for (strategy, deepest, roots) in [
-            (Strategy::Unicast, 1, 204),
-            (Strategy::Tree { package: 16 }, 4, 16),
-            (Strategy::Tree { package: 0 }, 8, 1),
+        for (strategy, fan_out, deepest, roots) in [
+            (Strategy::Unicast, 2, 1, 204),
+            (Strategy::Tree { package: 16 }, 2, 4, 16),
+            (Strategy::Tree { package: 0 }, 2, 8, 1),
+            (Strategy::Tree { package: 0 }, 8, 4, 1),
         ] {
             let mut reached: Vec<CoreId> = Vec::new();
             let (mut depth, mut direct) = (0, 0);
-            strategy.plan(&told, &mut |edge: Edge| {
+            strategy.plan(&told, fan_out, &mut |edge: Edge| {
                 assert!(edge.from.is_none_or(|from| reached.contains(&from)));
                 assert!(!reached.contains(&edge.to));
                 reached.push(edge.to);
@@ -262,31 +248,5 @@ mod tests {
             assert!(reached.len() == told.len() && reached.iter().all(|it| told.contains(*it)));
             assert_eq!((depth, direct), (deepest, roots), "{strategy:?}");
         }
-    }
-
-    /// Walks down as the cores do, and checks what is said to lie below each.
-    fn check(strategy: Strategy, told: &CoreSet, core: CoreId, below: CoreSet) {
-        assert_eq!(strategy.below(told, core), below, "{core}");
-        for (child, below) in below.subtrees().into_iter().flatten() {
-            check(strategy, told, child, below);
-        }
-    }
-
-    #[test]
-    fn what_lies_below_a_core_is_what_its_parent_hands_it() {
-        let told = set((1..60).filter(|core| core % 7 != 0));
-        for strategy in
-            [Strategy::Unicast, Strategy::Tree { package: 16 }, Strategy::Tree { package: 0 }]
-        {
-            let mut left = told;
-            while let Some(group) = first_group(strategy, &left) {
-                left = left.without(&group);
-                let root = group.at_or_after(CoreId(0)).unwrap();
-                let mut below = group;
-                below.remove(root);
-                check(strategy, &told, root, below);
-            }
-        }
-        assert_eq!(Strategy::Tree { package: 0 }.below(&told, CoreId(7)), CoreSet::EMPTY);
     }
 }

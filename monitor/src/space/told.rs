@@ -21,7 +21,10 @@ pub(crate) struct Round {
     /// Those whom the way did not reach: the coordinator tells them itself, and whom it has not told yet.
     pub(super) alone: CoreSet,
     pub(super) untold_alone: CoreSet,
-    /// The ticket that they answer then. Whoever is told twice of a round must answer what came from the
+    /// Those that have let go of the process and for which another core has answered: they are free, but nobody has seen to
+    /// that yet.
+    pub(super) freed: CoreSet,
+    /// The ticket that cores told alone answer. Whoever is told twice of a round must answer what came from the
     /// coordinator, or the next round's would come on top of it.
     pub(super) alone_ticket: u32,
 }
@@ -36,6 +39,7 @@ impl Round {
         told: CoreSet::EMPTY,
         alone: CoreSet::EMPTY,
         untold_alone: CoreSet::EMPTY,
+        freed: CoreSet::EMPTY,
         alone_ticket: 0,
     };
 

@@ -135,7 +135,7 @@ impl Coordinator {
 
     /// Goes on with all that remains to be done in an address space, as far as this step's budget goes.
     pub(crate) fn continue_space(&mut self, pid: Pid, out: &mut Outbox) {
-        if !self.tell_again(pid, out) {
+        if !self.tell_again(pid, out) || !self.free_answered(pid, out) {
             return self.queue_work(pid);
         }
         if self.table.at(pid).is_dying() {

@@ -43,19 +43,27 @@ pub enum Peer {
         #[serde(with = "crate::fixed")]
         value: u64,
     },
-    /// As [`ToCore::TlbMulticast`]; the receiver acknowledges to the coordinator.
+    /// As [`ToCore::TlbMulticast`], but the receiver answers the sender, by [`Peer::ShootdownDone`].
     TlbShootdown {
         /// Whose address space.
         pid: Pid,
+        /// To how many each core hands it on at most.
+        fan_out: u8,
         /// Which process of that pid.
         generation: Generation,
         /// What to flush.
         range: PageRange,
-        /// Returned in [`ToMonitor::ShootdownDone`].
+        /// Returned in the answer.
         #[serde(with = "crate::fixed")]
         ticket: u32,
         /// The cores to hand it on to.
         below: CoreSet,
+    },
+    /// The sender, and all cores below it, have flushed.
+    ShootdownDone {
+        /// The shootdown's.
+        #[serde(with = "crate::fixed")]
+        ticket: u32,
     },
 }
 
@@ -64,7 +72,7 @@ impl Peer {
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::TlbShootdown { .. } => Lane::Immediate,
+            Self::TlbShootdown { .. } | Self::ShootdownDone { .. } => Lane::Immediate,
             _ => Lane::Routine,
         }
     }

@@ -119,16 +119,18 @@ pub enum ToCore {
     Panic,
     /// Spin with interrupts off for good: to see that a core which hangs is noticed. No answer.
     Hang,
-    /// Flush as for `TlbShootdown`, hand it on to the cores below by [`Peer::TlbShootdown`], then
-    /// acknowledge; never stale.
+    /// Flush as for `TlbShootdown` and hand it on to the cores below by [`Peer::TlbShootdown`]; acknowledge when they
+    /// have, all together. Never stale.
     TlbMulticast {
         /// Whose address space.
         pid: Pid,
+        /// To how many each core hands it on at most.
+        fan_out: u8,
         /// Which process of that pid.
         generation: Generation,
         /// What to flush.
         range: PageRange,
-        /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`] by every core.
+        /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`], which stands for all these cores.
         #[serde(with = "crate::fixed")]
         ticket: u32,
         /// The cores to hand it on to, see [`CoreSet::subtrees`].

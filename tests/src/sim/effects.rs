@@ -4,12 +4,22 @@ use super::action::Op;
 use super::memory::{Context, FRAMES, VcoreMemory, is_in};
 use super::queues::{BY_NAME, ModelQueue, TO_ANYBODY};
 use super::world::{Happened, Violation, World, process_of, violation};
-use cpudriver::driver::{Effect, Effects, Fate, Trap};
-use monitor::{Input, Name, ProcessId};
+use cpudriver::driver::{Effect, Effects, Fate, Shootdown, Sink, Trap};
+use cpudriver::node::TREE_SLOTS;
+use monitor::{CoreSet, Input, Name, ProcessId};
 use proto::call::{Call, KEEP, NICE, NO_HANG};
 use proto::id::{CoreId, Lease, VcoreId};
 use proto::memory::Rights;
 use proto::message::{PageRange, Peer, ToCore, ToMonitor};
+
+/// Keeps effects that a message to the coordinator may be among more than once.
+struct Kept<'a>(&'a mut Vec<Effect>);
+
+impl Sink for Kept<'_> {
+    fn add(&mut self, effect: Effect) {
+        self.0.push(effect);
+    }
+}
 
 impl World {
     /// A core takes a message.
@@ -48,7 +58,10 @@ impl World {
         for effect in effects {
             match effect {
                 Effect::Send(_) => answered = true,
-                Effect::Resume { .. } | Effect::Repeat | Effect::Forward { .. } => {}
+                Effect::Resume { .. }
+                | Effect::Repeat
+                | Effect::HandOn(_)
+                | Effect::Answer { .. } => {}
                 _ if answered => {
                     return violation(format!("core {core} answers before it has done {effect:?}"));
                 }
@@ -95,16 +108,11 @@ impl World {
             Effect::Send(message) => {
                 self.cores[core.index()].send(message);
             }
-            Effect::Forward { to, message } if !self.is_linked(core, to) => {
-                if let Peer::TlbShootdown { ticket, below: mut cores, .. } = message {
-                    cores.insert(to);
+            Effect::HandOn(shootdown) => self.hand_on(core, shootdown)?,
+            Effect::Answer { to, ticket } => {
+                if !self.tell_peer(core, to, Peer::ShootdownDone { ticket }) {
+                    let cores = [core].into_iter().collect();
                     self.cores[core.index()].send(ToMonitor::Unreached { ticket, cores });
-                }
-            }
-            Effect::Forward { to, message } => {
-                let it = &mut self.cores[to.index()];
-                if it.health != super::Health::Stopped {
-                    it.peers.entry(core).or_default().push_back(message);
                 }
             }
             Effect::Resume { .. } => {}
@@ -113,15 +121,45 @@ impl World {
         Ok(())
     }
 
+    /// A core hands a shootdown on, and its driver learns whom that has reached.
+    fn hand_on(&mut self, core: CoreId, shootdown: Shootdown) -> Happened {
+        let (mut told, mut unreached) = (CoreSet::EMPTY, CoreSet::EMPTY);
+        for (to, message) in shootdown.parts() {
+            if self.is_linked(core, to) && self.tell_peer(core, to, message) {
+                told.insert(to);
+            } else if let Peer::TlbShootdown { below, .. } = message {
+                unreached = unreached.or(&below);
+                unreached.insert(to);
+            }
+        }
+        let mut effects = Vec::new();
+        self.cores[core.index()].driver.handed_on(told, unreached, &mut Kept(&mut effects));
+        effects.into_iter().try_for_each(|effect| self.carry_out_one(core, None, effect))
+    }
+
+    /// Puts a message for another core; false if its ring is full. What a stopped core has is thrown away when it starts.
+    fn tell_peer(&mut self, core: CoreId, to: CoreId, message: Peer) -> bool {
+        let it = &mut self.cores[to.index()];
+        if it.health == super::Health::Stopped {
+            return true;
+        }
+        let ring = it.peers.entry(core).or_default();
+        let has_room = ring.len() < TREE_SLOTS;
+        if has_room {
+            ring.push_back(message);
+        }
+        has_room
+    }
+
     /// Are there rings between two cores?
     fn is_linked(&self, one: CoreId, other: CoreId) -> bool {
         !(self.unlinked && (one.0 + other.0).is_multiple_of(5))
     }
 
     /// A core takes a message of another one.
-    pub(crate) fn handle_peer(&mut self, core: CoreId, message: Peer) -> Happened {
+    pub(crate) fn handle_peer(&mut self, core: CoreId, from: CoreId, message: Peer) -> Happened {
         let before = self.cores[core.index()].driver.lease();
-        let effects = self.cores[core.index()].driver.peer(message);
+        let effects = self.cores[core.index()].driver.peer(from, message);
         self.carry_out(core, before, effects)
     }
 

@@ -38,6 +38,7 @@ pub const CONFIG: Config = Config {
     max_regions: 8,
     flush_pages: 4,
     strategy: Strategy::Unicast,
+    fan_out: 2,
 };
 
 /// What one process does.

@@ -43,6 +43,7 @@ const CONFIG: Config = Config {
     max_regions: 8,
     flush_pages: 4,
     strategy: Strategy::Unicast,
+    fan_out: 2,
 };
 
 /// Where cores fail, one that is silent for long is lost.

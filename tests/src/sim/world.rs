@@ -134,7 +134,7 @@ impl World {
                 None => Ok(()),
             },
             Action::HandlePeer(core, peer) => match self.cores[core.index()].next_from_peer(peer) {
-                Some(message) => self.handle_peer(core, message),
+                Some(message) => self.handle_peer(core, peer, message),
                 None => Ok(()),
             },
             Action::User(core, op) => self.user(core, op),

@@ -175,7 +175,7 @@ let go) or preempt-warn (the same, 10 ms after it was told).",
         arguments: "[WAY|plan|flush] [N]",
         summary: "chooses how cores are told to flush",
         details: "\
-WAY is unicast (the coordinator tells each core), tree (one, which tells two others
+WAY is unicast (the coordinator tells each core), tree (one, which tells others
 and so on), package or package:CORES (a tree in each), latency (a tree in each group
 of cores that answer equally fast, the farthest first) or eager (unicast, also when
 rights are added). `plan` says who would tell whom, of N cores or of all. `flush` has

@@ -417,7 +417,7 @@ impl Hub {
         match message {
             ToMonitor::Traced { .. } => return self.saw(core, &message),
             ToMonitor::Preempted { lease } => self.look_at_preempted(lease),
-            ToMonitor::Unreached { ref cores, .. } => self.want_tree(core, cores, node),
+            ToMonitor::Unreached { .. } => self.want_tree(core, node),
             ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return,
             // Few kinds can be answers of that sort: the others are seen not to be in the same look.
             ToMonitor::Linked { .. }

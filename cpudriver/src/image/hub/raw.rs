@@ -20,17 +20,20 @@ impl Hub {
     /// answered; false if one doesn't.
     pub(crate) fn tell_raw(&mut self, cpu: &mut Cpu, strategy: &Strategy, cores: &CoreSet) -> bool {
         self.answers.flushed = CoreSet::EMPTY;
+        let mut asked = CoreSet::EMPTY;
+        let fan_out = self.coordinator.fan_out();
         let (pid, generation, range) = (Pid(0), Generation(0), PageRange::default());
         strategy.groups(cores, &mut |first, below| {
             let order = if below.is_empty() {
                 ToCore::TlbShootdown { pid, generation, range, ticket: TICKET }
             } else {
-                ToCore::TlbMulticast { pid, generation, range, ticket: TICKET, below }
+                ToCore::TlbMulticast { pid, generation, range, ticket: TICKET, fan_out, below }
             };
+            asked.insert(first);
             self.deliver(first, &order, &mut cpu.node);
         });
         cpu.node.flush();
-        let all = |hub: &mut Self| cores.without(&hub.answers.flushed).is_empty().then_some(());
+        let all = |hub: &mut Self| asked.without(&hub.answers.flushed).is_empty().then_some(());
         self.wait(cpu, Some(clock::in_seconds(PATIENCE)), all).is_some()
     }
 

@@ -73,19 +73,21 @@ impl Trees {
 }
 
 impl Hub {
-    /// A core had no way to hand a shootdown on to the first of these cores: has rings made for that and for all
-    /// that is below.
-    pub(super) fn want_tree(&mut self, above: CoreId, cores: &CoreSet, node: &mut Node) {
-        let mut below = *cores;
-        let Some(first) = below.at_or_after(CoreId(0)) else { return };
-        below.remove(first);
-        self.trees.want(above, first);
-        monitor::descend(first, &below, 2, &mut |edge: Edge| {
+    /// A core had no way to hand a shootdown on: has the rings made of the tree that it is in.
+    pub(super) fn want_tree(&mut self, core: CoreId, node: &mut Node) {
+        let cores = self.coordinator.tree_of(core);
+        let strategy = self.coordinator.strategy();
+        self.want_edges(&strategy, &cores);
+        self.continue_trees(node);
+    }
+
+    fn want_edges(&mut self, strategy: &Strategy, cores: &CoreSet) {
+        let fan_out = self.coordinator.fan_out();
+        strategy.plan(cores, fan_out, &mut |edge: Edge| {
             if let Some(above) = edge.from {
                 self.trees.want(above, edge.to);
             }
         });
-        self.continue_trees(node);
     }
 
     /// Has the rings made that shootdowns of these cores will need, and waits until they are there; false if some
@@ -96,11 +98,7 @@ impl Hub {
         strategy: &Strategy,
         cores: &CoreSet,
     ) -> bool {
-        strategy.plan(cores, &mut |edge: Edge| {
-            if let Some(above) = edge.from {
-                self.trees.want(above, edge.to);
-            }
-        });
+        self.want_edges(strategy, cores);
         self.continue_trees(&mut cpu.node);
         cpu.node.flush();
         let until = Some(clock::in_seconds(PATIENCE));

@@ -99,7 +99,7 @@ impl Shell<'_> {
         let told: CoreSet = self.others().take(most).collect();
         let strategy = self.hub.coordinator().strategy();
         let mut edges: Vec<Edge> = Vec::with_capacity(told.len());
-        strategy.plan(&told, &mut |edge| edges.push(edge));
+        strategy.plan(&told, self.hub.coordinator().fan_out(), &mut |edge| edges.push(edge));
         match format {
             Format::Json => table(&edges),
             Format::Text => {
@@ -151,14 +151,14 @@ fn in_words(strategy: &Strategy) -> &'static str {
     match strategy {
         Strategy::Unicast => "unicast: the coordinator tells each core itself",
         Strategy::Tree { package: 0 } => {
-            "tree: the coordinator tells one core, and each tells two others"
+            "tree: the coordinator tells one core, and each tells some others and answers for them"
         }
         Strategy::Tree { .. } => {
-            "package: the coordinator tells one core of each package, and each tells two others"
+            "package: the coordinator tells one core of each package, and each tells some others and answers for them"
         }
         Strategy::Clusters(_) => {
             "latency: the coordinator tells one core of each group that is equally far, the farthest \
-             group first, and each tells two others"
+             group first, and each tells some others and answers for them"
         }
         Strategy::Eager => "eager: as unicast, also when rights are added",
         Strategy::Untold => "none: cores are not told of rights that are taken away",

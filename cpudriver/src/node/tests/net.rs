@@ -210,6 +210,11 @@ impl Net {
         }
     }
 
+    /// So many times, every core that is not away or asleep makes a pass.
+    pub(super) fn passes(&mut self, times: usize) {
+        (0..times).for_each(|_| self.pass());
+    }
+
     /// Every core that is not away or asleep makes a pass.
     pub(super) fn pass(&mut self) {
         let asleep = &self.asleep;

@@ -110,7 +110,7 @@ codec! { ToCore:
     13 Done { lease, outcome }
     14 Panic {}
     15 Hang {}
-    16 TlbMulticast { pid, generation, range, ticket, below }
+    16 TlbMulticast { pid, fan_out, generation, range, ticket, below }
     17 Switch { from, outcome, to, root, notified }
 }
 
@@ -174,5 +174,6 @@ codec! { Peer:
     2 Data { value }
     3 End {}
     4 Sum { value }
-    5 TlbShootdown { pid, generation, range, ticket, below }
+    5 TlbShootdown { pid, fan_out, generation, range, ticket, below }
+    6 ShootdownDone { ticket }
 }

@@ -24,6 +24,8 @@ pub(super) fn all() -> Vec<Case> {
         three_cores_unmap_during_a_round(),
         a_tree_whose_first_core_is_lost(),
         a_tree_whose_last_core_is_late(),
+        a_tree_that_is_told_twice("4 cores: unmap by a tree twice, preempt, core failure", 3, 2),
+        a_tree_that_is_told_twice("5 cores: unmap by a chain twice, preempt, core failure", 4, 1),
         two_cores_map_again_and_kill(),
         two_cores_share_and_kill(),
         three_cores_protect_and_preempt(),
@@ -87,6 +89,26 @@ fn a_tree_whose_last_core_is_late() -> Case {
         Action::Fail(TWO, panic),
     ];
     case("5 cores: unmap by a tree, silence, core failure", setup, &[], &outside)
+}
+
+/// The answers of two rounds, one after the other, are gathered in a tree of so many cores, of which core 2 may let go of
+/// the process in the first one and fail: what it has told others, and they answer, comes late.
+fn a_tree_that_is_told_twice(name: &'static str, cores: u16, fan_out: u8) -> Case {
+    let mut setup = Setup::new(usize::from(cores) + 1);
+    setup.world = World::new(Config { strategy: TREE, fan_out, ..CONFIG }, usize::from(cores) + 1);
+    let many = setup.many(cores);
+    setup.maps(many, 2);
+    for core in (1..=cores).map(CoreId) {
+        for page in [PAGE, PAGE + 1] {
+            setup.act(Action::User(core, Op::Touch(page)));
+            setup.settle();
+        }
+    }
+    for page in [PAGE, PAGE + 1] {
+        setup.act(Action::User(ONE, Op::Unmap(page, 1)));
+    }
+    setup.act(Action::Deliver(ONE, Lane::Routine));
+    case(name, setup, &[], &[preempt(TWO), Action::Fail(TWO, Mishap::Panic)])
 }
 
 /// A place is used again as soon as that is possible, while another core may have old translations.
