@@ -116,3 +116,13 @@ fn what_may_not_be_done_is_a_fault_of_the_thread_that_did_it_on_whichever_vcore(
         run.never_printed("exit code");
     }
 }
+
+#[test]
+fn all_of_that_holds_while_cores_are_taken_away() {
+    let programs =
+        ["overflow 9 3 handled", "limits regions 4 3", "limits frames 4 3", "forbidden 5 3"];
+    let storms: Vec<_> = programs.map(|it| format!("storm --every 20000 --seed 3 {it}")).into();
+    let run = nothing_lost(Guest::new().cores(4), &storms.join(";"));
+    let exact = run.outcome.lines.iter().filter(|line| line.ends_with("result=exact"));
+    run.check(exact.count() == programs.len(), "each is right");
+}

@@ -77,8 +77,9 @@ fn main() -> Result<i32, Error> {
     println!(
         "halts: told {told} times, woken {returns} times; all asleep {times} times, {late} late"
     );
-    // Who is told before it halts does not: so as many at most, but for what a core wakes for itself.
-    let slept = others == 0 || (returns > 0 && returns <= told + told / 4);
+    // Who is told before it halts does not. A core also wakes for messages, and when it is taken away; one that does not
+    // sleep at all would be back far more often.
+    let slept = others == 0 || (returns > 0 && returns <= 10 * told + 1000);
     Ok(i32::from(wrong != 0 || late != 0 || !slept))
 }
 
