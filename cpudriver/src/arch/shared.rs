@@ -129,8 +129,13 @@ impl Hardware for ThisCore {
             let set = word(&self.doorstep.flags, 0) & of_interest;
             return (set != 0).then(|| CoreId((set.trailing_zeros() / 8) as u16));
         }
-        if from == 0 && !is_any_set(&self.doorstep.flags, self.is_large) {
+        if (from == 0 || !self.is_large) && !is_any_set(&self.doorstep.flags, self.is_large) {
             return None;
+        }
+        // Most often it is the coordinator.
+        let first = word(&self.doorstep.flags, 0);
+        if from == 0 && first != 0 {
+            return Some(CoreId((first.trailing_zeros() / 8) as u16));
         }
         first_set(&self.doorstep.flags, from, usize::from(self.words))
     }
