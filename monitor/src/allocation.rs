@@ -13,14 +13,13 @@ use crate::cores::{CoreState, Timer};
 use crate::gang::Place;
 use crate::lifecycle::{State, Trigger};
 use crate::output::Outbox;
-use crate::seat::Leaving;
 use proto::call::Outcome;
 use proto::event::{Event, kind};
-use proto::id::{CoreId, Pid};
+use proto::id::{CoreId, Pid, VcoreId};
 
 /// What becomes of a process that was granted a core.
 #[derive(Clone, Copy, Debug)]
-struct Granted {
+pub(crate) struct Granted {
     /// More of its vcores were preempted, and it is to be told of those that get no core.
     has_preempted: bool,
     /// It could use another one.
@@ -45,11 +44,11 @@ impl Coordinator {
         if lacks && !self.idle.is_empty() {
             lacks = self.grant_idle(pid, out);
         }
+        if lacks && !self.provisioned.is_empty() {
+            lacks = self.reclaim(pid, out);
+        }
         if !self.table.at(pid).is_dying() {
             self.report_preempted(pid, out);
-        }
-        if lacks && !self.provisioned.is_empty() {
-            self.reclaim(pid, out);
         }
         self.queue_if(lacks, pid);
     }
@@ -89,6 +88,15 @@ impl Coordinator {
     /// Gives a free core to a process that is short of one, if it can run a vcore on it.
     #[inline(always)]
     fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> Option<Granted> {
+        let (vcore, granted) = self.choose(pid)?;
+        self.start(core, pid, vcore, out);
+        self.begin_turn(core, pid);
+        Some(granted)
+    }
+
+    /// Chooses the vcore that gets the next core of a process, which runs from now on.
+    #[inline(always)]
+    pub(crate) fn choose(&mut self, pid: Pid) -> Option<(VcoreId, Granted)> {
         let process = self.table.at_mut(pid);
         let gang = process.gang.as_mut()?;
         let vcore = gang.next_to_start()?;
@@ -98,11 +106,15 @@ impl Coordinator {
         if process.state() == State::RunnableM {
             self.follow(pid, Trigger::RunMany);
         }
-        self.start(core, pid, vcore, out);
+        Some((vcore, Granted { has_preempted, lacks_more }))
+    }
+
+    /// The turn of a core's new holder begins, if it has no right to the core.
+    #[inline(always)]
+    pub(crate) fn begin_turn(&mut self, core: CoreId, pid: Pid) {
         if self.cores[core.index()].seat.owner.is_none_or(|owner| owner.pid != pid) {
             self.rotation.push(core.0);
         }
-        Some(Granted { has_preempted, lacks_more })
     }
 
     /// Puts a core whose holder has no right to it into the rotation, and takes another one out.
@@ -137,25 +149,30 @@ impl Coordinator {
         }
     }
 
-    /// Takes cores that a process has a right to from those to whom they are lent.
-    fn reclaim(&mut self, pid: Pid, out: &mut Outbox) {
-        if self.provisioned.is_empty() {
-            return;
+    /// Takes cores that a process has a right to from those to whom they are lent; says whether it could use more.
+    fn reclaim(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        let process = self.table.at(pid);
+        if !process.could_use_core() {
+            return false;
         }
-        let Some(process) = self.table.by_pid(pid).filter(|it| it.could_use_core()) else { return };
         let lent = process.provisioned.without(&process.pinned).and(&self.leasable);
         if lent.is_empty() {
-            return;
+            return true;
         }
-        let coming = lent.and(&self.leaving).len();
+        let coming = if self.leaving.is_empty() { 0 } else { lent.and(&self.leaving).len() };
         let short = usize::from(process.shortage()).saturating_sub(coming);
         let candidates = lent.without(&self.leaving).without(&self.idle);
         for core in candidates.iter().take(short) {
             if !self.spend() {
-                return self.queue_work(pid);
+                self.queue_work(pid);
+                return true;
             }
-            self.let_go(core, Leaving::Preempt, out);
+            let granted = self.take_for(core, pid, out);
+            if granted.is_some_and(|granted| !granted.lacks_more) {
+                return false;
+            }
         }
+        true
     }
 
     /// Brings a process's place in the queue for cores in line with what it wants.
@@ -201,9 +218,7 @@ impl Coordinator {
             self.pass_on_unfit(core, out);
             return None;
         }
-        let owner = it.seat.owner.map(|owner| owner.pid.0);
-        let waits = owner.filter(|owner| self.wanting.contains(*owner));
-        let Some(pid) = waits.or_else(|| self.wanting.first()).map(Pid) else {
+        let Some(pid) = self.first_waiting_for(core) else {
             self.idle.insert(core);
             return None;
         };
@@ -211,18 +226,32 @@ impl Coordinator {
         Some(pid)
     }
 
+    /// Who gets a core next.
+    #[inline(always)]
+    fn first_waiting_for(&self, core: CoreId) -> Option<Pid> {
+        let owner = self.cores[core.index()].seat.owner.map(|owner| owner.pid.0);
+        let waits = owner.filter(|owner| self.wanting.contains(*owner));
+        waits.or_else(|| self.wanting.first()).map(Pid)
+    }
+
     /// Grants a core to a process that waits for one; if it wants more it waits behind the others.
     fn grant_to_waiting(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) {
         self.wanting.remove(pid.0);
         match self.grant(core, pid, out) {
-            Some(Granted { has_preempted: true, lacks_more }) => {
-                self.consider_all(lacks_more, pid, out);
-            }
-            Some(Granted { lacks_more: true, .. }) => self.wanting.push(pid.0),
-            Some(_) => {}
+            Some(granted) => self.go_on_waiting(granted, pid, out),
             None => {
                 self.idle.insert(core);
             }
+        }
+    }
+
+    /// Who was granted a core and wants more waits behind the others.
+    #[inline(always)]
+    fn go_on_waiting(&mut self, granted: Granted, pid: Pid, out: &mut Outbox) {
+        match granted {
+            Granted { has_preempted: true, lacks_more } => self.consider_all(lacks_more, pid, out),
+            Granted { lacks_more: true, .. } => self.wanting.push(pid.0),
+            Granted { .. } => {}
         }
     }
 
@@ -251,7 +280,7 @@ impl Coordinator {
         let mut waiting = first;
         while self.spend() {
             if has > self.online_vcores(Pid(waiting)) {
-                return self.let_go(core, Leaving::Preempt, out);
+                return self.take_for_waiting(core, out);
             }
             self.wanting.remove(waiting);
             self.queue_for_cores(Pid(waiting));
@@ -262,6 +291,15 @@ impl Coordinator {
         }
         self.rotation.remove(core.0);
         self.rotation.push(core.0);
+    }
+
+    /// Takes a core from its holder for whoever gets it next, who waits behind the others if it wants more.
+    fn take_for_waiting(&mut self, core: CoreId, out: &mut Outbox) {
+        let Some(pid) = self.first_waiting_for(core) else { return };
+        if let Some(granted) = self.take_for(core, pid, out) {
+            self.wanting.remove(pid.0);
+            self.go_on_waiting(granted, pid, out);
+        }
     }
 
     fn online_vcores(&self, pid: Pid) -> u16 {

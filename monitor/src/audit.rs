@@ -8,6 +8,7 @@ use crate::gang::Place;
 use crate::lease::process_of;
 use crate::lifecycle::State;
 use crate::process::{Demise, Process};
+use crate::seat::Held;
 use crate::table::List;
 use alloc::vec::Vec;
 use core::fmt;
@@ -90,6 +91,7 @@ impl Coordinator {
             left != Some(false),
             "I8: a process exists whose memory a core may have loaded still",
         )?;
+        self.audit_leaver(core, it)?;
         let Some(held) = held else { return Ok(()) };
         let Some(process) = self.table.get(process_of(held.lease)) else {
             return rule(false, "the process of a lease exists");
@@ -106,16 +108,45 @@ impl Coordinator {
         rule(saving, "I6: a vcore that is not saved cannot be started")
     }
 
+    /// A vcore that the core was told to leave for the one that it holds.
+    fn audit_leaver(&self, core: CoreId, it: &Core) -> Audit {
+        let rule = |holds, rule| core_rule(core, holds, rule);
+        let Some(left) = it.seat.leaver else { return Ok(()) };
+        let next = it.seat.held.filter(|held| !held.started);
+        rule(next.is_some(), "who was left for another vcore is so until that one is started")?;
+        let Some(process) = self.table.get(process_of(left.lease)) else {
+            return rule(false, "I8: a process exists that a core has not left");
+        };
+        rule(
+            process.pinned.contains(core) && process.parting.contains(core),
+            "I8: a core that has not left a process pins its memory",
+        )?;
+        let vcore = process.gang.as_ref().and_then(|gang| {
+            let place = gang.place(left.lease.vcore)?;
+            gang.get(left.lease.vcore).map(|vcore| (place, vcore.core))
+        });
+        rule(
+            vcore == Some((Place::Leaving, core)),
+            "I6: a vcore that a core has not left cannot be started",
+        )
+    }
+
     fn audit_holdings(&self, process: &Process) -> Audit {
         let rule = |holds, rule| process_rule(process, holds, rule);
-        let mine =
-            |it: &Core| it.seat.held.is_some_and(|held| process_of(held.lease) == process.id);
+        let is_mine = |held: &Held| process_of(held.lease) == process.id;
+        let mine = |it: &Core| {
+            it.seat.held.as_ref().is_some_and(is_mine)
+                || it.seat.leaver.as_ref().is_some_and(is_mine)
+        };
         let mut held = CoreSet::EMPTY;
         for (core, _) in (0..).map(CoreId).zip(&self.cores).filter(|(_, it)| mine(it)) {
             held.insert(core);
         }
         rule(held == process.pinned, "I8: memory is pinned by exactly the cores that have it")?;
         rule(process.lost.without(&held).is_empty(), "a core that is lost still pins")?;
+        let leaves =
+            |core: CoreId| self.cores[core.index()].seat.leaver.as_ref().is_some_and(is_mine);
+        rule(process.parting.iter().all(leaves), "only cores that were told to leave do so")?;
         let Some(gang) = &process.gang else { return Ok(()) };
         let count = |place| usize::from(gang.count(place));
         let on_cores = count(Place::Online) + count(Place::Leaving);

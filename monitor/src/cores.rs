@@ -52,6 +52,8 @@ pub struct CoreView {
     pub shootdown_outstanding: bool,
     /// The lease that it has.
     pub held: Option<Held>,
+    /// The one that it was told to leave for it, and has not said that it has.
+    pub leaver: Option<Held>,
 }
 
 /// A ping that has been sent and not been answered.
@@ -121,6 +123,7 @@ impl Core {
             unexpected: self.unexpected,
             shootdown_outstanding: self.seat.shootdown.is_some(),
             held: self.seat.held,
+            leaver: self.seat.leaver,
         }
     }
 }

@@ -190,6 +190,10 @@ impl Coordinator {
         let leaving = held.is_some_and(|held| held.leaving.is_some());
         let notify = held.is_some_and(|held| held.notify.is_some());
         let shootdown = it.seat.shootdown.map(|it| (Owed::Flushed, Some(it.process.pid), None));
+        let left = it
+            .seat
+            .leaver
+            .map(|left| (Owed::LetGo, Some(left.lease.pid), held.map(|held| held.since)));
         let of_core = |owed, holds: bool, since| holds.then_some((owed, None, since));
         let all = [
             it.ping.map(|ping| (Owed::Pong, None, Some(ping.sent))),
@@ -199,6 +203,7 @@ impl Coordinator {
             of_lease(Owed::LetGo, leaving, sent(Timer::LetGo(core), patience)),
             of_lease(Owed::Notified, notify, None),
             shootdown,
+            left,
         ];
         let debt = move |(owed, pid, since)| Debt { core, owed, pid, since };
         all.into_iter().flatten().map(debt)

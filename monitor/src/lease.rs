@@ -36,6 +36,19 @@ impl Coordinator {
     /// Gives a free core to a vcore, or the management core to a single-core process.
     #[inline(always)]
     pub(crate) fn start(&mut self, core: CoreId, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+        let (lease, root, notified) = self.lend(core, pid, vcore, out);
+        out.send(core, ToCore::StartCore { lease, root, notified });
+    }
+
+    /// A vcore has a core from now on: under which lease, with which top page table, and how often it has been notified.
+    #[inline(always)]
+    pub(crate) fn lend(
+        &mut self,
+        core: CoreId,
+        pid: Pid,
+        vcore: VcoreId,
+        out: &mut Outbox,
+    ) -> (Lease, u64, u32) {
         let process = self.table.at_mut(pid);
         process.pinned.insert(core);
         let (root, ProcessId { generation, .. }) = (process.root, process.id);
@@ -44,7 +57,7 @@ impl Coordinator {
         seat.epoch.0 = seat.epoch.0.wrapping_add(1);
         let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
         seat.held = Some(Held::new(lease, notified, self.now));
-        out.send(core, ToCore::StartCore { lease, root, notified });
+        (lease, root, notified)
     }
 
     /// Tells a core to let go of its lease, unless it was told before.
@@ -54,9 +67,13 @@ impl Coordinator {
             return;
         }
         held.leaving = Some(why);
-        let (lease, warned) = (held.lease, core::mem::take(&mut held.warned));
-        if warned {
+        let (lease, started) = (held.lease, held.started);
+        if core::mem::take(&mut held.warned) {
             self.cancel_timer(Timer::Warning(core));
+        }
+        if !started {
+            // That the core leaves another vcore for this one may be awaited still: it says so before it lets go.
+            self.cancel_timer(Timer::LetGo(core));
         }
         if let Some(gang) = &mut self.table.at_mut(lease.pid).gang {
             gang.move_to_tail(lease.vcore, Place::Leaving);
@@ -104,7 +121,11 @@ impl Coordinator {
             return self.count_unexpected(core);
         }
         held.started = true;
-        let Some((from, kept)) = held.from.take() else { return };
+        let from = held.from.take();
+        if self.cores[core.index()].seat.leaver.is_some() {
+            return self.has_left(core, true, out);
+        }
+        let Some((from, kept)) = from else { return };
         let process = self.table.at_mut(lease.pid);
         if let Some(gang) = &mut process.gang {
             gang.move_to_head(from, Place::Inactive);
@@ -166,7 +187,7 @@ impl Coordinator {
     pub(crate) fn on_stale(&mut self, core: CoreId, message: u8, lease: Lease, out: &mut Outbox) {
         let Some(&mut held) = self.held(core, lease) else { return };
         match message {
-            tag::START_CORE | tag::PREEMPT | tag::DEATH | tag::SWITCH => {
+            tag::START_CORE | tag::PREEMPT | tag::DEATH | tag::SWITCH | tag::REGRANT => {
                 self.vacate(core, false, out);
                 self.after_loss(held, out);
                 self.core_free(core, out);
@@ -186,9 +207,35 @@ impl Coordinator {
         if seat.shootdown.is_none() && process.space.is_flushing() {
             seat.shootdown = process.space.shootdown_on(core, process.id);
         }
+        let dying = self.part(core, &held, self.now - held.since, saved, out);
+        if held.leaving.is_some() {
+            self.leaving.remove(core);
+        }
+        if core != CoreId::MANAGEMENT {
+            self.forget_lease(core, &held);
+        }
+        if !held.started {
+            // If it was to leave another vcore for this one, it never said that it had.
+            self.has_left(core, false, out);
+        }
+        dying
+    }
+
+    /// A process has no more of a core on which one of its vcores was, for so many `ticks` that were not counted yet. Says
+    /// whether it is dying.
+    #[inline(always)]
+    pub(crate) fn part(
+        &mut self,
+        core: CoreId,
+        held: &Held,
+        ticks: u64,
+        saved: bool,
+        out: &mut Outbox,
+    ) -> bool {
+        let process = self.table.at_mut(held.lease.pid);
         process.pinned.remove(core);
         process.lost.remove(core);
-        let (id, dying, ticks) = (process.id, process.is_dying(), self.now - held.since);
+        let (id, dying) = (process.id, process.is_dying());
         match &mut process.gang {
             None => process.ticks += ticks,
             Some(gang) => {
@@ -209,12 +256,6 @@ impl Coordinator {
                     out.push(Output::Map { process: id, vcore, core: None });
                 }
             }
-        }
-        if held.leaving.is_some() {
-            self.leaving.remove(core);
-        }
-        if core != CoreId::MANAGEMENT {
-            self.forget_lease(core, &held);
         }
         dying
     }

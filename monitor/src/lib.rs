@@ -47,6 +47,7 @@ mod process;
 mod programs;
 mod queues;
 pub mod record;
+mod regrant;
 mod report;
 mod requests;
 mod room;

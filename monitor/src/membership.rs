@@ -5,7 +5,7 @@ use crate::cores::{Core, CoreState, Ping, Timer};
 use crate::death::LOST_CORE;
 use crate::output::{Event, LossCause, Outbox, Output, Refusal};
 use crate::seat::{Leaving, Seat};
-use proto::id::{ApicId, CoreId};
+use proto::id::{ApicId, CoreId, Lease};
 use proto::message::ToCore;
 
 #[cfg(test)]
@@ -250,16 +250,18 @@ impl Coordinator {
     /// free, but nobody waits for it.
     fn core_is_silent(&mut self, core: CoreId, out: &mut Outbox) {
         self.reach_group(core, out);
-        let Seat { held, shootdown, .. } = self.cores[core.index()].seat;
+        let Seat { held, leaver, shootdown, .. } = self.cores[core.index()].seat;
         let Some(held) = held else {
             if let Some(shootdown) = shootdown {
                 self.leave_round(core, shootdown, out);
             }
             return;
         };
-        self.table.at_mut(held.lease.pid).lost.insert(core);
-        self.destroy(held.lease.pid, LOST_CORE, out);
-        self.continue_demise(held.lease.pid, out);
+        for Lease { pid, .. } in [leaver, Some(held)].into_iter().flatten().map(|held| held.lease) {
+            self.table.at_mut(pid).lost.insert(core);
+            self.destroy(pid, LOST_CORE, out);
+            self.continue_demise(pid, out);
+        }
     }
 
     /// A core is known to have stopped: what ran there is gone.

@@ -113,6 +113,8 @@ pub(crate) struct Process {
     pub(crate) pinned: CoreSet,
     /// Those of them that have fallen silent: they pin the memory, but nobody waits for them.
     pub(crate) lost: CoreSet,
+    /// Those of them that were told to go on with another process, and have not said that they do.
+    pub(crate) parting: CoreSet,
     /// Cores that it has a right to.
     pub(crate) provisioned: CoreSet,
     pub(crate) waits: Waits,
@@ -147,6 +149,7 @@ impl Process {
             ticks: 0,
             pinned: CoreSet::EMPTY,
             lost: CoreSet::EMPTY,
+            parting: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
             waits: Waits::NONE,
             io: Io::NONE,

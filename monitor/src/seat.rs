@@ -90,6 +90,8 @@ pub(crate) struct Seat {
     pub(crate) held: Option<Held>,
     /// Who has a right to this core.
     pub(crate) owner: Option<ProcessId>,
+    /// The lease that the core was told to leave for the one that it holds, until it is known to have saved that vcore.
+    pub(crate) leaver: Option<Held>,
     /// The process that the core was told to switch from, until it is known to have done so: its memory may be loaded
     /// there still.
     pub(crate) left: Option<ProcessId>,

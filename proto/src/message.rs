@@ -62,4 +62,6 @@ pub mod tag {
     pub const DONE: u8 = 13;
     /// [`super::ToCore::Switch`]
     pub const SWITCH: u8 = 17;
+    /// [`super::ToCore::Regrant`]
+    pub const REGRANT: u8 = 18;
 }

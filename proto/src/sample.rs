@@ -101,6 +101,15 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
             notified: 0x1817_1615,
         },
     ),
+    sample(
+        "ToCore::Regrant",
+        ToCore::Regrant {
+            from: LEASE,
+            to: LEASE,
+            root: 0x1413_1211_100f_0e0d,
+            notified: 0x1817_1615,
+        },
+    ),
 ];
 
 /// All kinds from a CPU driver to the coordinator, by tag.

@@ -28,6 +28,7 @@ impl ToCore {
             Self::Hang => 15,
             Self::TlbMulticast { .. } => 16,
             Self::Switch { .. } => 17,
+            Self::Regrant { .. } => 18,
         }
     }
 }

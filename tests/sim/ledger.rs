@@ -189,6 +189,18 @@ fn rows() -> Vec<(String, Cost)> {
         let (scene, many) = gang(1);
         of(scene, |it| it.notify(many))
     };
+    let regrant = {
+        let (mut scene, _) = gang(2);
+        let owner = scene.setup.single();
+        for core in [ONE, TWO] {
+            scene.console(monitor::Control::Provision { core, to: Some(owner.pid) });
+        }
+        scene.does(ZERO, Op::ChangeToM);
+        scene.settle();
+        let core = scene.setup.core_of(owner).expect("it has a right to one");
+        scene.does(core, Op::Look);
+        of(scene, |it| it.does(core, Op::Poke(2)))
+    };
     let processes = [
         ("create a process", create),
         ("run a single-core process", run),
@@ -196,6 +208,7 @@ fn rows() -> Vec<(String, Cost)> {
         ("become a many-core process, be granted a core", become_many),
         ("ask for 7 cores more, be granted them", grant),
         ("preempt a core and grant it again", of(gang(1).0, |it| it.preempt(ONE))),
+        ("ask for a core that another process has", regrant),
         ("yield one vcore of two", of(gang(2).0, |it| it.does(TWO, YIELD))),
         ("yield the last vcore", of(gang(1).0, |it| it.does(ONE, YIELD))),
         ("change vcores", change(true)),
@@ -243,6 +256,9 @@ fn the_critical_paths_are_as_short_as_they_can_be() {
     // Saved, heard, started again: three messages, and the answer that nobody waits for.
     let preempt = cost("preempt a core and grant it again");
     assert_eq!((preempt.to_cores, preempt.from_cores), (2, 2));
+    // One message takes the core and starts it, and one answer says so: beside the call and the notify of its outcome.
+    let regrant = cost("ask for a core that another process has");
+    assert_eq!((regrant.to_cores, regrant.from_cores), (1 + 1, 1 + 1 + 1));
     // One death a core and one answer each.
     let kill = cost("kill with 8 cores");
     assert_eq!((kill.to_cores, kill.from_cores), (8, 8));

@@ -9,6 +9,7 @@ mod memory;
 mod orders;
 mod processes;
 mod queues;
+mod regrant;
 mod runs;
 mod scene;
 mod shootdown;

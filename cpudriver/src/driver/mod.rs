@@ -92,6 +92,18 @@ struct Held {
     notified: bool,
 }
 
+impl Held {
+    /// How the vcore goes on that is preempted: what it asked for comes to `outcome`.
+    fn fate(&self, outcome: Outcome) -> Fate {
+        match self.request {
+            None => Fate::Goes,
+            Some(Request::Fault) => Fate::Repeats,
+            Some(Request::ChangeToM) if outcome == Outcome::OK => Fate::FirstThread,
+            Some(_) => Fate::Returns(outcome),
+        }
+    }
+}
+
 /// One core's view of its lease.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Driver {
@@ -160,6 +172,9 @@ impl Driver {
             ToCore::Done { lease, outcome } => self.done(lease, outcome, out),
             ToCore::Switch { from, outcome, to, root, notified } => {
                 self.switch((from, outcome), (to, root, notified), out);
+            }
+            ToCore::Regrant { from, to, root, notified } => {
+                self.regrant(from, (to, root, notified), out);
             }
             ToCore::TlbShootdown { pid, generation, range, ticket } => {
                 self.flush_own((pid, generation), range, out);
@@ -241,15 +256,27 @@ impl Driver {
         let Some(held) = self.held.take_if(|held| held.lease == lease) else {
             return self.stale_message(tag::PREEMPT, lease, out);
         };
-        let fate = match held.request {
-            None => Fate::Goes,
-            Some(Request::Fault) => Fate::Repeats,
-            Some(Request::ChangeToM) if outcome == Outcome::OK => Fate::FirstThread,
-            Some(_) => Fate::Returns(outcome),
-        };
-        out.add(Effect::Save { vcore: lease.vcore, fate });
+        out.add(Effect::Save { vcore: lease.vcore, fate: held.fate(outcome) });
         out.add(Effect::Unload);
         out.send(ToMonitor::Preempted { lease });
+    }
+
+    /// Leaves one vcore, which is preempted, and goes on with another one. The answer tells of both.
+    fn regrant(
+        &mut self,
+        from: Lease,
+        (to, root, notified): (Lease, u64, u32),
+        out: &mut impl Sink,
+    ) {
+        let left = self.held.filter(|held| held.lease == from && to.epoch > from.epoch);
+        let Some(left) = left else {
+            return self.stale_message(tag::REGRANT, to, out);
+        };
+        self.take(to, notified);
+        out.add(Effect::Save { vcore: from.vcore, fate: left.fate(Outcome::AGAIN) });
+        out.add(Effect::Load { root });
+        out.add(Effect::Start { lease: to });
+        out.send(ToMonitor::Started { lease: to });
     }
 
     /// Leaves one single-core process and goes on with another one. Nothing is sent: what the core says next under

@@ -327,3 +327,44 @@ fn a_fault_that_cannot_be_mended_is_given_to_a_program_that_asked() {
         assert_eq!(done.into_iter().collect::<Vec<_>>(), [effect]);
     }
 }
+
+/// Another process's.
+const NEXT: Lease = Lease { pid: Pid(8), epoch: Epoch(5), ..FIRST };
+const REGRANT: ToCore = ToCore::Regrant { from: FIRST, to: NEXT, root: 0x6000, notified: 2 };
+
+#[test]
+fn a_core_that_is_regranted_saves_loads_starts_and_answers_once() {
+    let mut driver = started();
+    let effects = [
+        Effect::Save { vcore: FIRST.vcore, fate: Fate::Goes },
+        Effect::Load { root: 0x6000 },
+        Effect::Start { lease: NEXT },
+        Effect::Send(ToMonitor::Started { lease: NEXT }),
+    ];
+    assert_eq!(tell(&mut driver, REGRANT), effects);
+    assert_eq!((driver.lease(), driver.request()), (Some(NEXT), None));
+}
+
+#[test]
+fn a_regrant_refuses_what_the_vcore_asked_for_and_lets_it_fault_again() {
+    let fault = Trap::Fault { address: 0, vector: 14, code: 0, at: 0, reflect: false };
+    for (trap, fate) in [(YIELD, Fate::Returns(Outcome::AGAIN)), (fault, Fate::Repeats)] {
+        let mut driver = started();
+        ask(&mut driver, trap);
+        let saves = Effect::Save { vcore: FIRST.vcore, fate };
+        assert_eq!(tell(&mut driver, REGRANT)[0], saves);
+        assert_eq!(driver.request(), None, "the next one has asked for nothing");
+    }
+}
+
+#[test]
+fn a_regrant_of_another_lease_or_to_an_old_one_is_stale() {
+    let mut driver = Driver::new();
+    assert_eq!(tell(&mut driver, REGRANT), stale(tag::REGRANT, NEXT), "the core is free");
+    tell(&mut driver, START);
+    let old = ToCore::Regrant { from: FIRST, to: FIRST, root: 0, notified: 0 };
+    assert_eq!(tell(&mut driver, old), stale(tag::REGRANT, FIRST));
+    tell(&mut driver, REGRANT);
+    assert_eq!(tell(&mut driver, REGRANT), stale(tag::REGRANT, NEXT));
+    assert_eq!(driver.lease(), Some(NEXT));
+}

@@ -347,6 +347,7 @@ impl<P: Platform> Node<P> {
             | ToCore::Notify { .. }
             | ToCore::SetContext { .. }
             | ToCore::Switch { .. }
+            | ToCore::Regrant { .. }
             | ToCore::Done { .. }
             | ToCore::TlbShootdown { .. }
             | ToCore::TlbMulticast { .. } => self.obey_driver(order),

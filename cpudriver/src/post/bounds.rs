@@ -73,6 +73,7 @@ pub const fn outstanding_to_core(message: &ToCore) -> usize {
         | ToCore::Notify { .. }
         | ToCore::SetContext { .. }
         | ToCore::Switch { .. }
+        | ToCore::Regrant { .. }
         | ToCore::Done { .. }
         | ToCore::Panic
         | ToCore::Hang => 1,
@@ -86,7 +87,16 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
     match message {
         ToMonitor::Pong { .. } => Some(8),
         // One more when the core above was lost while it handed a shootdown on.
-        ToMonitor::ShootdownDone { .. } | ToMonitor::Unreached { .. } => Some(2),
+        ToMonitor::ShootdownDone { .. }
+        | ToMonitor::Unreached { .. }
+        // The vcore stands still until the answer, so it cannot ask twice, and a fault can't be refused. But its core may
+        // have been regranted meanwhile, and then the next one asks, once, before the answer to `Regrant` is heard.
+        | ToMonitor::Yield { .. }
+        | ToMonitor::ChangeVcore { .. }
+        | ToMonitor::ChangeToM { .. }
+        | ToMonitor::Fault { .. }
+        | ToMonitor::Reflect { .. }
+        | ToMonitor::Exit { .. } => Some(2),
         ToMonitor::Join { .. }
         | ToMonitor::CoreFailed { .. }
         | ToMonitor::Dumped { .. }
@@ -100,14 +110,7 @@ pub const fn outstanding_to_monitor(message: &ToMonitor) -> Option<usize> {
         | ToMonitor::Started { .. }
         | ToMonitor::Preempted { .. }
         | ToMonitor::Released { .. }
-        | ToMonitor::Notified { .. }
-        // The vcore stands still until the answer, so it cannot ask twice, and a fault can't be refused.
-        | ToMonitor::Yield { .. }
-        | ToMonitor::ChangeVcore { .. }
-        | ToMonitor::ChangeToM { .. }
-        | ToMonitor::Fault { .. }
-        | ToMonitor::Reflect { .. }
-        | ToMonitor::Exit { .. } => Some(1),
+        | ToMonitor::Notified { .. } => Some(1),
         ToMonitor::Poke { .. }
         | ToMonitor::Run { .. }
         | ToMonitor::Destroy { .. }

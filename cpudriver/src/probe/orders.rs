@@ -45,6 +45,7 @@ impl Orders {
             }
             ToCore::SetContext { .. } => (Self::Changed, None),
             ToCore::Switch { .. } => (Self::Started, None),
+            ToCore::Regrant { .. } => (Self::Started, runs.then_some(Crossing::UserPreempt)),
             ToCore::Preempt { .. } => {
                 let crossing = match before {
                     Self::Started => Some(Crossing::StartPreempt),

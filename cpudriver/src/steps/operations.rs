@@ -60,7 +60,7 @@ pub static OPERATIONS: &[Operation] = &[
     message("preempt-warned", Scene::Warn),
     message("tick-warning-over", Scene::Warn),
     message("tick-share", Scene::Share),
-    message("preempted-handed-on", Scene::Share),
+    message("started-regranted", Scene::Share),
     message("provision", Scene::Provision),
     message("change-vcore", Scene::Change),
     message("started-after-change", Scene::Change),

@@ -166,7 +166,7 @@ impl<M: Meter> Stage<'_, M> {
             turn += self.config.share;
             self.tick("tick-share", turn);
         }
-        self.answer("preempted-handed-on");
+        self.answer("started-regranted");
         self.settle();
         self.give_back();
     }

@@ -128,7 +128,8 @@ impl<'a, M: Meter> Stage<'a, M> {
                     match message {
                         ToCore::StartCore { notified, .. }
                         | ToCore::SetContext { notified, .. }
-                        | ToCore::Switch { notified, .. } => {
+                        | ToCore::Switch { notified, .. }
+                        | ToCore::Regrant { notified, .. } => {
                             self.seen[core.index()] = notified;
                         }
                         ToCore::Notify { count, .. } => self.seen[core.index()] = count,
@@ -258,9 +259,9 @@ impl<'a, M: Meter> Stage<'a, M> {
 /// What a core says to an order, if anything.
 fn answer(order: ToCore) -> Option<ToMonitor> {
     match order {
-        ToCore::StartCore { lease, .. } | ToCore::SetContext { lease, .. } => {
-            Some(ToMonitor::Started { lease })
-        }
+        ToCore::StartCore { lease, .. }
+        | ToCore::SetContext { lease, .. }
+        | ToCore::Regrant { to: lease, .. } => Some(ToMonitor::Started { lease }),
         ToCore::Preempt { lease, .. } => Some(ToMonitor::Preempted { lease }),
         ToCore::Death { lease } => Some(ToMonitor::Released { lease }),
         ToCore::Notify { lease, count } => Some(ToMonitor::Notified { lease, count }),

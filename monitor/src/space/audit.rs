@@ -41,8 +41,8 @@ impl Coordinator {
         let Some(round) = space.round() else { return Ok(()) };
         let told = round.waiting.without(&round.untold);
         let known = |core| self.shootdown_on(core).is_some_and(|it| it.process == process.id);
-        let silent = |core| process.lost.contains(core);
-        rule(told.iter().all(|it| known(it) || silent(it)), "a round waits for whom it was sent to")
+        let leaves = |core| process.lost.contains(core) || process.parting.contains(core);
+        rule(told.iter().all(|it| known(it) || leaves(it)), "a round waits for whom it was sent to")
     }
 }
 

@@ -177,6 +177,10 @@ impl Coordinator {
         let process = self.table.at_mut(pid);
         let cores = process.pinned;
         process.space.round.begin(ticket, range, cores);
+        if !process.parting.is_empty() {
+            // Who has been told to leave loads other tables: that it does is waited for, and flushes all.
+            process.space.round.untold = cores.without(&process.parting);
+        }
     }
 
     /// Starts a round for all that waits for one.

@@ -153,6 +153,21 @@ pub enum ToCore {
         #[serde(with = "crate::fixed")]
         notified: u32,
     },
+    /// Save the context of a vcore and go on with one of another process: as `Preempt`, whose outcome is *refused*, and
+    /// `StartCore` would together ([`ToMonitor::Started`] under the new lease, which says that the old one's context is
+    /// saved). For every core but the management core.
+    Regrant {
+        /// The lease to give up.
+        from: Lease,
+        /// The lease to go on under; its epoch is the old one's successor.
+        to: Lease,
+        /// As in `StartCore`.
+        #[serde(with = "crate::fixed")]
+        root: u64,
+        /// As in `StartCore`.
+        #[serde(with = "crate::fixed")]
+        notified: u32,
+    },
 }
 
 impl ToCore {

@@ -154,6 +154,8 @@ pub fn all() -> Vec<Case> {
         three_cores_grant_and_kill(),
         three_cores_unmap_and_preempt(),
         three_cores_notify_and_yield(),
+        two_cores_regrant_and_kill(),
+        three_cores_regrant_and_panic(),
     ];
     processes.into_iter().chain(memory::all()).collect()
 }
@@ -276,4 +278,39 @@ fn three_cores_notify_and_yield() -> Case {
         &programs,
         &[notify, Action::Fail(TWO, Mishap::Panic)],
     )
+}
+
+/// A process asks for the core that it has a right to while the one that has it on loan asks for things as well.
+fn two_cores_regrant_and_kill() -> Case {
+    let mut setup = Setup::new(2);
+    let holder = setup.many(1);
+    let owner = setup.single();
+    provision(&mut setup, ONE, owner);
+    let programs: [(_, &[Op]); 2] = [
+        (holder, &[Op::ChangeVcore { to: VcoreId(0), keep: true }, YIELD, Op::Look, Op::Poke(1)]),
+        (owner, &[Op::ChangeToM, Op::NotifyProcess(owner.pid), Op::Look, YIELD]),
+    ];
+    let event = proto::event::Event { kind: 50, value: 0 };
+    let notify = Action::Tell(Input::Control(Control::Notify { pid: holder.pid, event }));
+    case("2 cores: regrant, notify, kill", setup, &programs, &[kill(holder.pid), notify])
+}
+
+/// The same, while the holder, which runs on another core as well, takes memory away.
+fn three_cores_regrant_and_panic() -> Case {
+    let mut setup = Setup::new(3);
+    let holder = setup.many(2);
+    setup.maps(holder, 2);
+    let owner = setup.single();
+    provision(&mut setup, ONE, owner);
+    let programs: [(_, &[Op]); 2] = [
+        (holder, &[Op::Touch(PAGE), Op::Touch(PAGE), Op::Unmap(PAGE, 1)]),
+        (owner, &[Op::ChangeToM, YIELD]),
+    ];
+    let panic = Action::Fail(ONE, Mishap::Panic);
+    case("3 cores: regrant, unmap, core failure", setup, &programs, &[panic])
+}
+
+fn provision(setup: &mut Setup, core: CoreId, to: ProcessId) {
+    let to = Some(to.pid);
+    setup.act(Action::Tell(Input::Control(Control::Provision { core, to })));
 }

@@ -80,8 +80,10 @@ impl World {
                 if process.is_none_or(|process| !self.memory.contains_key(&process)) {
                     return violation(format!("I8: core {core} loads freed memory for {now:?}"));
                 }
-                self.cores[core.index()].loaded = process;
-                self.cores[core.index()].translations.clear();
+                let it = &mut self.cores[core.index()];
+                it.loaded = process;
+                it.translations.clear();
+                it.retry = None;
             }
             Effect::Unload => {
                 let it = &mut self.cores[core.index()];

@@ -34,6 +34,7 @@ pub(crate) fn lease_to(message: &ToCore) -> Option<Lease> {
         | ToCore::Notify { lease, .. }
         | ToCore::SetContext { lease, .. }
         | ToCore::Switch { to: lease, .. }
+        | ToCore::Regrant { to: lease, .. }
         | ToCore::Done { lease, .. } => Some(lease),
         _ => None,
     }

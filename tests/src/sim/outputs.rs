@@ -92,12 +92,13 @@ impl World {
         }
         if let ToCore::StartCore { lease, .. }
         | ToCore::SetContext { lease, .. }
-        | ToCore::Switch { to: lease, .. } = message
+        | ToCore::Switch { to: lease, .. }
+        | ToCore::Regrant { to: lease, .. } = message
             && self.doomed.contains(&process_of(lease))
         {
             return violation(format!("I7: {message:?} after the process was told to die"));
         }
-        if let ToCore::StartCore { lease, .. } = message
+        if let ToCore::StartCore { lease, .. } | ToCore::Regrant { to: lease, .. } = message
             && self.memory.get(&process_of(lease)).is_some_and(|it| !it.may_start(lease.vcore))
         {
             return violation(format!("{lease:?} starts before vcore 0 has made it ready"));
@@ -108,7 +109,8 @@ impl World {
         {
             return violation(format!("{lease:?} starts on core {core} before it is free"));
         }
-        if let ToCore::Switch { from, .. } = message
+        if let ToCore::Switch { from, .. } | ToCore::Regrant { from, .. } = message
+            && it.health == Health::Well
             && it.driver.lease() != Some(from)
         {
             return violation(format!(

@@ -417,6 +417,7 @@ impl Hub {
         match message {
             ToMonitor::Traced { .. } => return self.saw(core, &message),
             ToMonitor::Preempted { lease } => self.look_at_preempted(lease),
+            ToMonitor::Started { .. } if self.watched.is_some() => self.look_at_left(core),
             ToMonitor::Unreached { .. } => self.want_tree(core, node),
             ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return,
             // Few kinds can be answers of that sort: the others are seen not to be in the same look.

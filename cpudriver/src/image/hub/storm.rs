@@ -4,7 +4,7 @@ use super::Hub;
 use crate::arch::space::{VcorePage, vcore_page};
 use core::ops::Add;
 use monitor::ProcessId;
-use proto::id::{Lease, VcoreId};
+use proto::id::{CoreId, Lease, VcoreId};
 use proto::program::data;
 
 /// A process that is watched.
@@ -49,6 +49,14 @@ impl Hub {
     /// What was seen of the process that is watched, which is not watched any more.
     pub(crate) fn seen(&mut self) -> Seen {
         self.watched.take().map_or_else(Seen::default, |watch| watch.seen)
+    }
+
+    /// A core says that it has started a vcore, and with that that it has saved the one that it left for it, if there is one.
+    #[cold]
+    pub(super) fn look_at_left(&mut self, core: CoreId) {
+        if let Some(left) = self.coordinator.core(core).and_then(|core| core.leaver) {
+            self.look_at_preempted(left.lease);
+        }
     }
 
     /// A core says that it has saved a vcore; nothing has been done about it yet.

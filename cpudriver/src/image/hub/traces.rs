@@ -159,6 +159,7 @@ const fn answer(message: &ToCore) -> Option<(Lease, Option<Outcome>)> {
         | ToCore::Preempt { lease, outcome }
         | ToCore::Switch { from: lease, outcome, .. } => Some((lease, Some(outcome))),
         ToCore::Death { lease } => Some((lease, None)),
+        ToCore::Regrant { from: lease, .. } => Some((lease, Some(Outcome::AGAIN))),
         _ => None,
     }
 }

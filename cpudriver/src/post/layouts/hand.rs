@@ -112,6 +112,7 @@ codec! { ToCore:
     15 Hang {}
     16 TlbMulticast { pid, fan_out, generation, range, ticket, below }
     17 Switch { from, outcome, to, root, notified }
+    18 Regrant { from, to, root, notified }
 }
 
 codec! { ToMonitor:
