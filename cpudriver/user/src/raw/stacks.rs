@@ -69,8 +69,16 @@ fn wait_and_take() -> usize {
     }
 }
 
+/// Sees that so many are there that nobody has used.
+pub(super) fn prepare(count: usize) {
+    let there = FREE.with(|free| free.0.len() / EACH);
+    if there < count {
+        reserve(count - there);
+    }
+}
+
 /// Asks for so many new ones.
-pub(super) fn reserve(count: usize) {
+fn reserve(count: usize) {
     let Some(new) = map(count) else {
         alloc::alloc::handle_alloc_error(core::alloc::Layout::new::<[u8; BYTES]>())
     };

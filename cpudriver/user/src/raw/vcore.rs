@@ -110,6 +110,11 @@ pub struct Made {
     first: &'static Thread,
 }
 
+/// Asks for the stacks of all vcores that there may be, unless they are there.
+pub(crate) fn reserve() {
+    super::stacks::prepare(crate::info::max_vcores().into());
+}
+
 /// Makes them, which takes memory; so the process waits for it as a single-core one.
 ///
 /// # Panics
@@ -119,7 +124,7 @@ pub struct Made {
 pub fn make() -> Made {
     let vcores = crate::info::max_vcores();
     assert!(count() == 0 && vcores > 0, "a process starts once, on a machine with cores to lease");
-    super::stacks::reserve(vcores.into());
+    reserve();
     Made { all: (0..vcores).map(Vcore::new).collect(), first: Thread::new() }
 }
 

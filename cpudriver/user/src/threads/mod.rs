@@ -68,6 +68,12 @@ pub fn start(cores: u16) -> Result<u16, Error> {
     want(cores)
 }
 
+/// Asks for the stacks of all vcores, as [`start`] does otherwise: it then asks the kernel for nothing that takes time but
+/// to become a many-core process.
+pub fn prepare() {
+    vcore::reserve();
+}
+
 fn error_of(outcome: i64) -> Error {
     let outcome = i32::try_from(outcome).unwrap_or(proto::call::Outcome::INVALID.0);
     Error::of(proto::call::Outcome(outcome)).unwrap_or(Error::Invalid)
@@ -96,6 +102,7 @@ pub fn wish(cores: u16) {
 
 /// Has `handler` told of each event that is none of the scheduler's own, instead of threads that wait for events: on
 /// the vcore that it came to, in vcore context, so it must be short, and neither wait nor use anything of this module.
+/// Those that came before [`start`] has made this a many-core process lie where [`take`](crate::event::take) looks.
 pub fn on_event(handler: fn(Event)) {
     events::HANDLER.with(|it| *it = Some(handler));
 }

@@ -138,6 +138,7 @@ fn unsaved() -> Result<(), Error> {
 fn late() -> Result<(), Error> {
     // Memory that is there already: no fault of its own is to come in between.
     drop(black_box(alloc::vec![1_u8; 1 << 19]));
+    threads::prepare();
     while event::take().is_none_or(|event| event.kind != GO) {
         spin_loop();
     }
