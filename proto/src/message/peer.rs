@@ -51,11 +51,11 @@ pub enum Peer {
         fan_out: u8,
         /// Which process of that pid.
         generation: Generation,
-        /// What to flush.
-        range: PageRange,
         /// Returned in the answer.
         #[serde(with = "crate::fixed")]
         ticket: u32,
+        /// What to flush.
+        range: PageRange,
         /// The cores to hand it on to.
         below: CoreSet,
     },

@@ -128,11 +128,11 @@ pub enum ToCore {
         fan_out: u8,
         /// Which process of that pid.
         generation: Generation,
-        /// What to flush.
-        range: PageRange,
         /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`], which stands for all these cores.
         #[serde(with = "crate::fixed")]
         ticket: u32,
+        /// What to flush.
+        range: PageRange,
         /// The cores to hand it on to, see [`CoreSet::subtrees`].
         below: CoreSet,
     },
