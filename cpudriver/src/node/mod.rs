@@ -1,7 +1,7 @@
 //! A core as a node of the network: what it does about the messages that reach it.
 //!
 //! A [`Node`] owns the core's ends of its rings and handles what comes in: orders of the coordinator
-//! ([`ToCore`]) and messages of peers ([`Peer`]). It never waits inside a handler; work that takes
+//! ([`ToCore`]) and messages of peers ([`Peer`](proto::message::Peer)). It never waits inside a handler; work that takes
 //! long (a part in an experiment) is noted as a [`Job`] and done between two passes, see [`jobs`].
 //!
 //! All cores run the same node, core 0 too: there the coordinator is a local caller, and the star ring
