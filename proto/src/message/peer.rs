@@ -45,10 +45,6 @@ pub enum Peer {
     },
     /// As [`ToCore::TlbMulticast`], but the receiver answers the sender, by [`Peer::ShootdownDone`].
     TlbShootdown {
-        /// Whose address space.
-        pid: Pid,
-        /// To how many each core hands it on at most.
-        fan_out: u8,
         /// Which process of that pid.
         generation: Generation,
         /// Returned in the answer.
@@ -56,6 +52,10 @@ pub enum Peer {
         ticket: u32,
         /// What to flush.
         range: PageRange,
+        /// Whose address space.
+        pid: Pid,
+        /// To how many each core hands it on at most.
+        fan_out: u8,
         /// The cores to hand it on to.
         below: CoreSet,
     },

@@ -122,10 +122,6 @@ pub enum ToCore {
     /// Flush as for `TlbShootdown` and hand it on to the cores below by [`Peer::TlbShootdown`]; acknowledge when they
     /// have, all together. Never stale.
     TlbMulticast {
-        /// Whose address space.
-        pid: Pid,
-        /// To how many each core hands it on at most.
-        fan_out: u8,
         /// Which process of that pid.
         generation: Generation,
         /// Chosen by the sender, returned in [`ToMonitor::ShootdownDone`], which stands for all these cores.
@@ -133,6 +129,10 @@ pub enum ToCore {
         ticket: u32,
         /// What to flush.
         range: PageRange,
+        /// Whose address space.
+        pid: Pid,
+        /// To how many each core hands it on at most.
+        fan_out: u8,
         /// The cores to hand it on to, see [`CoreSet::subtrees`].
         below: CoreSet,
     },

@@ -18,6 +18,7 @@ use std::time::Instant;
 const PLAN: &[&str] = &[
     "--seeds 600 --cores 4 --faults",
     "--seeds 600 --cores 8",
+    "--seeds 3000 --cores 2",
     "--seeds 1500 --cores 3",
     "--seeds 1500 --cores 5 --faults",
     "--seeds 100 --cores 100 --faults",

@@ -110,7 +110,7 @@ codec! { ToCore:
     13 Done { lease, outcome }
     14 Panic {}
     15 Hang {}
-    16 TlbMulticast { pid, fan_out, generation, ticket, range, below }
+    16 TlbMulticast { generation, ticket, range, pid, fan_out, below }
     17 Switch { from, outcome, to, root, notified }
     18 Regrant { from, to, root, notified }
 }
@@ -175,6 +175,6 @@ codec! { Peer:
     2 Data { value }
     3 End {}
     4 Sum { value }
-    5 TlbShootdown { pid, fan_out, generation, ticket, range, below }
+    5 TlbShootdown { generation, ticket, range, pid, fan_out, below }
     6 ShootdownDone { ticket }
 }
