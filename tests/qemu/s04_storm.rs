@@ -83,7 +83,7 @@ fn calls_that_wait_are_completed_once() {
 
 #[test]
 fn events_are_heard_once() {
-    is_exact("--every 5000 --runs 20 listen 4 100 3");
+    is_exact("--every 5000 --runs 30 listen 4 100 3");
 }
 
 #[test]
