@@ -10,6 +10,7 @@ use crate::arch::space::{VcorePage, saved_page, vcore_page};
 use crate::arch::user::{self, CallFault, Exit, Own};
 use crate::arch::{cpu, percpu, time};
 use crate::driver::{Effect, Fate, Trap};
+use crate::node::Station;
 use crate::post::Activity;
 use crate::program::call::{Local, Request};
 use crate::program::context::Context;
@@ -248,12 +249,8 @@ impl Cpu {
         if is_single_core() {
             return false;
         }
-        let platform = *self.node.platform();
-        probes::before_orders(&platform);
-        let is_all = self.inbox.serve_interrupted(&platform, &mut self.node);
-        probes::before_answers();
-        self.node.flush();
-        is_all && self.has_vcore() && self.node.has_nothing_next()
+        self.pass();
+        self.inbox.is_calm() && self.has_vcore() && self.node.has_nothing_next()
     }
 
     /// Answers a system call that needs nothing but its number.

@@ -69,12 +69,10 @@ impl<P: Platform> Node<P> {
     /// Whether a sender may have something about a shootdown for a core that was interrupted.
     #[inline(always)]
     pub(super) fn has_urgent(&self, sender: CoreId) -> bool {
-        let Some(star) = &self.star else { return false };
-        if sender == CoreId::MANAGEMENT {
-            !star.receiver.is_lane_empty(Lane::Immediate)
-        } else {
-            star.tree.has_something(sender)
+        if sender != CoreId::MANAGEMENT {
+            return self.has_of_tree(sender);
         }
+        self.star.as_ref().is_some_and(|star| !star.receiver.is_lane_empty(Lane::Immediate))
     }
 
     /// Handles one message about a shootdown; whether the sender has more, or an experiment has linked it to this core: then

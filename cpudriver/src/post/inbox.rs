@@ -74,24 +74,12 @@ impl Inbox {
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) -> bool {
-        match self.alone(first, hardware) {
-            Some(sender) => self.serve_one(sender, handler),
-            None => self.serve_listed(handler),
+        if let Some(sender) = self.alone(first, hardware) {
+            if has_more_after_burst(sender, handler) {
+                self.list(sender);
+            }
+            return true;
         }
-        true
-    }
-
-    /// The turn of a sender that does not wait, and is the only one.
-    #[inline(always)]
-    fn serve_one(&mut self, sender: CoreId, handler: &mut impl Handler) {
-        if has_more_after_burst(sender, handler) {
-            self.list(sender);
-        }
-    }
-
-    /// The turns of all that wait.
-    #[inline(always)]
-    fn serve_listed(&mut self, handler: &mut impl Handler) {
         for &sender in &self.waiting {
             while handler.immediate(sender) {}
         }
@@ -101,6 +89,7 @@ impl Inbox {
             listed[sender.index()] = more;
             more
         });
+        true
     }
 
     /// The sender that has something, if it is the only one: it has its turn at once, which begins with a look for what
@@ -164,7 +153,11 @@ impl Inbox {
     }
 
     /// Handles what is urgent, and no more, on a core that was interrupted in user mode and is shown to be there still. True
-    /// if that was all: then the core may go back, as after [`Inbox::serve_interrupted`], for which the rest waits.
+    /// if that was all: then the core may go back, without [`Inbox::leave`], because whoever sends meanwhile sees it in user
+    /// mode and rings, and that interrupt waits until the core is there. So it may after a pass that leaves it
+    /// [calm](Inbox::is_calm), for which the rest waits.
+    ///
+    /// The caller flushes its outbox before it goes back.
     #[inline(always)]
     #[must_use]
     pub fn serve_urgent(&mut self, hardware: &impl Hardware, handler: &mut impl Handler) -> bool {
@@ -185,36 +178,6 @@ impl Inbox {
             next = hardware.next_raised(sender.index() + 1);
         }
         self.is_calm()
-    }
-
-    /// Makes a pass on a core that was interrupted in user mode and is shown to be there still. True if that was all: then
-    /// the core may go back, without [`Inbox::leave`], because whoever sends meanwhile sees it in user mode and rings, and
-    /// that interrupt waits until the core is there.
-    ///
-    /// The caller flushes its outbox before it goes back.
-    #[inline(always)]
-    #[must_use]
-    pub fn serve_interrupted(
-        &mut self,
-        hardware: &impl Hardware,
-        handler: &mut impl Handler,
-    ) -> bool {
-        let first = hardware.next_raised(0);
-        if let Some(sender) = self.alone(first, hardware) {
-            // One shootdown is what a program is interrupted for most often.
-            if handler.immediate(sender) && !handler.has_more(sender) {
-                return true;
-            }
-            self.serve_rest(sender, handler);
-        } else if !self.waiting.is_empty() {
-            self.serve_waiting(None, hardware, handler);
-        }
-        self.is_calm()
-    }
-
-    #[inline(never)]
-    fn serve_rest(&mut self, sender: CoreId, handler: &mut impl Handler) {
-        self.serve_one(sender, handler);
     }
 
     /// Halts until a doorbell rings, unless something is there already. Returns whether it halted.

@@ -264,8 +264,9 @@ fn visit_user_mode<M: Word, A: Word>(core: &Core, inbox: &mut Inbox, desk: &mut 
             let mut goes_back = inbox.serve_urgent(core, desk);
             desk.outbox.flush(core);
             if !goes_back {
-                goes_back = inbox.serve_interrupted(core, desk);
+                inbox.serve(core, desk);
                 desk.outbox.flush(core);
+                goes_back = inbox.is_calm();
             }
             if !goes_back {
                 break;
