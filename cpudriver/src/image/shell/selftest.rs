@@ -15,15 +15,14 @@ use proto::call;
 use proto::id::CoreId;
 use proto::message::{ToCore, ToMonitor};
 
-/// The program, and what it ends with when the vcore was the wrong one to write.
+/// The program.
 const PROGRAM: &str = "stale";
-const NOT_TRIED: call::Outcome = call::Outcome(3);
 /// Vcores, as far as there are so many: enough for a tree of which an inner core and a leaf are told by others.
 const MOST: u16 = 6;
 /// The ways, each of which is shown to be needed and to work.
 const WAYS: [Way; 4] = [Way::Unicast, Way::Tree, Way::Package { cores: Some(2) }, Way::Latency];
 
-/// What became of the writes of all vcores but the one that took the right away.
+/// What became of the writes of all vcores, each after the next one had taken the right away.
 #[derive(Clone, Copy, Debug, Default)]
 struct Writes {
     /// They went through: an old translation was used.
@@ -36,10 +35,6 @@ struct Writes {
     handed_on: u64,
 }
 
-/// How often a vcore is asked to write. It has not tried if it was late, as its core may be on a busy host, or if the
-/// thread that takes the right away happened to run there; both may be otherwise the next time.
-const ATTEMPTS: u32 = 4;
-
 /// What a way came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -49,8 +44,8 @@ enum Verdict {
 }
 
 impl Verdict {
-    /// Of writes that nobody was told of and of such that all were, by others too in a tree; all of so many vcores but
-    /// the one that takes the right away must have tried both.
+    /// Of writes that nobody was told of and of such that all were, by others too in a tree; all of so many vcores but one
+    /// must have shown both.
     fn of(untold: Writes, told: Writes, vcores: usize, is_tree: bool) -> Self {
         let went_wrong = told.stale > 0 || told.odd > 0 || untold.odd > 0;
         let has_shown = untold.stale.min(told.refused) + 1 >= vcores as u64;
@@ -115,17 +110,9 @@ impl Shell<'_> {
         let before = self.handed_on(&cores)?;
         for victim in 0..cores.len() {
             let arguments = format!("{} {victim}", cores.len());
-            let mut outcome = NOT_TRIED;
-            for _ in 0..ATTEMPTS {
-                outcome = self.run_quietly(PROGRAM, &arguments, &cores)?;
-                if outcome != NOT_TRIED {
-                    break;
-                }
-            }
-            match outcome {
+            match self.run_quietly(PROGRAM, &arguments, &cores)? {
                 call::Outcome::OK => writes.stale += 1,
                 FAULTED => writes.refused += 1,
-                NOT_TRIED => {}
                 _ => writes.odd += 1,
             }
         }

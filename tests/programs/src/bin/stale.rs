@@ -6,10 +6,11 @@
 #![no_std]
 #![no_main]
 
+use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 use programs::{Words, spin_until, start_on};
 use user::memory::{POPULATE, Rights, map, protect, unmap};
-use user::{Error, println, threads};
+use user::{Error, exit, println, threads};
 
 user::main!(main);
 
@@ -24,10 +25,17 @@ static IS_LOST: AtomicU64 = AtomicU64::new(0);
 /// The victim has written all the same.
 static HAS_WRITTEN: AtomicU64 = AtomicU64::new(0);
 
-/// Exit codes: a vcore could write; the process did not get what it needs to find out.
+/// Exit codes: a vcore could write; what it wrote is gone.
 const STALE: i32 = 0;
-const NOT_TRIED: i32 = 3;
 const LOST_WRITE: i32 = 4;
+
+/// What is tried: with how many vcores, which of them writes, and whether the page goes or the right to write to it.
+#[derive(Clone, Copy)]
+struct Trial {
+    vcores: u16,
+    victim: u16,
+    unmaps: bool,
+}
 
 fn main() -> Result<i32, Error> {
     let mut words = Words::new("VCORES VICTIM [mprotect|munmap]");
@@ -37,20 +45,43 @@ fn main() -> Result<i32, Error> {
         Some("munmap") => true,
         Some(_) => words.refuse(),
     };
+    if vcores < 2 || victim >= vcores {
+        words.refuse();
+    }
     words.end();
     start_on(vcores)?;
     let page = map(PAGE, Rights::READ_WRITE, POPULATE)?;
     SHARED.store(page.as_ptr().expose_provenance() as u64, Ordering::Relaxed);
+    let trial = Trial { vcores, victim, unmaps };
     for _ in 1..vcores {
-        drop(threads::spawn(move || write_when_told(victim)));
+        drop(threads::spawn(move || exit(take_part(trial).unwrap_or(1))));
     }
-    write(threads::vcore());
-    let all = (1_u64 << vcores) - 1;
-    spin_until(|| USED.load(Ordering::Acquire) == all);
-    if threads::vcore() == victim {
-        // It takes the right away, so it is not the one to be told.
-        return Ok(NOT_TRIED);
+    take_part(trial)
+}
+
+/// A thread that keeps a vcore and has used the page there. On the victim's it writes once more when it is told; on the next
+/// one it takes the right away, and gives the exit code.
+fn take_part(trial: Trial) -> Result<i32, Error> {
+    let Trial { vcores, victim, unmaps } = trial;
+    let vcore = threads::vcore();
+    write(vcore);
+    spin_until(|| USED.load(Ordering::Acquire) == (1 << vcores) - 1);
+    if vcore == (victim + 1) % vcores {
+        return take_away(victim, unmaps);
     }
+    spin_until(|| IS_LOST.load(Ordering::Acquire) != 0);
+    if vcore == victim {
+        HAS_WRITTEN.store(write(victim), Ordering::Release);
+    }
+    loop {
+        spin_until(|| false);
+    }
+}
+
+/// Takes the right away, and sees whether the victim could write all the same.
+fn take_away(victim: u16, unmaps: bool) -> Result<i32, Error> {
+    let page = core::ptr::with_exposed_provenance_mut(SHARED.load(Ordering::Relaxed) as usize);
+    let page = NonNull::slice_from_raw_parts(NonNull::new(page).ok_or(Error::Invalid)?, PAGE);
     if unmaps {
         // SAFETY: whoever writes to it from now on is ended, or shows what is to be shown.
         unsafe { unmap(page) }?;
@@ -65,16 +96,6 @@ fn main() -> Result<i32, Error> {
     }
     println!("stale: vcore {victim} could write to a page that it may not write to");
     Ok(STALE)
-}
-
-/// A thread that keeps a vcore, has used the page there, and writes once more if it is the victim's.
-fn write_when_told(victim: u16) {
-    write(threads::vcore());
-    spin_until(|| IS_LOST.load(Ordering::Acquire) != 0);
-    if threads::vcore() == victim {
-        HAS_WRITTEN.store(write(victim), Ordering::Release);
-    }
-    spin_until(|| false);
 }
 
 fn word(vcore: u16) -> *mut u64 {
