@@ -4,32 +4,36 @@
 //! function that returns when the program traps, so the kernel has one stack per core and nothing to
 //! unwind. What is to run next is put there with [`set_context`] and taken away with [`context`].
 
+mod memory;
+mod state;
+
+pub(super) use memory::after_failed_copy;
+pub use memory::{CallFault, copy_block, copy_context, word, write_word};
+pub use state::{
+    context, extended_parts, has_fs_gs_base, load_extended, load_own, load_own_extended,
+    reset_extended, save_and_load, save_and_load_extended, save_extended, save_own,
+    save_own_extended, set_context, set_entry,
+};
+
 use super::cpu::{self, Features};
 use super::extended;
 use super::layout::{self, DIRECT};
 use super::once::BootOnce;
 use super::percpu::{self, KERNEL_RSP, USER_END};
-use super::space::{Kept, VcorePage};
+use super::space::VcorePage;
 use super::trap;
 use crate::arch::interrupts;
 use crate::image::Cpu;
-use crate::program::context::{Context, Registers, user_address};
-use crate::program::extended::{Area, Parts};
-use crate::program::vcore::Entry;
+use crate::program::context::Registers;
+use crate::program::extended::Area;
 use core::mem::offset_of;
 use proto::call::Outcome;
 use proto::message::PageRange;
-use proto::program::context::{BYTES, WORDS};
-use proto::program::{block, layout as places};
 use x86_64::registers::control::{Cr3, Cr3Flags, Efer, EferFlags};
 use x86_64::registers::model_specific::{LStar, Msr, SFMask};
 use x86_64::registers::rflags::RFlags;
 use x86_64::structures::paging::PhysFrame;
 use x86_64::{PhysAddr, VirtAddr};
-
-/// The bases of FS and, while the kernel runs, of the program's GS.
-const FS_BASE: u32 = 0xc000_0100;
-const KERNEL_GS_BASE: u32 = 0xc000_0102;
 
 /// The vector that stands for a system call; no exception and no interrupt has it.
 const SYSTEM_CALL: u64 = 256;
@@ -45,21 +49,7 @@ core::arch::global_asm!(
 
 unsafe extern "C" {
     fn atoll_run_user();
-    fn atoll_read_word(from: u64, zero: u64, none: u64, has_smap: u64) -> WordRead;
-    fn atoll_copy_block(from: u64, to: *mut [u64; 8], done: u64, has_smap: u64) -> u64;
-    fn atoll_copy_words(from: u64, to: *mut u64, words: usize, has_smap: u64) -> u64;
-    fn atoll_write_word(to: u64, value: u64, zero: u64, has_smap: u64) -> u64;
     safe static atoll_system_call: u8;
-    safe static atoll_copy_start: u8;
-    safe static atoll_copy_end: u8;
-    safe static atoll_copy_failed: u8;
-}
-
-/// What `atoll_read_word` returns.
-#[repr(C)]
-struct WordRead {
-    failed: u64,
-    word: u64,
 }
 
 /// What a core runs in user mode. All zero bytes are a valid value.
@@ -247,169 +237,11 @@ pub fn repeat_call() {
     user.by_sysret = false;
 }
 
-/// The registers of the program, which does not run.
-#[must_use]
-pub fn context() -> Context {
-    // SAFETY: this core alone uses it, and the program does not run.
-    let registers = unsafe { (*this_user()).registers };
-    let (fs_base, gs_base) = bases();
-    Context { registers, fs_base, gs_base }
-}
-
-/// Sets the registers of the program that runs next; they are made safe.
-pub fn set_context(context: &Context) {
-    // SAFETY: this core alone uses it, and no program runs.
-    let user = unsafe { &mut *this_user() };
-    user.registers = context.registers.sanitised();
-    user.by_sysret = false;
-    set_bases(user_address(context.fs_base), user_address(context.gs_base));
-}
-
-/// Lets the program that runs next begin where a vcore is entered, with all other registers 0.
-#[inline]
-pub fn set_entry(entry: Entry) {
-    // SAFETY: this core alone uses it, and no program runs.
-    let user = unsafe { &mut *this_user() };
-    let Context { registers, fs_base, gs_base } = entry.context();
-    user.registers = registers;
-    user.by_sysret = false;
-    set_bases(fs_base, gs_base);
-}
-
 /// Where the program goes on.
 #[must_use]
 pub fn instruction() -> u64 {
     // SAFETY: this core alone uses it, and the program does not run.
     unsafe { (*this_user()).registers.rip }
-}
-
-/// The bases of FS and GS that the program has.
-#[inline(always)]
-fn bases() -> (u64, u64) {
-    // While the kernel runs, `swapgs` keeps the program's base of GS there.
-    // SAFETY: every 64-bit processor has the register.
-    let gs_base = unsafe { Msr::new(KERNEL_GS_BASE).read() };
-    let fs_base = if machine().has_fs_gs_base {
-        let base;
-        // SAFETY: CPUID has the instruction, and CR4 allows it.
-        unsafe {
-            core::arch::asm!("rdfsbase {}", out(reg) base, options(nomem, nostack, preserves_flags));
-        }
-        base
-    } else {
-        // SAFETY: every 64-bit processor has the register.
-        unsafe { Msr::new(FS_BASE).read() }
-    };
-    (fs_base, gs_base)
-}
-
-/// Sets them; both are user addresses.
-#[inline(always)]
-fn set_bases(fs_base: u64, gs_base: u64) {
-    // SAFETY: every 64-bit processor has the register, and user addresses are canonical.
-    unsafe { Msr::new(KERNEL_GS_BASE).write(gs_base) };
-    if machine().has_fs_gs_base {
-        // SAFETY: CPUID has the instruction, CR4 allows it; the kernel does not use FS.
-        unsafe {
-            core::arch::asm!("wrfsbase {}", in(reg) fs_base, options(nostack, preserves_flags));
-        }
-    } else {
-        // SAFETY: as above.
-        unsafe { Msr::new(FS_BASE).write(fs_base) };
-    }
-}
-
-fn words(registers: &mut Registers) -> &mut [u64; size_of::<Registers>() / 8] {
-    // SAFETY: the structure consists of nothing but so many u64, in this order.
-    unsafe { &mut *core::ptr::from_mut(registers).cast() }
-}
-
-/// Keeps the registers of the program, which does not run, in a page that only the kernel can reach, as a
-/// [context](proto::program::context).
-#[inline(always)]
-pub fn save_own(page: VcorePage, at: usize) {
-    // SAFETY: this core alone uses it, and the program does not run.
-    let user = unsafe { &mut *this_user() };
-    page.write_words(at, words(&mut user.registers));
-    let (fs_base, gs_base) = bases();
-    page.store_u64(at + size_of::<Registers>(), fs_base);
-    page.store_u64(at + size_of::<Registers>() + 8, gs_base);
-}
-
-/// Sets the registers of the program that runs next from where they were kept, in a page that only the kernel can reach:
-/// they are those of a program that was in user mode, or made for one, so they are safe to go there with.
-#[inline(always)]
-pub fn load_own(page: VcorePage, at: usize) {
-    // SAFETY: this core alone uses it, and no program runs.
-    let user = unsafe { &mut *this_user() };
-    page.read_words(at, words(&mut user.registers));
-    user.by_sysret = false;
-    let base = |at| user_address(page.load_u64(at));
-    set_bases(base(at + size_of::<Registers>()), base(at + size_of::<Registers>() + 8));
-}
-
-/// Which parts of the extended state are turned on.
-#[must_use]
-pub fn extended_parts() -> Parts {
-    extended::parts()
-}
-
-/// Programs may read and write the bases of FS and GS.
-#[must_use]
-pub fn has_fs_gs_base() -> bool {
-    machine().has_fs_gs_base
-}
-
-/// Saves the extended state to the page of a vcore, which nobody else writes there.
-pub fn save_extended(page: VcorePage) {
-    extended::save(page.extended());
-}
-
-/// Saves the extended state to a page that only the kernel can reach, and in which nothing but this has ever been written
-/// there.
-#[inline(always)]
-pub fn save_own_extended(page: VcorePage) {
-    extended::save_again(page.extended());
-}
-
-/// Loads the extended state from a page that only the kernel can reach, and to which it has been saved.
-#[inline(always)]
-pub fn load_own_extended(page: VcorePage) {
-    // SAFETY: what was saved there nobody has changed.
-    unsafe { extended::restore_from(page.extended()) };
-}
-
-/// Loads the extended state from a page that the program can write: from a copy that is made safe.
-pub fn load_extended(page: VcorePage) {
-    // SAFETY: this core alone uses it, and nobody else refers to the area.
-    let area = unsafe { &mut (*this_user()).area };
-    let words = extended::parts().bytes() as usize / 8;
-    page.read_words(proto::program::data::EXTENDED, &mut area.words_mut()[..words]);
-    area.sanitise(extended::parts());
-    extended::restore(area);
-}
-
-/// Saves the state of user mode (registers, bases and extended state) and loads it again, as a switch between two
-/// single-core processes does, for who wants to know what that costs.
-pub fn save_and_load(kept: &mut Kept) {
-    let page = VcorePage::of(kept);
-    save_own(page, proto::program::data::VCORE);
-    save_own_extended(page);
-    load_own_extended(page);
-    load_own(page, proto::program::data::VCORE);
-}
-
-/// As [`save_and_load`], of the extended state alone.
-pub fn save_and_load_extended(kept: &mut Kept) {
-    let page = VcorePage::of(kept);
-    save_own_extended(page);
-    load_own_extended(page);
-}
-
-/// Loads the extended state as it is after a reset.
-pub fn reset_extended() {
-    static INITIAL: Area = Area::initial();
-    extended::restore(&INITIAL);
 }
 
 /// Loads the space with that top page table. Writes CR3 even if it is loaded already: what was removed
@@ -506,80 +338,4 @@ pub fn flush(range: PageRange) {
             core::arch::asm!("invlpg [{}]", in(reg) address, options(nostack, preserves_flags));
         };
     }
-}
-
-/// A call's structure could not be read or written: there is nothing at its address, or not for the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CallFault;
-
-/// A word of the structure of the program's call. `at` is a multiple of a word's alignment.
-///
-/// # Errors
-///
-/// When the program could not read it.
-#[inline]
-pub fn word(at: u64) -> Result<u64, CallFault> {
-    if at >= places::USER_END {
-        return Err(CallFault);
-    }
-    let smap = u64::from(machine().has_smap);
-    // SAFETY: the word lies in the half of programs. A page fault at it ends the read.
-    let WordRead { failed, word } = unsafe { atoll_read_word(at, 0, 0, smap) };
-    if failed == 0 { Ok(word) } else { Err(CallFault) }
-}
-
-/// Copies the structure of the program's call in, once. `at` is a multiple of its alignment.
-///
-/// # Errors
-///
-/// When the program could not read and write it.
-pub fn copy_block(at: u64) -> Result<[u64; 8], CallFault> {
-    if at >= places::USER_END {
-        return Err(CallFault);
-    }
-    let mut words = [0; 8];
-    let smap = u64::from(machine().has_smap);
-    // SAFETY: the structure lies in the half of programs as a whole, because it is aligned. A page fault at
-    // it ends the copy; the words are this function's own.
-    let failed = unsafe { atoll_copy_block(at, &raw mut words, block::DONE as u64, smap) };
-    if failed == 0 { Ok(words) } else { Err(CallFault) }
-}
-
-/// Copies a context in, once, from any address that a program has named.
-///
-/// # Errors
-///
-/// When the program could not read it.
-pub fn copy_context(at: u64) -> Result<[u64; WORDS], CallFault> {
-    if at > places::USER_END - BYTES as u64 || !at.is_multiple_of(8) {
-        return Err(CallFault);
-    }
-    let mut words = [0; WORDS];
-    let smap = u64::from(machine().has_smap);
-    // SAFETY: it lies in the half of programs as a whole. A page fault at it ends the copy; the words are this
-    // function's own.
-    let failed = unsafe { atoll_copy_words(at, words.as_mut_ptr(), WORDS, smap) };
-    if failed == 0 { Ok(words) } else { Err(CallFault) }
-}
-
-/// Writes a word to the memory of the program.
-///
-/// # Errors
-///
-/// When the program could not write it.
-pub fn write_word(at: u64, value: u64) -> Result<(), CallFault> {
-    if at >= places::USER_END || !at.is_multiple_of(8) {
-        return Err(CallFault);
-    }
-    let smap = u64::from(machine().has_smap);
-    // SAFETY: the word lies in the half of programs. A page fault at it ends the write.
-    let failed = unsafe { atoll_write_word(at, value, 0, smap) };
-    if failed == 0 { Ok(()) } else { Err(CallFault) }
-}
-
-/// Where the kernel goes on when a page fault came while it copied from a program: `None` elsewhere.
-pub(super) fn after_failed_copy(rip: u64) -> Option<u64> {
-    let at = |label: *const u8| label.addr() as u64;
-    let (start, end) = (at(&raw const atoll_copy_start), at(&raw const atoll_copy_end));
-    (start..end).contains(&rip).then(|| at(&raw const atoll_copy_failed))
 }

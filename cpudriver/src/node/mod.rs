@@ -9,7 +9,9 @@
 //! the host as well.
 
 pub mod jobs;
+mod orders;
 mod peers;
+mod platform;
 mod seen;
 mod shootdown;
 #[cfg(test)]
@@ -18,74 +20,16 @@ mod tree;
 
 pub use jobs::{Job, Part, Station};
 pub use peers::{PeerEnds, Peers, connect, take_apart};
+pub use platform::{Parcel, Platform};
 pub use tree::{SLOTS as TREE_SLOTS, TREE_LINK_BYTES, Tree, TreeEnd, connect_down};
 
-use crate::driver::{Driver, Effect, Shootdown, Sink, Trap};
-use crate::post::{Hardware, Outbox, Receiver, Sender};
+use crate::driver::Driver;
+use crate::post::{Outbox, Receiver, Sender};
 use crate::program::seen::Seen;
 use crate::trace::{Event, Kind, Trace, What};
-use alloc::boxed::Box;
 use proto::id::{ApicId, CoreId};
 use proto::message::{Lane, ToCore, ToMonitor};
-use proto::slot::NoMessage;
 use seen::SeenCalls;
-
-/// What a node needs of the machine beside the message path.
-pub trait Platform: Hardware + Copy {
-    /// The clock: cycles, or instructions of all cores under `-icount`.
-    fn now(&self) -> u64;
-
-    /// Waits a moment, to be called in every loop that polls.
-    fn pause(&self);
-
-    /// Marks the beginning of a measured region, for whoever counts instructions from outside.
-    fn mark_begin(&self);
-
-    /// Marks its end.
-    fn mark_end(&self);
-
-    /// Writes what this core is doing, and what it did last, into its report buffer; gives the length
-    /// in bytes.
-    fn report(&self, trace: &Trace<'_>) -> u32;
-
-    /// Takes the ends of rings that the coordinator has put into this core's handoff cell.
-    fn take_ends(&self) -> Option<Parcel>;
-
-    /// Puts ends of rings into this core's handoff cell, for the coordinator to take.
-    ///
-    /// # Errors
-    /// The ends, when the coordinator has not taken the last ones.
-    fn give_ends(&self, ends: Parcel) -> Result<(), Parcel>;
-
-    /// The number that core 0 has written last to the line that all cores share, for an experiment.
-    fn line(&self) -> u64;
-
-    /// The one that this core has answered last.
-    fn answered(&self) -> u64;
-
-    /// Answers one.
-    fn answer(&self, number: u64);
-
-    /// An order about the core's lease is taken, which the driver has not seen: for test builds.
-    #[inline(always)]
-    fn takes(&self, _: &ToCore, _: &Driver) {}
-
-    /// Learns anew whether the calls of what runs on this core are traced.
-    fn look_at_trace(&self);
-
-    /// Does what the driver wants done to the vcore of this core, or to its translations. Messages
-    /// ([`Effect::HandOn`], [`Effect::Answer`], [`Effect::Send`]) are not for this.
-    fn perform(&self, effect: Effect);
-}
-
-/// What core 0 and another core hand to each other.
-#[derive(Debug)]
-pub enum Parcel {
-    /// The ends of a link between two cores.
-    Link(Box<PeerEnds>),
-    /// The end of a ring through which shootdowns are handed on.
-    Tree(&'static mut TreeEnd),
-}
 
 /// The ends of rings that a core keeps over its restarts: those to and from the coordinator, and those of trees.
 #[derive(Debug)]
@@ -144,30 +88,6 @@ pub struct Node<P> {
     awake: bool,
     /// Another part, or to stop, was ordered while one is played: that one is to end.
     called_off: bool,
-}
-
-/// Does what the driver wants done, in order, but for messages: those to others follow when all is done.
-struct Doer<P> {
-    platform: P,
-    hand_on: Option<Shootdown>,
-    told: Option<ToMonitor>,
-}
-
-impl<P: Platform> Doer<P> {
-    fn new(platform: P) -> Self {
-        Self { platform, hand_on: None, told: None }
-    }
-}
-
-impl<P: Platform> Sink for Doer<P> {
-    #[inline(always)]
-    fn add(&mut self, effect: Effect) {
-        match effect {
-            Effect::Send(message) => self.told = Some(message),
-            Effect::HandOn(shootdown) => self.hand_on = Some(shootdown),
-            effect => self.platform.perform(effect),
-        }
-    }
 }
 
 impl<P: Platform> Node<P> {
@@ -248,132 +168,9 @@ impl<P: Platform> Node<P> {
         self.outbox.flush(&self.platform);
     }
 
-    /// Handles one message from another core's lane; false if there was none. That there is none is seen in the
-    /// caller's own code: a lane is looked at more often than something is taken from it.
-    #[inline(always)]
-    pub fn take(&mut self, sender: CoreId, lane: Lane) -> bool {
-        self.has_order(sender, lane) && self.take_order(lane)
-            || self.is_linked() && self.take_of_others(sender, lane)
-    }
-
-    /// Whether there is a link to any other core. Few cores ever have one, and the others need not look further.
-    #[inline(always)]
-    fn is_linked(&self) -> bool {
-        self.peers.are_any() || self.star.as_ref().is_some_and(|star| star.tree.is_used())
-    }
-
-    /// As [`Node::take`], through links to other cores.
-    #[inline]
-    fn take_of_others(&mut self, sender: CoreId, lane: Lane) -> bool {
-        self.peers.has(sender) && self.take_peer(sender, lane)
-            || lane == Lane::Immediate && self.has_of_tree(sender) && self.take_of_tree(sender)
-    }
-
-    #[inline(always)]
-    fn has_order(&mut self, sender: CoreId, lane: Lane) -> bool {
-        let star = self.star.as_ref().filter(|_| sender == CoreId::MANAGEMENT);
-        star.is_some_and(|star| !star.receiver.is_lane_empty(lane))
-    }
-
-    #[inline(always)]
-    fn take_order(&mut self, lane: Lane) -> bool {
-        match lane {
-            Lane::Immediate => self.take_immediate_order(),
-            Lane::Routine => self.take_routine_order(),
-        }
-    }
-
-    #[inline(never)]
-    fn take_routine_order(&mut self) -> bool {
-        let Some(star) = &mut self.star else { return false };
-        match star.receiver.take(Lane::Routine) {
-            Ok(order) => self.follow_here(&order, Lane::Routine),
-            Err(NoMessage::Malformed) => self.counts.stray += 1,
-            Err(NoMessage::Empty) => return false,
-        }
-        true
-    }
-
-    /// Does what the coordinator asks, and answers.
-    #[inline(always)]
-    fn follow_here(&mut self, order: &ToCore, lane: Lane) {
-        self.note(What::Received { kind: Kind::from(order), lane, from: CoreId::MANAGEMENT });
-        if let Some(answer) = self.obey_here(order) {
-            self.send_answer(&answer);
-        }
-    }
-
-    /// Does what the coordinator asks, as far as it can be done at once, and gives the answer.
-    #[inline(never)]
-    pub fn obey(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        self.obey_here(order)
-    }
-
-    /// As [`Node::obey`], for the order that the management core gets most often: [`ToCore::Switch`].
-    #[inline(never)]
-    pub fn obey_switch(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        match order {
-            ToCore::Switch { .. } => self.obey_driver(order),
-            _ => None,
-        }
-    }
-
-    /// As [`Node::obey`], inlined into its caller: an answer is large, and not moved about there.
-    #[inline(always)]
-    fn obey_here(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        match *order {
-            ToCore::Ping { nonce } => Some(ToMonitor::Pong { nonce }),
-            ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report(&self.trace) }),
-            ToCore::Stop => {
-                self.called_off = true;
-                self.next = Next::Park;
-                Some(ToMonitor::Stopped)
-            }
-            ToCore::Link { peer } => self.link(peer),
-            ToCore::Unlink { peer } => self.unlink(peer),
-            ToCore::Experiment { .. } => self.take_part(order),
-            ToCore::Count => {
-                self.platform.look_at_trace();
-                self.seen.tell_dropped(self.star.as_deref_mut(), &mut self.outbox);
-                Some(self.counters())
-            }
-            ToCore::Panic => panic!("asked to by the console"),
-            ToCore::Hang => loop {
-                self.platform.pause();
-            },
-            ToCore::StartCore { .. }
-            | ToCore::Preempt { .. }
-            | ToCore::Death { .. }
-            | ToCore::Notify { .. }
-            | ToCore::SetContext { .. }
-            | ToCore::Switch { .. }
-            | ToCore::Regrant { .. }
-            | ToCore::Done { .. }
-            | ToCore::TlbShootdown { .. }
-            | ToCore::TlbMulticast { .. } => self.obey_driver(order),
-        }
-    }
-
-    /// Does what the driver makes of an order about leases or translations.
-    #[inline(always)]
-    fn obey_driver(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        self.platform.takes(order, &self.driver);
-        let mut doer = Doer::new(self.platform);
-        self.driver.on_message(order, &mut doer);
-        self.finish(&doer)
-    }
-
     /// What this core knows of its lease.
     pub const fn driver(&self) -> &Driver {
         &self.driver
-    }
-
-    /// Takes a request of the vcore that runs here, which it stands still for, and gives what the coordinator
-    /// must be told.
-    pub fn trap(&mut self, trap: Trap) -> Option<ToMonitor> {
-        let mut doer = Doer::new(self.platform);
-        self.driver.on_trap(trap, &mut doer);
-        self.finish(&doer)
     }
 
     /// Sends a request of the vcore that runs here; false if there is no room for it.
@@ -407,78 +204,6 @@ impl<P: Platform> Node<P> {
     /// On the management core: how much there was no room for; asking forgets it.
     pub fn take_dropped(&mut self) -> u64 {
         self.seen.take_dropped()
-    }
-
-    /// Hands on what has to be; gives the message to the coordinator.
-    #[inline(always)]
-    fn finish(&mut self, doer: &Doer<P>) -> Option<ToMonitor> {
-        if let Some(shootdown) = &doer.hand_on {
-            self.hand_on(shootdown);
-        }
-        doer.told
-    }
-
-    fn link(&mut self, peer: CoreId) -> Option<ToMonitor> {
-        let taken = match self.platform.take_ends() {
-            Some(Parcel::Link(ends)) => self.peers.insert(peer, ends),
-            Some(Parcel::Tree(end)) => {
-                self.star.as_mut().is_some_and(|star| star.tree.insert(peer, end))
-            }
-            None => false,
-        };
-        if !taken {
-            self.counts.stray += 1;
-        }
-        taken.then_some(ToMonitor::Linked { peer })
-    }
-
-    fn unlink(&mut self, peer: CoreId) -> Option<ToMonitor> {
-        let Some(ends) = self.peers.remove(peer) else {
-            self.counts.stray += 1;
-            return None;
-        };
-        match self.platform.give_ends(Parcel::Link(ends)) {
-            Ok(()) => return Some(ToMonitor::Unlinked { peer }),
-            Err(Parcel::Link(ends)) => {
-                self.peers.insert(peer, ends);
-            }
-            Err(Parcel::Tree(_)) => {}
-        }
-        self.counts.stray += 1;
-        None
-    }
-
-    fn take_part(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        self.call_off();
-        match Job::read(order) {
-            Some(Job { part: part @ (Part::Awake | Part::Asleep), .. }) => {
-                self.awake = part == Part::Awake;
-                if let Next::Do(unbegun) = &mut self.next {
-                    unbegun.part = Part::Asleep;
-                }
-            }
-            Some(job) => {
-                self.next = Next::Do(job);
-                return None;
-            }
-            None => self.counts.stray += 1,
-        }
-        let now = self.platform.now();
-        Some(ToMonitor::ExperimentDone { begin: now, end: now, operations: 0 })
-    }
-
-    fn counters(&self) -> ToMonitor {
-        let Counts { halts, heard, timers, asleep, .. } = self.counts;
-        let (peer_sent, peer_received) = self.traffic();
-        ToMonitor::Counters {
-            doorbells: self.outbox.rung(),
-            halts,
-            heard,
-            timers,
-            peer_sent,
-            peer_received,
-            asleep,
-        }
     }
 
     /// Sends an answer, for which a slot is always kept.

@@ -4,6 +4,8 @@
 //! coordinator an input of its own (bytes copied in, a program loaded) waits as a [`Chore`] until the step's
 //! outputs have all been applied.
 
+use super::chores::Chore;
+use super::printed::Printed;
 use super::{Hub, Node};
 use crate::arch::space::Spaces;
 use crate::arch::{self, cpu, time, user};
@@ -11,9 +13,7 @@ use crate::image::vcore;
 use crate::program::space::{Global, Identity, LoadError, Loaded, PRIVATE, PUBLIC};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use monitor::{
-    Coordinator, Enqueued, Input, MAX_COPY, Mailbox, Name, Output, ProcessId, Program, State,
-};
+use monitor::{Coordinator, Enqueued, Input, Mailbox, Name, Output, ProcessId, Program, State};
 use proto::archive::Archive;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
@@ -26,26 +26,14 @@ const MAX_ARGUMENT_BYTES: usize = crate::program::stack::MAX_ARGUMENT_BYTES;
 
 /// Chores for which there is room from the start.
 const CHORES: usize = 64;
-/// Bytes of programs' output that are held back while a line is typed; more makes it go out all the same.
-const HELD_BYTES: usize = 8192;
-
 /// Bytes for which there is room from the start when output is kept.
 const CAPTURED_BYTES: usize = 8192;
-
-/// What has to be done when the outputs of a step have been applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Chore {
-    /// See [`Output::CopyIn`].
-    Copy { process: ProcessId, ticket: u32, address: u64, length: u32 },
-    /// See [`Output::LoadProgram`].
-    Load { call: Call, program: Program },
-}
 
 /// The memory of processes, and the programs that there are.
 pub(crate) struct Programs {
     spaces: Spaces,
     archive: Archive<'static>,
-    chores: VecDeque<Chore>,
+    pub(super) chores: VecDeque<Chore>,
     /// The call that comes to something else than the coordinator knows, and to what.
     failed: Option<(u64, Outcome)>,
     /// Events that were put where queues say, of which the coordinator is to be told.
@@ -325,7 +313,7 @@ impl Programs {
     }
 
     /// Where a caller's program is, and its arguments: the name, and bytes that each end with a zero.
-    fn load_for(
+    pub(super) fn load_for(
         &mut self,
         it: &Coordinator,
         caller: Pid,
@@ -372,44 +360,6 @@ fn row(view: &monitor::ProcessView) -> [u8; PROCESS_BYTES] {
     row
 }
 
-/// What programs print: it goes out at once, or is held back while a line is being typed.
-#[derive(Debug, Default)]
-pub(crate) struct Printed {
-    held: Option<Vec<u8>>,
-}
-
-impl Printed {
-    fn print(&mut self, bytes: &[u8]) {
-        match &mut self.held {
-            Some(held) if held.len() + bytes.len() <= HELD_BYTES => held.extend_from_slice(bytes),
-            Some(held) => {
-                arch::uart::write_bytes(held);
-                held.clear();
-                arch::uart::write_bytes(bytes);
-            }
-            None => arch::uart::write_bytes(bytes),
-        }
-    }
-
-    /// Whether anything is held back.
-    pub(crate) fn waits(&self) -> bool {
-        self.held.as_ref().is_some_and(|held| !held.is_empty())
-    }
-
-    /// Prints what is held back; holds back what comes from now on, or not any more.
-    pub(crate) fn release(&mut self, hold: bool) {
-        if let Some(held) = &mut self.held {
-            arch::uart::write_bytes(held);
-            held.clear();
-        }
-        match (hold, &self.held) {
-            (true, None) => self.held = Some(Vec::with_capacity(HELD_BYTES)),
-            (false, _) => self.held = None,
-            (true, Some(_)) => {}
-        }
-    }
-}
-
 impl Hub {
     /// The memory of processes and the programs, if there is memory for any.
     pub(crate) const fn programs(&self) -> Option<&Programs> {
@@ -436,52 +386,10 @@ impl Hub {
         self.tell(spawned(None, Name::new(name), &loaded), node);
         Ok(())
     }
-
-    /// Does one thing that waits for the last step to be over; whether there was any.
-    #[inline(never)]
-    pub(super) fn do_chore(&mut self, node: &mut Node) -> bool {
-        let chore = self.programs.as_mut().and_then(|it| it.chores.pop_front());
-        match chore {
-            Some(Chore::Copy { process, ticket, address, length }) => {
-                self.copy_in(process, ticket, (address, length), node);
-            }
-            Some(Chore::Load { call, program }) => self.load_for(call, &program, node),
-            None if core::mem::take(&mut self.again) => self.tell(Input::Continue, node),
-            None => return false,
-        }
-        true
-    }
-
-    fn copy_in(
-        &mut self,
-        process: ProcessId,
-        ticket: u32,
-        (address, length): (u64, u32),
-        node: &mut Node,
-    ) {
-        let mut bytes = [0; MAX_COPY as usize];
-        let room = bytes.len().min(length as usize);
-        let root = self.coordinator.root(process);
-        let read = root
-            .zip(self.programs.as_ref())
-            .map_or(0, |(root, programs)| programs.spaces.read(root, address, &mut bytes[..room]));
-        self.tell(Input::Copied { process, ticket, bytes: &bytes[..read] }, node);
-    }
-
-    fn load_for(&mut self, call: Call, program: &Program, node: &mut Node) {
-        let Some(programs) = self.programs.as_mut() else { return };
-        let coordinator = &self.coordinator;
-        let loaded = arch::heap::with_coordinator_arena(|| {
-            programs.load_for(coordinator, call.lease.pid, program)
-        });
-        match loaded {
-            Ok((loaded, name)) => self.tell(spawned(Some(call), name, &loaded), node),
-            Err(why) => self.tell(Input::LoadFailed { caller: call, why }, node),
-        }
-    }
 }
 
-fn spawned(caller: Option<Call>, name: Name, loaded: &Loaded) -> Input<'static> {
+/// What the coordinator is told when a program has been loaded.
+pub(super) fn spawned(caller: Option<Call>, name: Name, loaded: &Loaded) -> Input<'static> {
     let frames = loaded.frames + loaded.stack_frames;
     Input::Spawn { caller, name, root: loaded.root, frames }
 }

@@ -1,0 +1,153 @@
+//! Core 0's passes: what comes in from rings, its own node, time and keys.
+
+use super::{Hub, Node, PASSES_PER_LOOK, probes};
+use crate::arch::interrupts::{self, Source};
+use crate::arch::{cpu, report};
+use crate::image::cpu::Cpu;
+use crate::post::Handler;
+use monitor::Input;
+use proto::id::CoreId;
+use proto::message::{Lane, ToMonitor};
+use proto::slot::NoMessage;
+
+/// The hub as the handler of core 0's inbox: messages wait in `outputs` and `local` until the pass is over.
+struct Desk<'a> {
+    hub: &'a mut Hub,
+    cpu_node: &'a mut Node,
+}
+
+impl Handler for Desk<'_> {
+    #[inline(always)]
+    fn immediate(&mut self, sender: CoreId) -> bool {
+        self.hub.take(sender, Lane::Immediate, self.cpu_node)
+            || self.cpu_node.take(sender, Lane::Immediate)
+    }
+
+    #[inline(always)]
+    fn routine(&mut self, sender: CoreId) -> bool {
+        self.hub.take(sender, Lane::Routine, self.cpu_node)
+            || self.cpu_node.take(sender, Lane::Routine)
+    }
+
+    #[inline(always)]
+    fn has_more(&self, sender: CoreId) -> bool {
+        self.hub.stars.has_any(sender) || self.cpu_node.has_more(sender)
+    }
+}
+
+impl Hub {
+    /// Handles one message of a core to the coordinator; false if there was none.
+    #[inline(always)]
+    fn take(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
+        self.stars.has_something(sender, lane) && self.take_message(sender, lane, node)
+    }
+
+    #[inline(never)]
+    fn take_message(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
+        match self.stars.take(sender, lane) {
+            Ok(message) => self.hear(sender, message, node),
+            Err(NoMessage::Malformed) => {}
+            Err(NoMessage::Empty) => return false,
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn hear(&mut self, core: CoreId, message: ToMonitor, node: &mut Node) {
+        match message {
+            ToMonitor::Traced { .. } => return self.saw(core, &message),
+            ToMonitor::Preempted { lease } => self.look_at_preempted(lease),
+            ToMonitor::Started { .. } if self.watched.is_some() => self.look_at_left(core),
+            ToMonitor::Unreached { .. } => self.want_tree(core, node),
+            ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return,
+            // Few kinds can be answers of that sort: the others are seen not to be in the same look.
+            ToMonitor::Linked { .. }
+            | ToMonitor::Unlinked { .. }
+            | ToMonitor::ExperimentDone { .. }
+            | ToMonitor::Samples { .. }
+            | ToMonitor::Counters { .. }
+            | ToMonitor::ShootdownDone { .. }
+                if self.answers.keep(core, &message) =>
+            {
+                return;
+            }
+            _ => {}
+        }
+        self.tell(Input::Message { core, message }, node);
+    }
+
+    /// One pass over messages, time and keys; whether there was anything.
+    pub(crate) fn pass(&mut self, cpu: &mut Cpu) -> bool {
+        let Cpu { node, inbox, .. } = cpu;
+        let platform = *node.platform();
+        // What there is to do is nearly always none of these: that there is none is seen here. Long work is gone on with
+        // before messages are looked for, so that whoever waits for what they bring has looked at that before.
+        let mut any = self.has_work() && self.do_chore(node);
+        any |= inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
+        if !self.local.is_empty() || !self.held_up.is_empty() {
+            any |= self.hear_own(node);
+        }
+        if self.interrupted_core.is_some() {
+            any |= self.look_for_report(node);
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= cpu::now()) {
+            self.deadline = None;
+            self.tell(Input::Tick, node);
+            any = true;
+        }
+        node.flush();
+        self.passes = self.passes.wrapping_add(1);
+        if self.passes.is_multiple_of(PASSES_PER_LOOK) {
+            self.look_around(node);
+        }
+        self.keys_wait |= interrupts::take(Source::Serial);
+        if self.keys_wait {
+            any |= self.read_keys(node);
+        }
+        if self.foreground && !self.typed.is_empty() {
+            self.hand_keys_on(node);
+        }
+        any
+    }
+
+    /// Tells what the own node has answered; whether there was anything.
+    #[inline(never)]
+    pub(super) fn hear_own(&mut self, node: &mut Node) -> bool {
+        let any = !self.local.is_empty();
+        if !self.held_up.is_empty() && !probes::own_orders_wait() {
+            self.obey_held_up(node);
+        }
+        while let Some(answer) = self.local.pop_front() {
+            self.hear(CoreId::MANAGEMENT, answer, node);
+        }
+        any
+    }
+
+    /// For a core 0 that has no time to halt or is kept awake: interrupts, which keys come with, arrive at a
+    /// halt alone, so it looks for them now and then.
+    fn look_around(&mut self, node: &mut Node) {
+        self.keys_wait = true;
+        if self.patience.is_some_and(|until| until <= cpu::now()) {
+            node.call_off();
+        }
+    }
+
+    /// A pass for a command that never waits, which looks for keys.
+    pub(crate) fn breathe(&mut self, cpu: &mut Cpu) {
+        self.keys_wait = true;
+        self.pass(cpu);
+    }
+
+    /// A core that answers an NMI cannot send messages: that its report is there shows in its count. The
+    /// coordinator is told of it, and gives up when its own deadline passes.
+    #[inline(never)]
+    fn look_for_report(&mut self, node: &mut Node) -> bool {
+        let Some((core, before)) = self.interrupted_core else { return false };
+        if report::count(core) == before {
+            return false;
+        }
+        self.interrupted_core = None;
+        self.tell(Input::NmiAnswered { core, report: report::length(core) }, node);
+        true
+    }
+}

@@ -1,0 +1,141 @@
+//! The coordinator's steps: it is told one thing at a time, and what it asks for is done, in order.
+
+use super::programs::Programs;
+use super::{Hub, Node, probes};
+use crate::arch::{cpu, heap, report, smp};
+use monitor::{Input, Output, Owed};
+use proto::id::CoreId;
+use proto::message::ToCore;
+
+impl Hub {
+    /// Tells the coordinator something, and then what came of events that it sent to queues.
+    pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
+        self.tell_one(&input, node);
+        while let Some(input) = self.programs.as_mut().and_then(Programs::next_enqueued) {
+            self.tell_one(&input, node);
+        }
+    }
+
+    fn tell_one(&mut self, input: &Input<'_>, node: &mut Node) {
+        let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
+        let now = cpu::now();
+        probes::heard(coordinator, input);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.before(now, input);
+        }
+        heap::with_coordinator_arena(|| coordinator.step(now, input, outputs));
+        if let Some(recorder) = &mut self.recorder {
+            recorder.after(coordinator, outputs.outputs());
+        }
+        let copied = match *input {
+            Input::Copied { bytes, .. } => bytes,
+            _ => &[],
+        };
+        self.apply(copied, node);
+    }
+
+    /// Does what the last step asked for, in order.
+    fn apply(&mut self, copied: &[u8], node: &mut Node) {
+        let mut outputs = core::mem::take(&mut self.outputs);
+        // They are large, so they are looked at where they are.
+        for output in outputs.outputs() {
+            if self.trace.is_some() {
+                self.trace_output(output);
+            }
+            match *output {
+                Output::Send { core, ref message } => self.deliver(core, message, node),
+                Output::Restart { core } => self.restart(core),
+                Output::Nmi { core } => {
+                    self.interrupted_core = Some((core, report::count(core)));
+                    // A core that is not in the kernel is silent; the coordinator waits for it in vain.
+                    smp::ask_for_report(core);
+                }
+                Output::Arm { deadline } => self.deadline = deadline,
+                Output::Tell(event) => self.note(event, node),
+                Output::Again => self.again = true,
+                _ => {
+                    if let Some(programs) = &mut self.programs {
+                        programs.apply(&self.coordinator, output, copied);
+                    }
+                }
+            }
+        }
+        outputs.clear();
+        self.outputs = outputs;
+    }
+
+    /// Sends an order that the coordinator does not count; false if the core has not read so many others
+    /// that this one might take the room of the coordinator's. The caller flushes.
+    pub(crate) fn offer(&mut self, core: CoreId, order: ToCore, node: &mut Node) -> bool {
+        let has_room = core == CoreId::MANAGEMENT || self.stars.has_room(core, order.lane());
+        if has_room {
+            self.deliver(core, &order, node);
+        }
+        has_room
+    }
+
+    /// Sends an order. Core 0's own node obeys at once, and its answer waits in the local queue: so it has obeyed all
+    /// orders before the coordinator is told anything more.
+    #[inline(always)]
+    pub(crate) fn deliver(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
+        if core == CoreId::MANAGEMENT {
+            self.order_own(message, node);
+        } else {
+            self.send(core, message, node);
+        }
+        let now = match *message {
+            ToCore::Notify { .. } | ToCore::TlbShootdown { .. } | ToCore::TlbMulticast { .. } => {
+                cpu::now()
+            }
+            _ => return,
+        };
+        if let Some(sent) = self.sent.get_mut(core.index()) {
+            sent[usize::from(!matches!(message, ToCore::Notify { .. }))] = now;
+        }
+    }
+
+    fn order_own(&mut self, order: &ToCore, node: &mut Node) {
+        if probes::own_orders_wait() {
+            return self.held_up.push_back(*order);
+        }
+        if !self.held_up.is_empty() {
+            self.obey_held_up(node);
+        }
+        let answer = match order {
+            ToCore::Switch { .. } => node.obey_switch(order),
+            _ => node.obey(order),
+        };
+        if let Some(answer) = answer {
+            self.local.push_back(answer);
+        }
+    }
+
+    /// Orders that the test build has held up.
+    #[cold]
+    pub(super) fn obey_held_up(&mut self, node: &mut Node) {
+        while let Some(order) = self.held_up.pop_front() {
+            self.local.extend(node.obey(&order));
+        }
+    }
+
+    /// When a core was last sent what it owes the answer to, for those that the coordinator keeps no time of.
+    pub(crate) fn sent_at(&self, core: CoreId, owed: Owed) -> Option<u64> {
+        let sent = self.sent.get(core.index())?;
+        match owed {
+            Owed::Notified => Some(sent[0]),
+            Owed::Flushed => Some(sent[1]),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn send(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
+        self.stars.send(core, message, node.outbox());
+    }
+
+    fn restart(&mut self, core: CoreId) {
+        smp::stop(core);
+        self.stars.empty(core);
+        smp::start(&[core]);
+    }
+}
