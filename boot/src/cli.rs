@@ -83,8 +83,10 @@ fn setup() -> anyhow::Result<u8> {
     Ok(0)
 }
 
-/// Prints help or what is wrong. clap's own status for the latter, 2, could be a guest's.
-fn usage(error: &clap::Error) -> ExitCode {
+/// Prints help or what is wrong with the arguments; gives the exit status. clap's own for the latter, 2, could be a
+/// guest's.
+#[must_use]
+pub fn usage(error: &clap::Error) -> ExitCode {
     // Nobody may be reading; the status is told all the same.
     let _ = error.print();
     ExitCode::from(if error.use_stderr() { HOST_ERROR } else { 0 })

@@ -129,11 +129,15 @@ fn boot(machine: &Machine, timeout: Option<Duration>) -> anyhow::Result<Outcome>
 
 /// Says how it ended and what it took.
 fn report(machine: &Machine, outcome: &Outcome) {
-    let Outcome { verdict, complaints, cpu_seconds, wall, .. } = outcome;
+    let Outcome { verdict, silent, complaints, cpu_seconds, wall, .. } = outcome;
     for line in complaints.lines() {
         say(&format!("QEMU: {line}"));
     }
-    if matches!(verdict, Verdict::Qemu(_)) {
+    let at_once = *silent && *verdict == Verdict::TripleFault;
+    if at_once {
+        say("the guest printed nothing: does the machine suit it, and is it QEMU that was run?");
+    }
+    if at_once || matches!(verdict, Verdict::Qemu(_)) {
         say(&format!("the command was:\n\n    {}\n", machine.command()));
     }
     let wall = wall.as_secs_f64();

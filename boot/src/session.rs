@@ -62,6 +62,8 @@ pub struct Outcome {
     /// The lines that the guest printed, without their ends; backtraces with names and lines. Empty
     /// when [`Session::forget_lines`] was asked for.
     pub lines: Vec<String>,
+    /// The guest printed nothing at all.
+    pub silent: bool,
     /// What QEMU wrote to standard error.
     pub complaints: String,
     /// CPU seconds of the host, user and system, that QEMU used.
@@ -311,7 +313,8 @@ impl Run<'_> {
             Ending::TimedOut(after) => Verdict::TimedOut(after),
             Ending::Interrupted => Verdict::Interrupted,
         };
-        Ok(Outcome { verdict, lines: self.lines, complaints, cpu_seconds, wall, command })
+        let (lines, silent) = (self.lines, self.early.is_some());
+        Ok(Outcome { verdict, lines, silent, complaints, cpu_seconds, wall, command })
     }
 
     /// Takes in what QEMU had written before it was ended, and the last line if it is unfinished.

@@ -34,6 +34,13 @@ fn every_other_end_has_a_status_and_words_of_its_own() {
 }
 
 #[test]
+fn an_end_before_the_first_word_makes_one_look_at_what_was_run() {
+    let asks = |script| stderr(&boot(script, &[])).contains("is it QEMU that was run?");
+    assert!(asks("exit 0"));
+    assert!(!asks("echo hello; exit 0"));
+}
+
+#[test]
 fn what_qemu_complains_of_is_shown_with_the_command() {
     let text = stderr(&boot("echo no such CPU >&2; exit 1", &["--cpu", "z80"]));
     assert!(text.contains("QEMU: no such CPU") && text.contains("-cpu z80"), "{text}");

@@ -62,7 +62,10 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = match Options::try_parse() {
+        Ok(options) => options,
+        Err(error) => return boot::cli::usage(&error),
+    };
     let done = match &options {
         Options { mutants: Some(filter), .. } => mutants::hunt_all(filter),
         Options { seed: Some(seed), .. } => replay(&options, *seed),
