@@ -127,6 +127,9 @@ pub enum Output {
         process: ProcessId,
         /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`] or of the stack.
         range: PageRange,
+        /// From the first of them on so many pages, all memory of the process alone, will come in outputs like this one
+        /// with the same rights before anybody is told. Until then they need not be there.
+        alike: u32,
         /// What may be done with them. With no right at all a page keeps its frame, and any use faults.
         rights: Rights,
     },
@@ -137,6 +140,8 @@ pub enum Output {
         process: ProcessId,
         /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`].
         range: PageRange,
+        /// From the first of them on so many pages will get these rights, and may already.
+        alike: u32,
         /// What may be done with them, see `Populate`.
         rights: Rights,
     },
@@ -151,6 +156,8 @@ pub enum Output {
         /// Which pages: at most [`crate::MAX_PAGES`], all in [`proto::memory::MAP_AREA`]. Some may have no
         /// frame.
         range: PageRange,
+        /// From the first of them on so many pages will be taken out, and may be with these.
+        alike: u32,
         /// The pages around the range in which no memory of the process lies any more, the range's own
         /// included.
         unused: PageRange,
@@ -165,7 +172,8 @@ pub enum Output {
         process: ProcessId,
         /// Which batch.
         ticket: u32,
-        /// How many frames at most, tables included; at most [`crate::MAX_PAGES`].
+        /// How many frames at most, tables included; at most [`crate::MAX_PAGES`]. Those that one entry has mapped come
+        /// back together, and count as one.
         frames: u32,
     },
     /// Give the frames of pages to another process too, at the same place, where it has none: each of them

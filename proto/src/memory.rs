@@ -48,7 +48,7 @@ impl Rights {
 
 /// Set in the flags of `Map`: at the page that is named and nowhere else.
 pub const FIXED: u8 = 1;
-/// Set in the flags of `Map`: with frames at once, rather than each at its first use.
+/// Set in the flags of `Map`: with frames at once, rather than each at its first use; in [blocks](BLOCK) where it can be.
 pub const POPULATE: u8 = 2;
 /// Set in the flags of `Map`: children may be given the same memory.
 pub const SHARED: u8 = 4;
@@ -58,6 +58,10 @@ pub const GUARD: u8 = 8;
 /// where memory never comes. So stacks side by side, a guard below each, are one region. Not with [`POPULATE`],
 /// [`SHARED`] or [`GUARD`].
 pub const SPACING: u32 = 4;
+
+/// Pages that one entry of a page table can map, from a multiple of this number on. Memory of at least so many pages that
+/// is mapped with [`POPULATE`] and is not [`SHARED`] is put where such a block begins, and mapped so if it can be.
+pub const BLOCK: u32 = 512;
 
 /// The flags of `Map` for a guard in every so many pages, a power of two from 2 to 2^15.
 #[must_use]

@@ -131,3 +131,40 @@ fn all_of_that_holds_while_cores_are_taken_away() {
     let exact = run.outcome.lines.iter().filter(|line| line.ends_with("result=exact"));
     run.check(exact.count() == programs.len(), "each is right");
 }
+
+#[test]
+fn blocks_that_one_entry_maps_are_cut_where_a_part_changes_on_all_vcores_alike() {
+    for cores in [2, 4, 8] {
+        let all = cores - 1;
+        let commands =
+            format!("run limits blocks 4 {all};storm --every 20000 limits blocks 4 {all}");
+        let run = nothing_lost(Guest::new().cores(cores), &commands);
+        let right = run
+            .outcome
+            .lines
+            .iter()
+            .filter(|line| line.contains("changed blocks 4 times, 0 wrong"));
+        run.check(right.count() == 2, "nothing was wrong either time");
+        run.never_printed("exit code");
+    }
+}
+
+#[test]
+fn memory_is_mapped_in_huge_pages_where_512_frames_lie_side_by_side_and_else_page_by_page() {
+    // The command that waits for them is called off when they have what they keep.
+    let kept = Guest::new().reply("blocks are whole", "\x03");
+    let commands = "run limits kept 3 1 &;wait 1;pip 1;mem;kill 1;wait;mem";
+    let run = nothing_lost(kept.cores(2), commands);
+    run.printed(&["huge_pages  3", "in huge pages", "in huge pages"]);
+    let huge = run.outcome.lines.iter().filter(|line| line.starts_with("in huge pages"));
+    let huge: Vec<_> = huge.map(|line| numbers(line)).collect();
+    run.check(huge == [[6 << 20], [0]], "and none of them is left");
+    // When two have had all of memory in small pieces, pieces are what is left.
+    let commands = "run limits hold 2 1 &;run limits hold 2 1 &;wait 2;kill 1;kill 2;wait;\
+        run limits kept 3 1 &;wait 3;pip 3;kill 3;wait;run limits blocks 2 1";
+    let guest = Guest::new().cores(3).memory(48).reply("is refused: true", "");
+    let guest = guest.reply("is refused: true", "\x03").reply("blocks are whole", "\x03");
+    let run = nothing_lost(guest, commands);
+    run.printed(&["blocks are whole", "huge_pages", "threads changed blocks 4 times, 0 wrong"]);
+    run.check(numbers(run.line("huge_pages"))[0] < 3, "some are mapped page by page");
+}

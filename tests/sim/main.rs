@@ -4,6 +4,7 @@ mod coverage;
 mod crossings;
 mod defects;
 mod fairness;
+mod huge;
 mod ledger;
 mod memory;
 mod orders;

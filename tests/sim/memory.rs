@@ -9,9 +9,9 @@ use proto::message::{PageRange, ToMonitor};
 use tests::sim::explore::CONFIG;
 use tests::sim::{Op, PAGE, World};
 
-const RW: Rights = Rights::READ_WRITE;
+pub(crate) const RW: Rights = Rights::READ_WRITE;
 
-fn map(first: u64, pages: u32, rights: Rights, flags: u8) -> Op {
+pub(crate) fn map(first: u64, pages: u32, rights: Rights, flags: u8) -> Op {
     Op::Map { first, pages, rights, flags: flags | FIXED }
 }
 
@@ -35,7 +35,7 @@ fn would_map(scene: &Scene, first: u64, pages: u32, rights: Rights, flags: u8) -
 }
 
 /// A process on so many cores.
-fn gang(cores: u16) -> (Scene, ProcessId) {
+pub(crate) fn gang(cores: u16) -> (Scene, ProcessId) {
     gang_with(CONFIG, cores)
 }
 
@@ -56,7 +56,7 @@ fn regions(scene: &Scene, process: ProcessId) -> Vec<(u64, u32, Kind, Rights)> {
 }
 
 /// The frame that a core uses for a page.
-fn used(scene: &Scene, core: CoreId, page: u64) -> Option<u64> {
+pub(crate) fn used(scene: &Scene, core: CoreId, page: u64) -> Option<u64> {
     scene.setup.world.cores[core.index()].translations.get(&page).map(|it| it.frame)
 }
 

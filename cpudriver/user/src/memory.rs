@@ -3,4 +3,4 @@
 //! All of it lies in [`MAP_AREA`](proto::memory::MAP_AREA).
 
 pub use crate::raw::memory::{Mapping, map, map_at, protect, protecting, share, unmap, unmapping};
-pub use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED, guard_every};
+pub use proto::memory::{BLOCK, FIXED, GUARD, POPULATE, Rights, SHARED, guard_every};

@@ -41,7 +41,8 @@ impl Coordinator {
         let leaving = |region| Region { kind: Kind::Leaving, name: ticket, ..region };
         let at = it.space.regions.carve(at, range, leaving);
         let (unused, tables) = it.space.regions.clear_at(at, range);
-        out.push(Output::Unmap { process: it.id, range, unused, ticket });
+        let alike = range.pages;
+        out.push(Output::Unmap { process: it.id, range, alike, unused, ticket });
         let work = Work::Unmap { ticket, frames: range.pages + tables };
         it.space.jobs.push(Job::flushing(*call, work, range));
         self.begin_round(pid, range, out);
@@ -61,7 +62,7 @@ impl Coordinator {
         let simple = it.space.jobs.is_empty() && range.pages <= self.budget.min(MAX_PAGES);
         if simple {
             self.budget -= range.pages;
-            out.push(Output::Populate { process: it.id, range, rights });
+            out.push(Output::Populate { process: it.id, range, alike: range.pages, rights });
             self.complete(pid, *call, Outcome::OK, range.first << 12, out);
         }
         simple
@@ -87,7 +88,7 @@ impl Coordinator {
         self.budget = self.budget.saturating_sub(range.pages);
         let at = it.space.regions.carve(at, range, |region| Region { rights, ..region });
         it.space.regions.join_around(at, at + 1);
-        out.push(Output::Protect { process: it.id, range, rights });
+        out.push(Output::Protect { process: it.id, range, alike: range.pages, rights });
         let job = Job::flushing(*call, Work::Protect { flush }, range);
         if flush {
             it.space.jobs.push(job);

@@ -26,7 +26,7 @@ impl Coordinator {
             if pages == 0 {
                 return false;
             }
-            self.free_slice(pid, PageRange { pages, ..rest }, out);
+            self.free_slice(pid, PageRange { pages, ..rest }, rest.pages, out);
         }
         true
     }
@@ -44,12 +44,12 @@ impl Coordinator {
         }
     }
 
-    fn free_slice(&mut self, pid: Pid, range: PageRange, out: &mut Outbox) {
+    fn free_slice(&mut self, pid: Pid, range: PageRange, alike: u32, out: &mut Outbox) {
         let ticket = self.take_ticket();
         let it = self.table.at_mut(pid);
         let process = it.id;
         let (unused, mut frames) = it.space.clear(range);
-        out.push(Output::Unmap { process, range, unused, ticket });
+        out.push(Output::Unmap { process, range, alike, unused, ticket });
         while frames > 0 {
             let some = frames.min(MAX_PAGES);
             self.spend_some(some);

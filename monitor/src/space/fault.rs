@@ -50,7 +50,7 @@ impl Coordinator {
             Some(rights) if fault.vector == PAGE_FAULT => {
                 let process = process.id;
                 let range = PageRange { first: page, pages: 1 };
-                out.push(Output::Populate { process, range, rights });
+                out.push(Output::Populate { process, range, alike: 1, rights });
                 out.send(core, ToCore::Done { lease, outcome: Outcome::OK });
                 true
             }
@@ -87,7 +87,7 @@ impl Process {
             next += 1;
             if let Some(rights) = self.rights_at(page).filter(|it| it.include(needed)) {
                 let range = PageRange { first: page, pages: 1 };
-                out.push(Output::Populate { process: self.id, range, rights });
+                out.push(Output::Populate { process: self.id, range, alike: 1, rights });
             }
         }
     }

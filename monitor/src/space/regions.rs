@@ -205,16 +205,16 @@ impl Regions {
         (from, to)
     }
 
-    /// Where so many pages are free: the lowest place.
-    pub(crate) fn free_place(&self, pages: u32) -> Option<u64> {
+    /// Where so many pages are free: the lowest place whose number is a multiple of `align`.
+    pub(crate) fn free_place(&self, pages: u32, align: u64) -> Option<u64> {
         let mut from = MAP_AREA.first;
         for region in &self.list {
-            if region.first - from >= u64::from(pages) {
+            if region.first >= from + u64::from(pages) {
                 break;
             }
-            from = region.end();
+            from = region.end().next_multiple_of(align);
         }
-        (end(MAP_AREA) - from >= u64::from(pages)).then_some(from)
+        (end(MAP_AREA) >= from + u64::from(pages)).then_some(from)
     }
 
     /// The pages around a range, its own included, where no other memory lies.

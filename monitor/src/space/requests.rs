@@ -7,7 +7,7 @@ use crate::coordinator::Coordinator;
 use crate::output::Outbox;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
-use proto::memory::{FIXED, GUARD, POPULATE, Rights, SHARED, SPACING};
+use proto::memory::{BLOCK, FIXED, GUARD, POPULATE, Rights, SHARED, SPACING};
 use proto::message::{PageRange, ToMonitor};
 
 /// All that a program may ask for.
@@ -70,7 +70,10 @@ impl Coordinator {
         }
         let space = &self.table.at(pid).space;
         let range = if flags & FIXED == 0 {
-            let first = space.regions.free_place(wanted.pages).ok_or(Outcome::NO_MEMORY)?;
+            let may_be_huge = flags & (POPULATE | SHARED) == POPULATE && wanted.pages >= BLOCK;
+            let place = |align| space.regions.free_place(wanted.pages, align);
+            let aligned = if may_be_huge { place(u64::from(BLOCK)) } else { None };
+            let first = aligned.or_else(|| place(1)).ok_or(Outcome::NO_MEMORY)?;
             PageRange { first, ..wanted }
         } else if !is_mappable(wanted) {
             return Err(Outcome::INVALID);

@@ -67,6 +67,15 @@ impl Job {
     }
 }
 
+/// Pages that a job changes at a time, side by side in one region.
+struct Slice {
+    range: PageRange,
+    /// From the first of them on, so many pages of the region will be changed by the job.
+    alike: u32,
+    /// The region's.
+    rights: Rights,
+}
+
 impl Space {
     pub(super) fn has_room_for_job(&self) -> bool {
         self.jobs.len() < MAX_JOBS
@@ -77,9 +86,8 @@ impl Space {
         self.jobs.iter().position(|job| job.stage == stage)
     }
 
-    /// The next pages, at most so many, that a job has to change, side by side in one region; and the
-    /// region's rights.
-    fn next_slice(&self, job: &Job, most: u32) -> Option<(PageRange, Rights)> {
+    /// The next pages, at most so many, that a job has to change.
+    fn next_slice(&self, job: &Job, most: u32) -> Option<Slice> {
         let pages = u32::try_from(end(job.range).saturating_sub(job.next)).unwrap_or(0);
         let rest = PageRange { first: job.next, pages };
         let regions = if pages > 0 { self.regions.in_range(rest) } else { &[] };
@@ -97,9 +105,12 @@ impl Space {
                 _ => continue,
             };
             let first = first.max(rest.first);
-            let pages = last.min(end(rest)).saturating_sub(first).min(u64::from(most));
-            let pages = u32::try_from(pages).unwrap_or(0);
-            return Some((PageRange { first, pages }, region.rights));
+            let all = u32::try_from(last.min(end(rest)).saturating_sub(first)).unwrap_or(0);
+            let range = PageRange { first, pages: all.min(most) };
+            // What others are to have as well must be there as soon as they may be given it.
+            let is_shared = matches!(job.work, Work::Populate) && region.name != 0;
+            let alike = if is_shared { range.pages } else { all };
+            return Some(Slice { range, alike, rights: region.rights });
         }
         None
     }
@@ -183,36 +194,30 @@ impl Coordinator {
     fn change_pages(&mut self, pid: Pid, job: &mut Job, out: &mut Outbox) -> bool {
         while job.next < end(job.range) {
             let space = &self.table.at(pid).space;
-            let Some((slice, rights)) = space.next_slice(job, MAX_PAGES) else { return true };
-            let pages = self.spend_some(slice.pages);
-            if pages == 0 {
+            let Some(mut slice) = space.next_slice(job, MAX_PAGES) else { return true };
+            slice.range.pages = self.spend_some(slice.range.pages);
+            if slice.range.pages == 0 {
                 return false;
             }
-            self.change(pid, job, PageRange { pages, ..slice }, rights, out);
+            self.change(pid, job, slice, out);
         }
         true
     }
 
-    /// Changes the next pages of a job, in a region with such rights.
+    /// Changes the next pages of a job.
     #[inline(always)]
-    fn change(
-        &mut self,
-        pid: Pid,
-        job: &mut Job,
-        range: PageRange,
-        rights: Rights,
-        out: &mut Outbox,
-    ) {
+    fn change(&mut self, pid: Pid, job: &mut Job, slice: Slice, out: &mut Outbox) {
+        let Slice { range, alike, rights } = slice;
         let it = self.table.at_mut(pid);
         let process = it.id;
         job.next = end(range);
         match &mut job.work {
-            Work::Populate => out.push(Output::Populate { process, range, rights }),
-            Work::Protect { .. } => out.push(Output::Protect { process, range, rights }),
+            Work::Populate => out.push(Output::Populate { process, range, alike, rights }),
+            Work::Protect { .. } => out.push(Output::Protect { process, range, alike, rights }),
             Work::Unmap { ticket, frames } => {
                 let (unused, more) = it.space.clear(range);
                 *frames += more;
-                out.push(Output::Unmap { process, range, unused, ticket: *ticket });
+                out.push(Output::Unmap { process, range, alike, unused, ticket: *ticket });
             }
             &mut Work::Share { to, name } => self.share_slice(pid, range, (to, name), out),
         }

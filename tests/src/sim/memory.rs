@@ -5,7 +5,7 @@ use proto::event::{Event, kind};
 use proto::id::{CoreId, VcoreId};
 use proto::memory::{MAP_AREA, Rights};
 use proto::message::PageRange;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where a vcore's context is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +53,12 @@ pub struct Memory {
     pub pages: BTreeMap<u64, Page>,
     /// The frame of every page table, by reach and place.
     pub tables: BTreeMap<(u32, u64), Frame>,
-    /// Frames that were unmapped under a ticket and have not been released.
-    pub quarantine: BTreeMap<u32, Vec<Frame>>,
+    /// Blocks whose pages one entry maps, by their number.
+    pub huge: BTreeSet<u64>,
+    /// Blocks that are being built to be mapped so: with which rights, and how many pages of them have been cleared.
+    pub building: BTreeMap<u64, (Rights, u64)>,
+    /// Frames that were unmapped under a ticket and have not been released, those together that one entry mapped.
+    pub quarantine: BTreeMap<u32, Vec<Vec<Frame>>>,
 }
 
 /// An entry of a page table, and a translation made of it.
@@ -100,6 +104,8 @@ impl Memory {
             has_asked: false,
             pages: BTreeMap::new(),
             tables: BTreeMap::new(),
+            huge: BTreeSet::new(),
+            building: BTreeMap::new(),
             quarantine: BTreeMap::new(),
         }
     }

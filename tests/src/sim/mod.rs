@@ -15,6 +15,7 @@ pub mod explore;
 mod faults;
 mod fingerprint;
 mod frontier;
+mod huge;
 mod io;
 mod mapping;
 mod memory;

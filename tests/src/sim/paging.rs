@@ -3,10 +3,11 @@
 
 use super::action::Op;
 use super::core::{Health, SimCore};
+use super::huge::{Chunk, Populate, chunks};
 use super::memory::{Frame, Memory, Page, is_in};
 use super::world::{Happened, World, violation};
 use cpudriver::driver::Trap;
-use monitor::{MAX_PAGES, Output, ProcessId, RegionView};
+use monitor::{Kind, MAX_PAGES, Output, ProcessId, RegionView};
 use proto::call::Outcome;
 use proto::id::CoreId;
 use proto::memory::{MAP_AREA, Rights, is_guard};
@@ -16,7 +17,7 @@ use proto::message::PageRange;
 const REACHES: [u32; 3] = [9, 18, 27];
 
 /// The numbers of the pages of a range.
-fn pages(range: PageRange) -> std::ops::Range<u64> {
+pub(super) fn pages(range: PageRange) -> std::ops::Range<u64> {
     range.first..range.first + u64::from(range.pages)
 }
 
@@ -24,19 +25,28 @@ impl World {
     /// Applies an output about an address space.
     pub(crate) fn apply_memory(&mut self, output: Output) -> Happened {
         match output {
-            Output::Populate { process, range, rights } => self.populate(process, range, rights),
-            Output::Protect { process, range, rights } => {
+            Output::Populate { process, range, alike, rights } => {
                 check_range(range)?;
-                self.check_rights(process, range, rights)?;
+                self.check_rights(process, PageRange { pages: alike, ..range }, rights)?;
+                self.check_is_own(process, (range, alike))?;
+                chunks(range, alike).try_for_each(|it| self.populate(process, &it, rights))
+            }
+            Output::Protect { process, range, alike, rights } => {
+                check_range(range)?;
+                self.check_rights(process, PageRange { pages: alike, ..range }, rights)?;
                 let memory = self.written(process, "rights")?;
+                for chunk in chunks(range, alike) {
+                    memory.protect_block(&chunk, rights);
+                }
                 for (_, page) in memory.pages.range_mut(pages(range)) {
                     page.rights = rights;
                 }
                 Ok(())
             }
-            Output::Unmap { process, range, unused, ticket } => {
+            Output::Unmap { process, range, alike, unused, ticket } => {
                 check_range(range)?;
-                self.written(process, "page table")?.unmap(range, unused, ticket);
+                self.check_is_leaving(process, PageRange { pages: alike, ..range })?;
+                self.written(process, "page table")?.unmap((range, alike), unused, ticket);
                 Ok(())
             }
             Output::Release { process, ticket, frames } => self.release(process, ticket, frames),
@@ -45,10 +55,14 @@ impl World {
         }
     }
 
-    fn populate(&mut self, process: ProcessId, range: PageRange, rights: Rights) -> Happened {
-        check_range(range)?;
-        self.check_rights(process, range, rights)?;
-        for number in pages(range) {
+    fn populate(&mut self, process: ProcessId, chunk: &Chunk, rights: Rights) -> Happened {
+        let memory = self.written(process, "page table")?;
+        let range = match memory.populate_block(chunk, rights) {
+            Populate::Nothing => return Ok(()),
+            Populate::Block => chunk.all(),
+            Populate::Pages => chunk.pages.clone(),
+        };
+        for number in range {
             self.check_is_no_guard(process, number)?;
             self.make_tables(process, number)?;
             let memory = self.written(process, "page table")?;
@@ -76,6 +90,28 @@ impl World {
         Ok(())
     }
 
+    /// What other processes may be given is there with the output that is about it, not only with a later one.
+    fn check_is_own(&self, process: ProcessId, (range, alike): (PageRange, u32)) -> Happened {
+        let shared = |it: &RegionView| it.shared && is_in(it.range, range.first);
+        match self.coordinator.regions(process.pid).find(shared) {
+            Some(it) if alike > range.pages => violation(format!("{it:?} is populated later")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Nothing is taken out of the tables that a process which lives has by right.
+    fn check_is_leaving(&self, process: ProcessId, range: PageRange) -> Happened {
+        let is_dying = self.coordinator.process(process.pid).is_none_or(|it| it.state.is_dying());
+        let (first, end) = (range.first, pages(range).end);
+        let stays = |it: &RegionView| {
+            it.kind != Kind::Leaving && it.range.first < end && pages(it.range).end > first
+        };
+        match self.coordinator.regions(process.pid).find(stays).filter(|_| !is_dying) {
+            Some(it) => violation(format!("{range:?} of {process:?} goes, and {it:?} stays")),
+            None => Ok(()),
+        }
+    }
+
     /// A page that the process has as a guard never gets a frame.
     fn check_is_no_guard(&self, process: ProcessId, number: u64) -> Happened {
         let guards = |it: &RegionView| is_in(it.range, number) && is_guard(number, it.spacing);
@@ -95,6 +131,7 @@ impl World {
         rights: Rights,
     ) -> Happened {
         check_range(range)?;
+        self.written(from, "page table")?.split_blocks(range);
         for number in pages(range) {
             let source = self.written(from, "page table")?.pages.get(&number).copied();
             let Some(Page { frame, .. }) = source else {
@@ -141,7 +178,7 @@ impl World {
         }
         let quarantine = &mut self.written(process, "quarantine")?.quarantine;
         let Some(batch) = quarantine.get_mut(&ticket) else { return Ok(()) };
-        let gone: Vec<Frame> = batch.drain(..batch.len().min(most as usize)).collect();
+        let gone: Vec<Frame> = batch.drain(..batch.len().min(most as usize)).flatten().collect();
         if batch.is_empty() {
             quarantine.remove(&ticket);
         }
@@ -175,7 +212,7 @@ impl World {
         }
         let Some(memory) = self.memory.get(&process) else { return Ok(()) };
         if let Some(&found) = memory.pages.get(&page).filter(allows) {
-            it.translations.insert(page, found);
+            memory.translate(it, page, found);
             return Ok(());
         }
         it.translations.remove(&page);
@@ -280,22 +317,22 @@ impl Memory {
     /// Frames for what is mapped, and those that wait to be released.
     #[must_use]
     pub fn frames_used(&self) -> usize {
-        let waiting: usize = self.quarantine.values().map(Vec::len).sum();
-        self.pages.len() + self.tables.len() + waiting
+        let waiting: usize = self.quarantine.values().flatten().map(Vec::len).sum();
+        self.pages.len() + self.frames_in_building() + self.tables.len() + waiting
     }
 
     /// Moves the frames of a range, and of the tables that map nothing else, into quarantine.
-    fn unmap(&mut self, range: PageRange, unused: PageRange, ticket: u32) {
+    fn unmap(&mut self, (range, alike): (PageRange, u32), unused: PageRange, ticket: u32) {
         let mut frames = Vec::new();
-        for number in pages(range) {
-            frames.extend(self.pages.remove(&number).map(|page| page.frame));
+        for chunk in chunks(range, alike) {
+            frames.extend(self.unmap_block(&chunk));
         }
         let (first, last) = (range.first, pages(range).end - 1);
         let (from, to) = (unused.first, pages(unused).end);
         for reach in REACHES {
             for block in first >> reach..=last >> reach {
                 if block << reach >= from && (block + 1) << reach <= to {
-                    frames.extend(self.tables.remove(&(reach, block)));
+                    frames.extend(self.tables.remove(&(reach, block)).map(|table| vec![table]));
                 }
             }
         }

@@ -112,6 +112,11 @@ impl Programs {
         (self.spaces.free_frames(), self.spaces.total_frames())
     }
 
+    /// Blocks that are mapped by one entry: of all processes, and of the one with that root.
+    pub(crate) fn huge_blocks(&self, root: u64) -> (u32, u32) {
+        (self.spaces.huge_blocks(), self.spaces.huge_blocks_of(root))
+    }
+
     /// Copies what is at an address of a space, as far as its process could read it; gives how many bytes.
     pub(crate) fn read(&self, root: u64, address: u64, to: &mut [u8]) -> usize {
         self.spaces.read(root, address, to)
@@ -255,8 +260,8 @@ impl Programs {
     /// Those that change page tables. The coordinator has reserved the frames that they need.
     fn apply_to_tables(&mut self, it: &Coordinator, output: &Output) {
         let done = match *output {
-            Output::Populate { process, range, rights } => match it.root(process) {
-                Some(root) => self.spaces.populate(root, range, rights),
+            Output::Populate { process, range, alike, rights } => match it.root(process) {
+                Some(root) => self.spaces.populate(root, (range, alike), rights),
                 None => Ok(()),
             },
             Output::AddVcores { process, vcores } => match it.root(process) {
@@ -267,18 +272,14 @@ impl Programs {
                 (Some(from), Some(to)) => self.spaces.share(from, to, range, rights),
                 _ => Ok(()),
             },
-            Output::Protect { process, range, rights } => {
-                if let Some(root) = it.root(process) {
-                    self.spaces.protect(root, range, rights);
-                }
-                Ok(())
-            }
-            Output::Unmap { process, range, unused, ticket } => {
-                if let Some(root) = it.root(process) {
-                    self.spaces.unmap(root, range, unused, ticket);
-                }
-                Ok(())
-            }
+            Output::Protect { process, range, alike, rights } => match it.root(process) {
+                Some(root) => self.spaces.protect(root, (range, alike), rights),
+                None => Ok(()),
+            },
+            Output::Unmap { process, range, alike, unused, ticket } => match it.root(process) {
+                Some(root) => self.spaces.unmap(root, (range, alike), unused, ticket),
+                None => Ok(()),
+            },
             Output::Release { process, ticket, frames } => {
                 if let Some(root) = it.root(process) {
                     self.spaces.release(root, ticket, frames);

@@ -58,6 +58,7 @@ impl Shell<'_> {
             it.children(pid).map(|child| u64::from(child.id.pid.0).into()).collect();
         let cores = |count: u16| if view.many { u64::from(count).into() } else { Value::None };
         let root = it.root(view.id).unwrap_or(0);
+        let huge = self.hub.programs().map_or(0, |programs| programs.huge_blocks(root).1);
         let first = [
             ("pid", Value::from(u64::from(pid.0))),
             ("name", view.name.as_str().into()),
@@ -80,6 +81,7 @@ impl Shell<'_> {
             ("children", Value::List(&children)),
             ("regions", Value::List(&regions)),
             ("frames", u64::from(view.frames).into()),
+            ("huge_pages", u64::from(huge).into()),
             ("online_us", micros(self.time_online(view)).into()),
         ];
         let _ = record(&mut uart::Writer, format, &[&first[..], &of_lists, &rest].concat());

@@ -7,6 +7,7 @@ use crate::image::clock;
 use crate::log::Line;
 use crate::machine::memory::PAGE;
 use core::fmt::Write;
+use proto::memory::BLOCK;
 
 impl Shell<'_> {
     pub(super) fn memory(&mut self, format: Format) -> Outcome {
@@ -22,6 +23,9 @@ impl Shell<'_> {
         let used = bytes.saturating_sub(free);
         let _ = table.row(out, ["physical".into(), bytes.into(), used.into(), Value::None]);
         let _ = table.row(out, ["programs".into(), all.into(), (all - free).into(), Value::None]);
+        let huge = self.hub.programs().map_or(0, |programs| programs.huge_blocks(0).0);
+        let huge = u64::from(huge) * u64::from(BLOCK) * PAGE;
+        let _ = table.row(out, ["in huge pages".into(), Value::None, huge.into(), Value::None]);
         let mut arena = |name: Value<'_>, stats: heap::Stats| {
             let (bytes, used, peak) = (stats.size as u64, stats.used as u64, stats.peak as u64);
             let _ = table.row(out, [name, bytes.into(), used.into(), peak.into()]);

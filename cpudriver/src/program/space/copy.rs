@@ -64,7 +64,7 @@ impl<M: Memory> Spaces<M> {
         if address >= USER_END {
             return None;
         }
-        let entry = self.find(root, address / PAGE as u64)?.load(&self.memory);
+        let entry = self.find(root, address / PAGE as u64);
         let offset = address as usize % PAGE;
         (entry & needed == needed).then_some((entry::frame(entry), offset))
     }

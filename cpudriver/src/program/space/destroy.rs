@@ -1,6 +1,6 @@
 //! Freeing spaces.
 
-use super::entry::{self, FOREIGN, ONE, SHARED};
+use super::entry::{self, FOREIGN, HUGE, ONE, SHARED};
 use super::fields::reserved_index;
 use super::frame::Frame;
 use super::memory::{ENTRIES, Memory, PAGE};
@@ -45,7 +45,11 @@ impl<M: Memory> Spaces<M> {
             if below != 0 {
                 left -= 1;
                 slot.store(&mut self.memory, 0);
-                if level == 0 { self.give_back(below) } else { self.free_table(below, level - 1) }
+                match level {
+                    0 => self.give_back(below),
+                    1 if below & HUGE != 0 => self.give_huge(below),
+                    _ => self.free_table(below, level - 1),
+                }
             }
         }
         self.pool.give_clean(table);

@@ -17,12 +17,23 @@ impl Frame {
         Self(address)
     }
 
+    /// The one of this number in the run that begins with it.
+    pub(super) const fn in_run(self, index: usize) -> Self {
+        Self(self.0 + index as u64 * PAGE)
+    }
+
     /// Its physical address.
     #[must_use]
     pub const fn address(self) -> u64 {
         self.0
     }
 }
+
+/// Frames of a run: side by side, from an address on that is a multiple of what they are in bytes, so that one entry of
+/// a page table can map them all (Intel SDM vol. 3, table 4-18).
+pub(super) const RUN: usize = 512;
+/// Bytes of a run.
+const RUN_BYTES: u64 = RUN as u64 * PAGE;
 
 /// There is no free frame left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,11 +59,14 @@ pub(super) struct Pool {
     dirty: u32,
     /// Top page tables without an entry in the half of programs.
     roots: u32,
-    /// Memory that has not been in use yet.
+    /// Runs with anything in them, by their first frames.
+    runs: u32,
+    /// Memory that has not been in use yet, and of which frames are taken one by one.
+    current: Range,
+    /// More of that, of which no run can be made.
+    edges: Ranges,
+    /// Runs that have not been in use yet: frames are taken from below, runs from above.
     fresh: Ranges,
-    fresh_at: usize,
-    /// The first address of range `fresh_at` that has not been in use.
-    fresh_next: u64,
     free: u32,
     total: u32,
 }
@@ -77,23 +91,31 @@ impl Pool {
     /// All frames that lie wholly in `free` and that there are words for. The words are zero.
     pub(super) fn new(free: &Ranges, words: &'static mut [u32]) -> Self {
         let span = span(free);
-        let mut fresh = Ranges::default();
+        let (mut fresh, mut edges) = (Ranges::default(), Ranges::default());
         let end = (span.start + words.len() as u64).min(span.end) * PAGE;
         for range in free.iter() {
             let inside = range.pages_inside(PAGE);
-            fresh.add(Range { start: inside.start, end: inside.end.min(end) });
+            let inside = Range { start: inside.start, end: inside.end.min(end) };
+            let runs = inside.pages_inside(RUN_BYTES);
+            if runs.bytes() == 0 {
+                edges.add(inside);
+                continue;
+            }
+            edges.add(Range { start: inside.start, end: runs.start });
+            edges.add(Range { start: runs.end, end: inside.end });
+            fresh.add(runs);
         }
-        let total = (fresh.bytes() / PAGE) as u32;
-        let fresh_next = fresh.as_slice().first().map_or(0, |range| range.start);
+        let total = ((fresh.bytes() + edges.bytes()) / PAGE) as u32;
         Self {
             first: span.start,
             words,
             clean: END,
             dirty: END,
             roots: END,
+            runs: END,
+            current: Range::default(),
+            edges,
             fresh,
-            fresh_at: 0,
-            fresh_next,
             free: total,
             total,
         }
@@ -135,8 +157,29 @@ impl Pool {
         let index = Self::pop(&mut self.dirty, self.words)
             .or_else(|| self.pop_fresh())
             .or_else(|| Self::pop(&mut self.clean, self.words))
-            .or_else(|| Self::pop(&mut self.roots, self.words))?;
+            .or_else(|| Self::pop(&mut self.roots, self.words))
+            .or_else(|| self.break_run())?;
         Some(self.taken(index))
+    }
+
+    /// A run with anything in it, if there is one.
+    pub(super) fn take_run(&mut self) -> Option<Frame> {
+        let index = Self::pop(&mut self.runs, self.words).or_else(|| {
+            let end = self.fresh.as_slice().last()?.end;
+            let run = Range { start: end - RUN_BYTES, end };
+            self.fresh.remove(run);
+            Some(self.index(Frame(run.start)))
+        })?;
+        self.words[index as usize] = IN_USE;
+        self.free -= RUN as u32;
+        Some(self.frame(index))
+    }
+
+    /// Takes a run back.
+    pub(super) fn give_run(&mut self, run: Frame) {
+        let index = self.index(run);
+        Self::push(&mut self.runs, self.words, index);
+        self.free += RUN as u32;
     }
 
     /// A top page table that has been in use before, if there is one at hand.
@@ -195,15 +238,32 @@ impl Pool {
     }
 
     fn pop_fresh(&mut self) -> Option<u32> {
-        let range = *self.fresh.as_slice().get(self.fresh_at)?;
-        let index = (self.fresh_next / PAGE - self.first) as u32;
-        self.fresh_next += PAGE;
-        if self.fresh_next == range.end {
-            self.fresh_at += 1;
-            self.fresh_next =
-                self.fresh.as_slice().get(self.fresh_at).map_or(0, |range| range.start);
+        if self.current.start == self.current.end {
+            self.current = self.next_fresh()?;
         }
+        let index = self.index(Frame(self.current.start));
+        self.current.start += PAGE;
         Some(index)
+    }
+
+    /// Memory that has not been in use: first such of which no run can be made.
+    #[cold]
+    fn next_fresh(&mut self) -> Option<Range> {
+        if let Some(&edge) = self.edges.as_slice().first() {
+            self.edges.remove(edge);
+            return Some(edge);
+        }
+        let start = self.fresh.take(RUN_BYTES, RUN_BYTES)?;
+        Some(Range { start, end: start + RUN_BYTES })
+    }
+
+    /// Has the frames of a free run taken one by one from now on, as nothing else is left; the first of them.
+    #[cold]
+    fn break_run(&mut self) -> Option<u32> {
+        let index = Self::pop(&mut self.runs, self.words)?;
+        let start = self.frame(index).address();
+        self.current = Range { start, end: start + RUN_BYTES };
+        self.pop_fresh()
     }
 }
 
@@ -224,10 +284,20 @@ impl Pool {
                 index = self.words[index as usize];
             }
         }
-        for range in self.fresh.as_slice().get(self.fresh_at..).unwrap_or(&[]) {
-            for address in (range.start.max(self.fresh_next)..range.end).step_by(PAGE as usize) {
+        let mut see_all = |range: Range| {
+            for address in (range.start..range.end).step_by(PAGE as usize) {
                 see(Frame(address), false, false);
             }
+        };
+        let mut index = self.runs;
+        while index != END {
+            let start = self.frame(index).address();
+            assert!(start.is_multiple_of(RUN_BYTES));
+            see_all(Range { start, end: start + RUN_BYTES });
+            index = self.words[index as usize];
+        }
+        for &range in self.edges.iter().chain(self.fresh.iter()).chain([&self.current]) {
+            see_all(range);
         }
     }
 }

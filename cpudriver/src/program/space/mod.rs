@@ -14,6 +14,7 @@ mod destroy;
 mod entry;
 mod fields;
 mod frame;
+mod huge;
 mod load;
 mod memory;
 mod pages;
@@ -51,6 +52,8 @@ pub struct Spaces<M> {
     pool: Pool,
     nodes: Nodes,
     format: Format,
+    /// Blocks that are mapped by one entry.
+    huge: u32,
     /// The page about the machine.
     global: Frame,
 }
@@ -79,7 +82,8 @@ impl<M: Memory> Spaces<M> {
         let nodes = Nodes::new(nodes.as_chunks_mut().0);
         let global = pool.take()?;
         memory.clear(global, 0, memory::PAGE);
-        Some(Self { memory, pool, nodes, format: Format::new(has_no_execute), global })
+        let format = Format::new(has_no_execute);
+        Some(Self { memory, pool, nodes, format, huge: 0, global })
     }
 
     /// Frames that are free.

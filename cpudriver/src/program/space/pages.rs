@@ -3,9 +3,10 @@
 //! Ranges are the coordinator's: few pages a call, all in [`MAP_AREA`], or in the stack where it is only about
 //! frames for it. A call about other pages does nothing.
 
-use super::entry::{self, ONE, PRESENT, SHARED};
+use super::entry::{self, HUGE, ONE, PRESENT, SHARED};
 use super::fields::reserved_index;
 use super::frame::{Frame, NoFrames};
+use super::huge::is_whole;
 use super::memory::{ENTRIES, Memory, PAGE};
 use super::tables::{Slot, index};
 use super::{Spaces, note};
@@ -48,7 +49,8 @@ fn reaches(page: u64, level: usize, unused: &Range<u64>) -> bool {
 }
 
 impl<M: Memory> Spaces<M> {
-    /// Gives zeroed frames to the pages that have none, and these rights to all of the range.
+    /// Gives zeroed frames to the pages that have none, and these rights to all of the range. `alike` pages, from the
+    /// first of the range on, will have been populated like this in the end.
     ///
     /// # Errors
     ///
@@ -56,15 +58,22 @@ impl<M: Memory> Spaces<M> {
     pub fn populate(
         &mut self,
         root: u64,
-        range: PageRange,
+        (range, alike): (PageRange, u32),
         rights: Rights,
     ) -> Result<(), NoFrames> {
+        let end = range.first.saturating_add(alike.into());
         let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED, STACK], range))
         else {
             return Ok(());
         };
         for pages in by_table(pages) {
-            let above = self.make_table(root, pages.start)?;
+            let block = self.make_block(root, pages.start)?;
+            let entry = block.slot.load(&self.memory);
+            let may_be_huge = entry & HUGE != 0 || entry == 0 && is_whole(&pages, end);
+            if may_be_huge && self.populate_huge(block, &pages, end, rights)? {
+                continue;
+            }
+            let above = self.table_of(block)?;
             let table = entry::frame(above.load(&self.memory));
             for page in pages {
                 let slot = Slot { table, index: index(page, 0) };
@@ -80,13 +89,28 @@ impl<M: Memory> Spaces<M> {
         Ok(())
     }
 
-    /// Sets the rights of those pages that have frames.
-    pub fn protect(&mut self, root: u64, range: PageRange, rights: Rights) {
+    /// Sets the rights of those pages that have frames; so will all of `alike` pages from the first on be in the end.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFrames`]; the pages before have been done.
+    pub fn protect(
+        &mut self,
+        root: u64,
+        (range, alike): (PageRange, u32),
+        rights: Rights,
+    ) -> Result<(), NoFrames> {
+        let end = range.first.saturating_add(alike.into());
         let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED], range)) else {
-            return;
+            return Ok(());
         };
         for pages in by_table(pages) {
-            let Some(above) = self.find_table(root, pages.start) else { continue };
+            let Some(block) = self.find_block(root, pages.start) else { continue };
+            let above = block.slot;
+            let entry = above.load(&self.memory);
+            if entry == 0 || entry & HUGE != 0 && self.protect_huge(block, &pages, end, rights)? {
+                continue;
+            }
             let table = entry::frame(above.load(&self.memory));
             for page in pages {
                 let slot = Slot { table, index: index(page, 0) };
@@ -96,37 +120,62 @@ impl<M: Memory> Spaces<M> {
                 }
             }
         }
+        Ok(())
     }
 
     /// Takes pages out of the tables, and tables that are empty then and whose whole reach lies in `unused`.
-    /// Their frames stay apart, in the batch of that ticket, until they are [released](Self::release).
-    pub fn unmap(&mut self, root: u64, range: PageRange, unused: PageRange, ticket: u32) {
+    /// Their frames stay apart, in the batch of that ticket, until they are [released](Self::release). `alike` pages, from
+    /// the first on, will be out in the end, and nobody uses them any more.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFrames`]; the pages before have been done.
+    pub fn unmap(
+        &mut self,
+        root: u64,
+        (range, alike): (PageRange, u32),
+        unused: PageRange,
+        ticket: u32,
+    ) -> Result<(), NoFrames> {
+        let end = range.first.saturating_add(alike.into());
         let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED], range)) else {
-            return;
+            return Ok(());
         };
         let unused = unused.first..unused.first.saturating_add(unused.pages.into());
         for pages in by_table(pages) {
             let first = pages.start;
-            if let Some(above) = self.find_table(root, first) {
-                let to_table = above.load(&self.memory);
-                let table = entry::frame(to_table);
-                let mut gone = 0;
-                for page in pages {
-                    let slot = Slot { table, index: index(page, 0) };
-                    let old = slot.load(&self.memory);
-                    if old != 0 {
-                        slot.store(&mut self.memory, 0);
-                        let batch = self.batch(root, ticket);
-                        self.put_page(batch, old);
-                        gone += ONE;
-                    }
+            if let Some(block) = self.find_block(root, first) {
+                let entry = block.slot.load(&self.memory);
+                let is_done =
+                    entry & HUGE != 0 && self.unmap_huge((root, block), &pages, end, ticket)?;
+                if entry != 0 && !is_done {
+                    self.unmap_small(root, block.slot, pages, ticket);
                 }
-                above.store(&mut self.memory, to_table - gone);
             }
             if reaches(first, 1, &unused) {
                 self.prune(root, first, &unused, ticket);
             }
         }
+        Ok(())
+    }
+
+    /// Takes pages of one table, which `above` leads to, out of it.
+    #[inline(always)]
+    fn unmap_small(&mut self, root: Frame, above: Slot, pages: Range<u64>, ticket: u32) {
+        let to_table = above.load(&self.memory);
+        let table = entry::frame(to_table);
+        let mut gone = 0;
+        for page in pages {
+            let slot = Slot { table, index: index(page, 0) };
+            let old = slot.load(&self.memory);
+            if old != 0 {
+                slot.store(&mut self.memory, 0);
+                let batch = self.batch(root, ticket);
+                self.put_page(batch, old);
+                gone += ONE;
+            }
+        }
+        above.store(&mut self.memory, to_table - gone);
     }
 
     /// Takes the tables of a page out that are empty and whose reach lies in `unused`, lowest first.
@@ -136,7 +185,7 @@ impl<M: Memory> Spaces<M> {
         for level in [3, 2, 1] {
             let slot = Slot { table, index: index(page, level) };
             let entry = slot.load(&self.memory);
-            if entry & PRESENT == 0 {
+            if entry & PRESENT == 0 || level == 1 && entry & HUGE != 0 {
                 break;
             }
             path[level as usize - 1] = Some(slot);
@@ -178,6 +227,10 @@ impl<M: Memory> Spaces<M> {
         };
         let Some(pages) = within(&[MAPPED], range).filter(|_| from != to) else { return Ok(()) };
         for pages in by_table(pages) {
+            let Some(block) = self.find_block(from, pages.start) else { continue };
+            if block.slot.load(&self.memory) & HUGE != 0 {
+                self.split(block)?;
+            }
             let Some(above) = self.find_table(from, pages.start) else { continue };
             let source = entry::frame(above.load(&self.memory));
             let above = self.make_table(to, pages.start)?;

@@ -17,6 +17,8 @@ const BATCHES: usize = 16;
 const NODE: u32 = 1 << 31;
 /// In a link: it is to a page table, which is all zero.
 const TABLE: u32 = 1 << 30;
+/// In a link: it is to a run, by its first frame.
+const RUN: u32 = NODE | TABLE;
 const INDEX: u32 = TABLE - 1;
 
 /// Stands for one owner of a shared frame.
@@ -179,6 +181,11 @@ impl<M: Memory> Spaces<M> {
         batch.set_first(&mut self.memory, Some(node | NODE));
     }
 
+    /// Puts a run into a batch.
+    pub(super) fn put_run(&mut self, batch: Batch, run: Frame) {
+        self.put(batch, run, RUN);
+    }
+
     /// Puts a page table that is all zero into a batch.
     pub(super) fn put_table(&mut self, batch: Batch, table: Frame) {
         self.put(batch, table, TABLE);
@@ -189,7 +196,7 @@ impl<M: Memory> Spaces<M> {
         batch.set_first(&mut self.memory, Some(self.pool.index(frame) | kind));
     }
 
-    /// Gives up to `most` frames of a batch back, of those whose last owner the space was.
+    /// Gives up to `most` frames of a batch back, of those whose last owner the space was; of a run all or none.
     pub fn release(&mut self, root: u64, ticket: u32, most: u32) {
         let Some(root) = self.pool.root(root) else { return };
         if let Some(batch) = self.find_batch(root, ticket) {
@@ -223,17 +230,17 @@ impl<M: Memory> Spaces<M> {
     /// Gives back what a link leads to, and returns the next link.
     fn give_link(&mut self, link: u32) -> u32 {
         let index = link & INDEX;
-        if link & NODE != 0 {
+        if link & RUN == NODE {
             let Node { frame, next } = self.nodes.give(index);
             self.give_shared(self.pool.frame(frame));
             return next;
         }
         let frame = self.pool.frame(index);
         let next = *self.pool.word(frame);
-        if link & TABLE != 0 {
-            self.pool.give_clean(frame);
-        } else {
-            self.pool.give(frame);
+        match link & RUN {
+            0 => self.pool.give(frame),
+            TABLE => self.pool.give_clean(frame),
+            _ => self.pool.give_run(frame),
         }
         next
     }
@@ -254,19 +261,20 @@ const _: () = assert!(Pool::MOST < INDEX as u64);
 
 #[cfg(test)]
 impl<M: Memory> Spaces<M> {
-    /// Calls `see` with each frame that waits in a batch of the space, and whether it is shared.
-    pub(super) fn waiting(&self, root: Frame, mut see: impl FnMut(Frame, bool)) {
+    /// Calls `see` with each frame that waits in a batch of the space, the first of a run, and whether it is shared
+    /// and one of a run.
+    pub(super) fn waiting(&self, root: Frame, mut see: impl FnMut(Frame, bool, bool)) {
         for batch in self.batches(root) {
             let mut link = batch.first(&self.memory).unwrap_or(END);
             while link != END {
                 let index = link & INDEX;
-                let (frame, next) = if link & NODE == 0 {
+                let (frame, next) = if link & RUN != NODE {
                     (index, self.pool.words()[index as usize])
                 } else {
                     let [frame, next] = self.nodes.all[index as usize];
                     (frame, next)
                 };
-                see(self.pool.frame(frame), link & NODE != 0);
+                see(self.pool.frame(frame), link & RUN == NODE, link & RUN == RUN);
                 link = next;
             }
         }

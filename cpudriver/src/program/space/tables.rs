@@ -1,6 +1,6 @@
 //! Walking page tables.
 
-use super::entry::{self, ONE, PRESENT};
+use super::entry::{self, BUILDING, HUGE, ONE, PRESENT};
 use super::frame::{Frame, NoFrames};
 use super::memory::{ENTRIES, Memory};
 use super::{Spaces, note};
@@ -10,6 +10,14 @@ use super::{Spaces, note};
 pub(super) struct Slot {
     pub(super) table: Frame,
     pub(super) index: usize,
+}
+
+/// Where the entry is for the pages of one lowest table: the 512 that follow a multiple of that number.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    /// The entry that leads to the table that it lies in, and counts that one's entries.
+    pub(super) above: Slot,
+    pub(super) slot: Slot,
 }
 
 impl Slot {
@@ -28,43 +36,94 @@ pub(super) const fn index(page: u64, level: u32) -> usize {
 }
 
 impl<M: Memory> Spaces<M> {
-    /// The entry of level 1 that leads to the page's table, if there is that table.
-    pub(super) fn find_table(&self, root: Frame, page: u64) -> Option<Slot> {
-        let mut slot = Slot { table: root, index: index(page, 3) };
+    /// The entry of level 1 for the page's block, if there is the table that it lies in: it leads to the table with the
+    /// page's own entry, or to a run of which the page is one ([`HUGE`]), or is 0.
+    pub(super) fn find_block(&self, root: Frame, page: u64) -> Option<Block> {
+        let mut above = Slot { table: root, index: index(page, 3) };
+        let mut slot = above;
         for level in [2, 1] {
-            let entry = slot.load(&self.memory);
+            above = slot;
+            let entry = above.load(&self.memory);
             if entry & PRESENT == 0 {
                 return None;
             }
             slot = Slot { table: entry::frame(entry), index: index(page, level) };
         }
-        (slot.load(&self.memory) & PRESENT != 0).then_some(slot)
+        Some(Block { above, slot })
     }
 
-    /// The entry of a page, if there is its table.
-    pub(super) fn find(&self, root: Frame, page: u64) -> Option<Slot> {
-        let table = entry::frame(self.find_table(root, page)?.load(&self.memory));
-        Some(Slot { table, index: index(page, 0) })
+    /// The same entry, if it leads to a table.
+    pub(super) fn find_table(&self, root: Frame, page: u64) -> Option<Slot> {
+        let Block { slot, .. } = self.find_block(root, page)?;
+        (slot.load(&self.memory) & (PRESENT | HUGE) == PRESENT).then_some(slot)
+    }
+
+    /// The page's entry, or what it would be were its block not mapped by one entry; 0 if there is neither.
+    pub(super) fn find(&self, root: Frame, page: u64) -> u64 {
+        let Some(Block { slot, .. }) = self.find_block(root, page) else { return 0 };
+        let above = slot.load(&self.memory);
+        if above & (HUGE | BUILDING) == HUGE {
+            return entry::of_page(above, index(page, 0));
+        }
+        if above & PRESENT == 0 {
+            return 0;
+        }
+        Slot { table: entry::frame(above), index: index(page, 0) }.load(&self.memory)
+    }
+
+    /// The entry of level 1 for the page's block; tables that are missing above it are made.
+    pub(super) fn make_block(&mut self, root: Frame, page: u64) -> Result<Block, NoFrames> {
+        let mut above = Slot { table: root, index: index(page, 3) };
+        if above.load(&self.memory) == 0 {
+            let new = self.zeroed()?;
+            above.store(&mut self.memory, entry::to_table(new));
+        }
+        let to_table = above.load(&self.memory);
+        let below = Slot { table: entry::frame(to_table), index: index(page, 2) };
+        if below.load(&self.memory) == 0 {
+            let new = self.zeroed()?;
+            below.store(&mut self.memory, entry::to_table(new));
+            above.store(&mut self.memory, to_table + ONE);
+        }
+        above = below;
+        let table = entry::frame(above.load(&self.memory));
+        Ok(Block { above, slot: Slot { table, index: index(page, 1) } })
     }
 
     /// The entry of level 1 that leads to the page's table; tables that are missing are made.
     pub(super) fn make_table(&mut self, root: Frame, page: u64) -> Result<Slot, NoFrames> {
-        let mut slot = Slot { table: root, index: index(page, 3) };
-        if slot.load(&self.memory) == 0 {
+        let block = self.make_block(root, page)?;
+        self.table_of(block)
+    }
+
+    /// The entry of a block, which leads to a table thereafter.
+    #[inline(always)]
+    pub(super) fn table_of(&mut self, block: Block) -> Result<Slot, NoFrames> {
+        let entry = block.slot.load(&self.memory);
+        if entry & HUGE != 0 {
+            self.split(block)?;
+        }
+        if block.slot.load(&self.memory) == 0 {
             let new = self.zeroed()?;
-            slot.store(&mut self.memory, entry::to_table(new));
+            self.put_block(block, entry::to_table(new));
         }
-        for level in [2, 1] {
-            let above = slot.load(&self.memory);
-            let below = Slot { table: entry::frame(above), index: index(page, level) };
-            if below.load(&self.memory) == 0 {
-                let new = self.zeroed()?;
-                below.store(&mut self.memory, entry::to_table(new));
-                slot.store(&mut self.memory, above + ONE);
-            }
-            slot = below;
-        }
-        Ok(slot)
+        Ok(block.slot)
+    }
+
+    /// Stores the entry of a block that has none.
+    pub(super) fn put_block(&mut self, Block { above, slot }: Block, entry: u64) {
+        slot.store(&mut self.memory, entry);
+        let counted = above.load(&self.memory);
+        above.store(&mut self.memory, counted + ONE);
+    }
+
+    /// Takes the entry of a block out.
+    pub(super) fn take_block(&mut self, Block { above, slot }: Block) -> u64 {
+        let entry = slot.load(&self.memory);
+        slot.store(&mut self.memory, 0);
+        let counted = above.load(&self.memory);
+        above.store(&mut self.memory, counted - ONE);
+        entry
     }
 
     /// Stores the entry of a page that has none yet; tables that are missing are made.

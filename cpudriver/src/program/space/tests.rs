@@ -1,6 +1,7 @@
 //! Address spaces in memory of the host.
 
 mod fields;
+mod huge;
 mod load;
 mod model;
 mod queue;
@@ -24,10 +25,8 @@ fn loaded(spaces: &mut Spaces<Ram>) -> u64 {
 
 /// The page's entry, 0 if there is none.
 fn entry_of(spaces: &Spaces<Ram>, root: u64, address: u64) -> u64 {
-    use super::memory::Memory;
     let root = spaces.pool.root(root).unwrap();
-    let slot = spaces.find(root, address / PAGE as u64);
-    slot.map_or(0, |slot| spaces.memory.load_u64(slot.table, slot.index * 8))
+    spaces.find(root, address / PAGE as u64)
 }
 
 fn frame_of(spaces: &Spaces<Ram>, root: u64, address: u64) -> Frame {
@@ -36,4 +35,9 @@ fn frame_of(spaces: &Spaces<Ram>, root: u64, address: u64) -> Frame {
 
 fn pages(first: u64, pages: u32) -> PageRange {
     PageRange { first, pages }
+}
+
+/// A change to these pages alone.
+fn only(range: PageRange) -> (PageRange, u32) {
+    (range, range.pages)
 }

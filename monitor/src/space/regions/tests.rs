@@ -62,13 +62,15 @@ fn a_change_cuts_regions_and_joins_what_is_alike_again() {
 #[test]
 fn the_lowest_place_that_is_large_enough_is_taken() {
     let mut regions = Regions::new().unwrap();
-    assert_eq!(regions.free_place(MAP_AREA.pages), Some(FIRST));
+    assert_eq!(regions.free_place(MAP_AREA.pages, 1), Some(FIRST));
     regions.insert(memory(2, 2, Rights::READ));
     regions.insert(memory(7, 2, Rights::READ));
-    assert_eq!(regions.free_place(2), Some(FIRST));
-    assert_eq!(regions.free_place(3), Some(FIRST + 4));
-    assert_eq!(regions.free_place(4), Some(FIRST + 9));
-    assert_eq!(regions.free_place(MAP_AREA.pages - 8), None);
+    assert_eq!(regions.free_place(2, 1), Some(FIRST));
+    assert_eq!(regions.free_place(3, 1), Some(FIRST + 4));
+    assert_eq!(regions.free_place(4, 1), Some(FIRST + 9));
+    assert_eq!(regions.free_place(MAP_AREA.pages - 8, 1), None);
+    assert_eq!(regions.free_place(3, 8), Some(FIRST + 16));
+    assert_eq!(regions.free_place(2, 8), Some(FIRST));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::memory::PAGE;
 use super::ram::{Ram, audit};
-use super::{elf, frame_of, loaded, pages, spaces};
+use super::{elf, frame_of, loaded, only, pages, spaces};
 use crate::program::space::{Fault, NoFrames, Spaces, TRACED, saved_frame, vcore_frame};
 use proto::call::Outcome;
 use proto::event::Event;
@@ -140,11 +140,11 @@ fn pages_without_rights_are_not_there_for_anybody_but_keep_what_is_in_them() {
     let mut spaces = spaces(60, 0);
     let root = loaded(&mut spaces);
     let (page, address) = (MAP_AREA.first + 5, (MAP_AREA.first + 5) * PAGE as u64);
-    spaces.populate(root, pages(page, 1), Rights::READ_WRITE).unwrap();
+    spaces.populate(root, only(pages(page, 1)), Rights::READ_WRITE).unwrap();
     spaces.write(root, address, b"kept").unwrap();
-    spaces.protect(root, pages(page, 1), Rights::NONE);
+    spaces.protect(root, only(pages(page, 1)), Rights::NONE).unwrap();
     assert_eq!(spaces.read(root, address, &mut [0]), 0);
-    spaces.protect(root, pages(page, 2), Rights::READ);
+    spaces.protect(root, only(pages(page, 2)), Rights::READ).unwrap();
     assert_eq!(u8_at(&spaces, root, address), b'k');
     assert_eq!(spaces.write(root, address, b"x"), Err(Fault { address }));
     audit(&spaces, &[root]);
@@ -155,12 +155,12 @@ fn the_stack_gets_its_frames_when_they_are_asked_for() {
     let mut spaces = spaces(100, 0);
     let root = loaded(&mut spaces);
     let first = (STACK_END - STACK_BYTES) / PAGE as u64;
-    spaces.populate(root, pages(first, 64), Rights::READ_WRITE).unwrap();
+    spaces.populate(root, only(pages(first, 64)), Rights::READ_WRITE).unwrap();
     assert_eq!(u8_at(&spaces, root, STACK_END - STACK_BYTES), 0);
     for (first, count) in [(first - 1, 2), (INFO / PAGE as u64, 1), (elf::DATA >> 12, 1), (0, 1)] {
         let free = spaces.free_frames();
-        spaces.populate(root, pages(first, count), Rights::READ_WRITE).unwrap();
-        spaces.unmap(root, pages(first, count), pages(first, count), 1);
+        spaces.populate(root, only(pages(first, count)), Rights::READ_WRITE).unwrap();
+        spaces.unmap(root, only(pages(first, count)), pages(first, count), 1).unwrap();
         assert_eq!(spaces.free_frames(), free);
     }
     assert_eq!(spaces.write(root, INFO, b"x"), Err(Fault { address: INFO }));

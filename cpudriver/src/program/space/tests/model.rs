@@ -2,9 +2,10 @@
 
 use super::super::memory::PAGE;
 use super::ram::{Ram, audit};
-use super::{frame_of, loaded, pages, spaces};
+use super::{frame_of, loaded, only, pages, spaces};
 use crate::program::space::Spaces;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 use proto::memory::{MAP_AREA, Rights};
@@ -21,6 +22,10 @@ enum Change {
     Release(usize, u32, u32),
     Share(usize, usize, PageRange, Rights),
     Vcores(usize, u16),
+    /// To pages of a block from its start on, so many in a slice.
+    PopulateBlock(usize, PageRange, Rights, u32),
+    ProtectBlock(usize, PageRange, Rights, u32),
+    UnmapBlock(usize, PageRange, u32, u32),
 }
 
 const SPACES: usize = 3;
@@ -39,6 +44,25 @@ fn range() -> impl Strategy<Value = PageRange> {
         .prop_map(|(first, count)| pages(first, count))
 }
 
+/// All pages of a block, or some more.
+fn block() -> impl Strategy<Value = PageRange> {
+    let first = prop::sample::select(&[0, 512, 1 << 18][..]);
+    (first, prop::sample::select(&[512, 515][..]))
+        .prop_map(|(first, count)| pages(MAP_AREA.first + first, count))
+}
+
+fn slice() -> impl Strategy<Value = u32> {
+    prop::sample::select(&[64, 100, 512][..])
+}
+
+/// The slices of a range, so many pages each, and how many pages there are from each one's first on.
+fn slices(range: PageRange, most: u32) -> impl Iterator<Item = (PageRange, u32)> {
+    (0..range.pages).step_by(most as usize).map(move |at| {
+        let rest = range.pages - at;
+        (pages(range.first + u64::from(at), rest.min(most)), rest)
+    })
+}
+
 fn rights() -> impl Strategy<Value = Rights> {
     prop::sample::select(&[Rights::NONE, Rights::READ, Rights::READ_WRITE, Rights(5)][..])
 }
@@ -55,6 +79,12 @@ fn change() -> impl Strategy<Value = Change> {
         6 => (space(), space(), range(), rights())
             .prop_map(|it| Change::Share(it.0, it.1, it.2, it.3)),
         1 => (space(), 0_u16..5).prop_map(|it| Change::Vcores(it.0, it.1)),
+        8 => (space(), block(), rights(), slice())
+            .prop_map(|it| Change::PopulateBlock(it.0, it.1, it.2, it.3)),
+        3 => (space(), block(), rights(), slice())
+            .prop_map(|it| Change::ProtectBlock(it.0, it.1, it.2, it.3)),
+        3 => (space(), block(), 0_u32..3, slice())
+            .prop_map(|it| Change::UnmapBlock(it.0, it.1, it.2, it.3)),
     ]
 }
 
@@ -82,7 +112,7 @@ struct Model {
 
 impl Model {
     fn new() -> Self {
-        let mut real = spaces(400, 0);
+        let mut real = spaces(512 * 6, 0);
         let spaces = [(); SPACES].map(|()| Space { root: loaded(&mut real), ..Space::default() });
         Self { real, spaces, memories: Vec::new() }
     }
@@ -97,16 +127,22 @@ impl Model {
                 self.real.destroy(self.spaces[at].root);
                 self.spaces[at] = Space { root: loaded(&mut self.real), ..Space::default() };
             }
-            Change::Populate(at, range, rights) => self.populate(at, range, rights),
-            Change::Protect(at, range, rights) => {
-                let space = &mut self.spaces[at];
-                self.real.protect(space.root, range, rights);
-                for page in Self::of(range) {
-                    space.pages.entry(page).and_modify(|page| page.rights = rights);
+            Change::Populate(at, range, rights) => self.populate(at, only(range), rights),
+            Change::Protect(at, range, rights) => self.protect(at, only(range), rights),
+            Change::Write(at, page, value) => self.write(at, page, value),
+            Change::Unmap(at, range, ticket) => self.unmap(at, only(range), ticket),
+            Change::PopulateBlock(at, range, rights, most) => {
+                // Enough is left for all else that may come.
+                if self.real.free_frames() > 512 + 600 {
+                    slices(range, most).for_each(|slice| self.populate(at, slice, rights));
                 }
             }
-            Change::Write(at, page, value) => self.write(at, page, value),
-            Change::Unmap(at, range, ticket) => self.unmap(at, range, ticket),
+            Change::ProtectBlock(at, range, rights, most) => {
+                slices(range, most).for_each(|slice| self.protect(at, slice, rights));
+            }
+            Change::UnmapBlock(at, range, ticket, most) => {
+                slices(range, most).for_each(|slice| self.unmap(at, slice, ticket));
+            }
             Change::Release(at, ticket, most) => {
                 let space = &mut self.spaces[at];
                 self.real.release(space.root, ticket, most);
@@ -124,9 +160,17 @@ impl Model {
         }
     }
 
-    fn populate(&mut self, at: usize, range: PageRange, rights: Rights) {
+    fn protect(&mut self, at: usize, (range, alike): (PageRange, u32), rights: Rights) {
         let space = &mut self.spaces[at];
-        self.real.populate(space.root, range, rights).unwrap();
+        self.real.protect(space.root, (range, alike), rights).unwrap();
+        for page in Self::of(range) {
+            space.pages.entry(page).and_modify(|page| page.rights = rights);
+        }
+    }
+
+    fn populate(&mut self, at: usize, (range, alike): (PageRange, u32), rights: Rights) {
+        let space = &mut self.spaces[at];
+        self.real.populate(space.root, (range, alike), rights).unwrap();
         for page in Self::of(range) {
             let new = Page { memory: self.memories.len(), rights };
             let old = space.pages.entry(page).or_insert_with(|| {
@@ -147,7 +191,7 @@ impl Model {
         }
     }
 
-    fn unmap(&mut self, at: usize, range: PageRange, ticket: u32) {
+    fn unmap(&mut self, at: usize, (range, alike): (PageRange, u32), ticket: u32) {
         let space = &mut self.spaces[at];
         for page in Self::of(range) {
             if space.pages.remove(&page).is_some() {
@@ -159,7 +203,7 @@ impl Model {
         let before = space.pages.range(..range.first).next_back().map_or(0, |it| it.0 + 1);
         let after = space.pages.range(range.first..).next().map_or(1 << 28, |it| *it.0);
         let unused = pages(before, u32::try_from(after - before).unwrap());
-        self.real.unmap(space.root, range, unused, ticket);
+        self.real.unmap(space.root, (range, alike), unused, ticket).unwrap();
     }
 
     fn share(&mut self, from: usize, to: usize, range: PageRange, rights: Rights) {
@@ -275,8 +319,8 @@ fn a_table_stays_until_there_is_no_memory_in_its_reach() {
         (pages(first, (1 << 27) - 1), 1),
         (MAP_AREA, 0),
     ] {
-        spaces.populate(root, it, Rights::READ).unwrap();
-        spaces.unmap(root, it, unused, 1);
+        spaces.populate(root, only(it), Rights::READ).unwrap();
+        spaces.unmap(root, only(it), unused, 1).unwrap();
         spaces.release(root, 1, 64);
         assert_eq!(all - spaces.free_frames(), tables, "{unused:?}");
         audit(&spaces, &[root]);

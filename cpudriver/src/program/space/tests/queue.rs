@@ -2,7 +2,7 @@
 
 use super::super::memory::PAGE;
 use super::ram::Ram;
-use super::{elf, loaded, pages, spaces};
+use super::{elf, loaded, only, pages, spaces};
 use crate::program::space::Spaces;
 use alloc::vec::Vec;
 use monitor::{Enqueued, Found, Put, Sending};
@@ -31,8 +31,8 @@ impl Stage {
         let mut spaces = spaces(80, 0);
         let root = loaded(&mut spaces);
         spaces.add_vcores(root, 2).unwrap();
-        spaces.populate(root, pages(FIRST, 3), Rights::READ_WRITE).unwrap();
-        spaces.protect(root, pages(FIRST + 2, 1), Rights::READ);
+        spaces.populate(root, only(pages(FIRST, 3)), Rights::READ_WRITE).unwrap();
+        spaces.protect(root, only(pages(FIRST + 2, 1)), Rights::READ).unwrap();
         Self { spaces, root }
     }
 

@@ -1,8 +1,8 @@
 //! Memory on the host, and an audit of the page tables in it.
 
 use crate::machine::memory::{Range, Ranges};
-use crate::program::space::entry::{self, FOREIGN, PRESENT, SHARED};
-use crate::program::space::frame::Frame;
+use crate::program::space::entry::{self, BUILDING, FOREIGN, HUGE, PRESENT, SHARED};
+use crate::program::space::frame::{Frame, RUN};
 use crate::program::space::memory::{ENTRIES, Memory, PAGE};
 use crate::program::space::{Spaces, words};
 use alloc::collections::BTreeMap;
@@ -138,19 +138,26 @@ pub(super) fn audit(spaces: &Spaces<Ram>, roots: &[u64]) {
         it.is_table |= is_table;
     };
     see(spaces.global, false, false);
+    let mut huge = 0;
+    let by_space: u32 = roots.iter().map(|&root| spaces.huge_blocks_of(root)).sum();
+    assert_eq!(by_space, spaces.huge_blocks());
     for &root in roots {
         let root = spaces.pool.root(root).expect("it is a root");
         see(root, false, true);
         for index in 0..ENTRIES {
             let entry = spaces.memory.load_u64(root, index * 8);
             match index {
-                0 | 1 if entry != 0 => tables(spaces, entry, (2, index as u64), &mut see),
+                0 | 1 if entry != 0 => huge += tables(spaces, entry, (2, index as u64), &mut see),
                 0 | 1 => {}
                 _ if index >= ENTRIES / 2 => assert_eq!(entry, KERNEL),
                 _ => assert_eq!(entry & PRESENT, 0, "a note is not present"),
             }
         }
-        spaces.waiting(root, |frame, is_shared| see(frame, is_shared, false));
+        spaces.waiting(root, |frame, is_shared, is_run| {
+            for index in 0..if is_run { RUN } else { 1 } {
+                see(frame.in_run(index), is_shared, false);
+            }
+        });
     }
     for (&address, it) in &seen {
         let word = spaces.pool.words()[spaces.pool.index(Frame::at(address)) as usize];
@@ -161,6 +168,7 @@ pub(super) fn audit(spaces: &Spaces<Ram>, roots: &[u64]) {
         }
         assert!(!it.is_table || it.owners == 1);
     }
+    assert_eq!(huge, spaces.huge_blocks());
     let mut free = 0;
     spaces.pool.for_each_free(|frame, is_clean, is_root| {
         free += 1;
@@ -173,15 +181,16 @@ pub(super) fn audit(spaces: &Spaces<Ram>, roots: &[u64]) {
     assert_eq!(free as usize + seen.len(), spaces.total_frames() as usize, "none is lost");
 }
 
+/// Looks at a table and all below; how many blocks are mapped by one entry there?
 fn tables(
     spaces: &Spaces<Ram>,
     entry: u64,
     (level, prefix): (u32, u64),
     see: &mut impl FnMut(Frame, bool, bool),
-) {
+) -> u32 {
     let table = entry::frame(entry);
     see(table, false, true);
-    let mut count = 0;
+    let (mut count, mut huge) = (0, 0);
     for index in 0..ENTRIES {
         let below = spaces.memory.load_u64(table, index * 8);
         if below == 0 {
@@ -190,11 +199,15 @@ fn tables(
         let page = prefix << 9 | index as u64;
         let is_counted = level > 0 || prefix << 21 != RESERVED.start || index >= ENTRIES - 64;
         count += usize::from(is_counted);
-        if level > 0 {
-            tables(spaces, below, (level - 1, page), see);
+        if level == 1 && below & HUGE != 0 {
+            huge += u32::from(below & BUILDING == 0);
+            (0..RUN).for_each(|index| see(entry::frame(below).in_run(index), false, false));
+        } else if level > 0 {
+            huge += tables(spaces, below, (level - 1, page), see);
         } else if below & FOREIGN == 0 {
             see(entry::frame(below), below & SHARED != 0, false);
         }
     }
     assert_eq!(entry::count(entry), count, "of table {table:?}, level {level}");
+    huge
 }

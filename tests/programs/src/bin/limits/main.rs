@@ -5,11 +5,14 @@
 //!     run limits hold 6 3       (the same, and keep it)
 //!     run limits regions 6 3    (regions, until there are as many as there may be, while 6 threads use others)
 //!     run limits places 6 3     (6 threads put memory where it must be, or anywhere)
+//!     run limits blocks 6 3     (6 threads have memory that is mapped 2 MiB at a time, and change parts of it)
+//!     run limits kept 6 1       (twice 6 blocks of 2 MiB, half of which are cut, stay)
 #![no_std]
 #![no_main]
 
 extern crate alloc;
 
+mod blocks;
 mod frames;
 mod places;
 mod regions;
@@ -22,7 +25,7 @@ use user::{Error, threads};
 
 user::main!(main);
 
-const USAGE: &str = "frames | hold | regions | places [THREADS [CORES]]";
+const USAGE: &str = "frames | hold | regions | places | blocks | kept [THREADS [CORES]]";
 const PAGE: usize = 4096;
 const RW: Rights = Rights::READ_WRITE;
 
@@ -37,6 +40,8 @@ fn main() -> Result<i32, Error> {
         "hold" => frames::exhaust(count, true)?,
         "regions" => regions::exhaust(count)?,
         "places" => places::compete(count)?,
+        "blocks" => blocks::change(count)?,
+        "kept" => blocks::keep(count)?,
         _ => Words::new(USAGE).refuse(),
     };
     Ok(i32::from(!is_right))
@@ -90,10 +95,15 @@ impl Pages {
 
     /// How many pages do not hold what they were marked with.
     fn unmarked(self, tag: u64) -> usize {
+        self.unlike(|page| tag ^ page as u64)
+    }
+
+    /// How many pages do not hold such words where they are marked.
+    fn unlike(self, expected: impl Fn(usize) -> u64) -> usize {
         let is_wrong = |page: &usize| {
             let place = with_exposed_provenance::<u64>(self.start + page * PAGE + 8 * page % PAGE);
             // SAFETY: it is mapped to be read.
-            (unsafe { place.read_volatile() }) != tag ^ *page as u64
+            (unsafe { place.read_volatile() }) != expected(*page)
         };
         (0..self.count).filter(is_wrong).count()
     }
