@@ -358,6 +358,26 @@ fn shootdowns(scene: &Scene, core: CoreId) -> usize {
     waiting.iter().filter(|it| matches!(it, ToCore::TlbShootdown { .. })).count()
 }
 
+/// In one step no more cores are told than it may touch entries, and by the next nobody may wait for this core any more.
+#[test]
+fn a_silent_core_that_has_let_go_is_told_at_once_however_many_others_are_to_be() {
+    let last = CoreId(150);
+    let (mut scene, many) = gang(TREE, last.0, 1);
+    scene.does(ONE, Op::Unmap(PAGE, 1));
+    scene.hears(ONE);
+    scene.preempt(last);
+    scene.core_takes(last);
+    scene.hears(last);
+    falls_silent(&mut scene, last);
+    assert!(scene.setup.world.again, "not all of the tree have been told");
+    assert_eq!(shootdowns(&scene, last), 1);
+    scene.act(Action::Fail(last, Mishap::Recover));
+    scene.settle();
+    assert_eq!(shootdowns(&scene, last), 0, "it was not told twice");
+    assert_eq!(scene.runs(last).map(|(pid, _)| pid), Some(many.pid), "it serves again");
+    scene.ends_well();
+}
+
 #[test]
 fn a_silent_core_that_has_let_go_serves_again_although_the_core_above_it_is_lost_later() {
     let (mut scene, many) = tree_whose_inner_core_has_left();

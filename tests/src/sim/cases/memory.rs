@@ -24,6 +24,7 @@ pub(super) fn all() -> Vec<Case> {
         three_cores_unmap_during_a_round(),
         a_tree_whose_first_core_is_lost(),
         a_tree_whose_last_core_is_late(),
+        a_tree_of_more_cores_than_a_step_tells(),
         a_tree_that_is_told_twice("4 cores: unmap by a tree twice, preempt, core failure", 3, 2),
         a_tree_that_is_told_twice("5 cores: unmap by a chain twice, preempt, core failure", 4, 1),
         two_cores_map_again_and_kill(),
@@ -89,6 +90,29 @@ fn a_tree_whose_last_core_is_late() -> Case {
         Action::Fail(TWO, panic),
     ];
     case("5 cores: unmap by a tree, silence, core failure", setup, &[], &outside)
+}
+
+/// A core that has let go of the process falls silent, of a tree so large that the coordinator cannot tell all of it in one
+/// step. All others have answered when it recovers.
+fn a_tree_of_more_cores_than_a_step_tells() -> Case {
+    let last = CoreId(80);
+    let cores = usize::from(last.0) + 1;
+    let mut setup = Setup::new(cores);
+    setup.world =
+        World::new(Config { strategy: TREE, heartbeat_interval: 1 << 50, ..CONFIG }, cores);
+    let many = setup.many(last.0);
+    setup.maps(many, 1);
+    setup.act(Action::User(ONE, Op::Unmap(PAGE, 1)));
+    setup.act(Action::Deliver(ONE, Lane::Routine));
+    setup.act(preempt(last));
+    setup.act(Action::Handle(last));
+    setup.act(Action::Deliver(last, Lane::Routine));
+    setup.act(Action::Tell(Input::Console(Command::Ping { core: last })));
+    setup.act(Action::Fail(last, Mishap::FallSilent));
+    setup.act(Action::Tick);
+    setup.settle();
+    let recover = Action::Fail(last, Mishap::Recover);
+    case("81 cores: unmap by a tree, silence", setup, &[], &[recover])
 }
 
 /// The answers of two rounds, one after the other, are gathered in a tree of so many cores, of which core 2 may let go of

@@ -59,7 +59,7 @@ impl Copy {
     /// The simulator alone, of all that the crate `tests` holds, builds quickly.
     fn keep_the_simulator_alone(&self) -> std::io::Result<()> {
         let tests = self.copy.join("tests");
-        let needed = ["clap", "cpudriver", "monitor", "proto"];
+        let needed = ["boot", "clap", "cpudriver", "monitor", "proto"];
         let all = fs::read_to_string(self.root.join("tests/Cargo.toml"))?;
         let head = all.split("[dependencies]").next().unwrap_or_default();
         let needed = needed.map(|name| format!("{name}.workspace = true\n")).concat();
