@@ -190,6 +190,12 @@ fn shootdown_is_the_same_in_every_run() {
     for (strategy, operation) in [("line", "raw"), ("lazy", "mprotect"), ("lazy", "page-fault")] {
         assert!(of(strategy, operation, 4, "total", "instructions") > 0.0);
     }
+    // One entry is less work than 512, and those at once are less than a fault for each.
+    let [huge, small, faults] =
+        ["huge", "small", "faults"].map(|how| of(how, "block", 1, "total", "instructions"));
+    assert!(huge < small && small < faults);
+    let [huge, small] = ["huge", "small"].map(|how| of(how, "unblock", 1, "total", "instructions"));
+    assert!(huge < small);
     // Nobody else is interrupted for rights that are added.
     assert!(of("lazy", "mprotect", 4, "leaf", "kernel") == 0.0);
     assert!(of("eager", "mprotect", 4, "leaf", "kernel") > 0.0);

@@ -38,6 +38,12 @@ const FLUSHED: [u16; 6] = [1, 4, 8, 16, 32, 64];
 const FLUSH: &str = "flush";
 const SINGLY: &str = "singly";
 
+/// 2 MiB are mapped and used, or given back: by one entry, page by page at once, or at the first use of each.
+const BLOCK: &str = "block";
+const UNBLOCK: &str = "unblock";
+const BLOCKS: [(&str, &str); 5] =
+    [(BLOCK, "huge"), (BLOCK, "small"), (BLOCK, "faults"), (UNBLOCK, "huge"), (UNBLOCK, "small")];
+
 /// What the program does, with the way that is measured with it where there is only one.
 const OPERATIONS: [(&str, Option<(&str, Way)>); 5] = [
     ("munmap", None),
@@ -159,7 +165,11 @@ impl Shell<'_> {
         let rounds = plan.rounds(ROUNDS).min(MOST - warmup);
         let region = self.bench.regions.begun() + 1 + warmup;
         let pages = case.pages.unwrap_or(1);
-        let arguments = format!("{} {} {} {pages}", case.operation, warmup + rounds, case.vcores);
+        let operation = match case.operation {
+            BLOCK | UNBLOCK => format!("{}-{}", case.operation, case.name),
+            operation => operation.to_string(),
+        };
+        let arguments = format!("{operation} {} {} {pages}", warmup + rounds, case.vcores);
         let cores = self.followers(plan);
         let printed = self.captured(|it| it.run_with_rights(PROGRAM, &arguments, &cores))?;
         let mut clocks = numbers(&printed);
@@ -240,6 +250,11 @@ fn cases(most: usize, only: Ways) -> Vec<Case> {
         for (pages, name) in FLUSHED.into_iter().flat_map(|it| [(it, SINGLY), (it, "all")]) {
             let (name, way) = (name.to_string(), Some(Way::Unicast));
             cases.push(Case { operation: FLUSH, name, way, vcores: 1, pages: Some(pages) });
+        }
+        for (operation, name) in BLOCKS {
+            let (name, way) = (name.to_string(), Some(Way::Unicast));
+            let pages = Some(proto::memory::BLOCK as u16);
+            cases.push(Case { operation, name, way, vcores: 1, pages });
         }
     }
     cases

@@ -28,7 +28,7 @@ const EVENT: u16 = 120;
 
 /// Programs that end by themselves, with `{}` for a random number from 1 up to as many cores as can be leased; and what
 /// they end with.
-const PROGRAMS: [(&str, &str, Code); 20] = [
+const PROGRAMS: [(&str, &str, Code); 21] = [
     ("threads", "8 500 {}", Code::OK),
     ("threads", "3 2000 {}", Code::OK),
     ("floats", "6 3000 {}", Code::OK),
@@ -46,6 +46,7 @@ const PROGRAMS: [(&str, &str, Code); 20] = [
     ("stress", "5 2", Code::OK),
     ("pingpong", "20", Code::OK),
     ("memory", "8 5", Code::OK),
+    ("limits", "blocks 1 {}", Code::OK),
     ("sleepers", "3 2", Code::OK),
     ("hostile", "300 {}", Code::OK),
     ("fault", "divide", FAULTED),

@@ -36,13 +36,20 @@ pub unsafe fn map_at(
     rights: Rights,
     flags: u8,
 ) -> Result<NonNull<[u8]>, Error> {
-    fn address(_: u32, value: u64) -> u64 {
-        value
-    }
-    let request = Request::new(number::MAP, address).with(at).with(bytes as u64);
-    let start = request.with(rights.0.into()).with(flags.into()).call()?;
+    // SAFETY: the caller vouches.
+    let start = unsafe { mapping(at, bytes, rights, flags) }.call()?;
     let start = NonNull::new(core::ptr::with_exposed_provenance_mut(start as usize));
     Ok(NonNull::slice_from_raw_parts(start.ok_or(Error::Invalid)?, bytes))
+}
+
+/// The request of [`map_at`], which gives the address.
+///
+/// # Safety
+///
+/// As [`map_at`], from the moment on when it is made.
+pub unsafe fn mapping(at: u64, bytes: usize, rights: Rights, flags: u8) -> Request<'static, u64> {
+    let request = Request::new(number::MAP, |_, address| address).with(at).with(bytes as u64);
+    request.with(rights.0.into()).with(flags.into())
 }
 
 fn nothing(_: u32, _: u64) {}

@@ -9,7 +9,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 use programs::{Words, spin_until, start_on};
 use user::measure::begin;
-use user::memory::{POPULATE, Rights, map, protecting, unmapping};
+use user::memory::{BLOCK, FIXED, POPULATE, Rights, map, mapping, protecting, unmapping};
 use user::{Error, calls, println, threads};
 
 user::main!(main);
@@ -22,6 +22,9 @@ const PAGE: usize = 4096;
 /// Pages that are in use beside those that are protected, and the most of the latter.
 const OTHERS: usize = 64;
 const MOST_PAGES: usize = 64;
+
+/// Where 2 MiB are mapped, far from all else.
+const BLOCKS: u64 = 0xb0_0000_0000;
 
 /// How many pages are protected at a time, where that is measured.
 static PAGES: AtomicU64 = AtomicU64::new(1);
@@ -46,6 +49,11 @@ fn main() -> Result<(), Error> {
         "mprotect-add" => add_rights,
         "page-fault" => first_use,
         "flush" => flush,
+        "block-huge" => |_| take_block(Block::Huge),
+        "block-small" => |_| take_block(Block::Small),
+        "block-faults" => |_| take_block(Block::Faults),
+        "unblock-huge" => |_| give_block(Block::Huge),
+        "unblock-small" => |_| give_block(Block::Small),
         _ => Words::new(USAGE).refuse(),
     };
     start_on(vcores)?;
@@ -172,6 +180,49 @@ fn flush(_: u64) -> Result<u64, Error> {
         unsafe { unmapping(memory) }.call()?;
     }
     Ok(ticks)
+}
+
+/// How 2 MiB are mapped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Block {
+    /// By one entry, populated.
+    Huge,
+    /// Page by page, populated: they do not begin where one entry could map them.
+    Small,
+    /// Each page when it is used.
+    Faults,
+}
+
+/// Maps 2 MiB and writes to each page.
+fn take_block(how: Block) -> Result<u64, Error> {
+    let open = begin();
+    let memory = map_block(how)?;
+    let ticks = open.end();
+    // SAFETY: nobody uses it any more.
+    unsafe { unmapping(memory) }.call()?;
+    Ok(ticks)
+}
+
+/// Gives them back.
+fn give_block(how: Block) -> Result<u64, Error> {
+    let memory = map_block(how)?;
+    // SAFETY: nobody uses it any more.
+    measured(unsafe { unmapping(memory) })
+}
+
+fn map_block(how: Block) -> Result<NonNull<[u8]>, Error> {
+    let bytes = BLOCK as usize * PAGE;
+    let (at, flags) = match how {
+        Block::Huge => (BLOCKS, FIXED | POPULATE),
+        Block::Small => (BLOCKS + PAGE as u64, FIXED | POPULATE),
+        Block::Faults => (BLOCKS, FIXED),
+    };
+    // SAFETY: nothing else is put there.
+    let start = unsafe { mapping(at, bytes, Rights::READ_WRITE, flags) }.spin()?;
+    let start = NonNull::new(core::ptr::with_exposed_provenance_mut(start as usize));
+    let memory = NonNull::slice_from_raw_parts(start.ok_or(Error::Invalid)?, bytes);
+    touch_all(memory);
+    Ok(memory)
 }
 
 /// Writes to each page.
