@@ -65,3 +65,11 @@ pub mod tag {
     /// [`super::ToCore::Regrant`]
     pub const REGRANT: u8 = 18;
 }
+
+/// Tags of the messages to the coordinator that have code of their own on its core.
+pub mod said {
+    /// [`super::ToMonitor::Released`]
+    pub const RELEASED: u8 = 14;
+    /// [`super::ToMonitor::NotifyVcore`]
+    pub const NOTIFY_VCORE: u8 = 26;
+}

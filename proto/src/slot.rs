@@ -132,7 +132,29 @@ impl Slot {
     #[inline(always)]
     pub fn decode_for<Caller, M: Message>(&self, bytes: &mut u64) -> Result<M, NoMessage> {
         const { M::FITS };
-        M::deserialize(decode::Tagged::<Caller>::new(&self.0, bytes))
+        M::deserialize(decode::Tagged::<Caller, decode::All>::new(&self.0, bytes))
+    }
+
+    /// The tag of the message in this slot, if the bytes are one.
+    #[inline(always)]
+    #[must_use]
+    pub const fn tag(&self) -> u8 {
+        self.0[0]
+    }
+
+    /// Decodes as [`Slot::decode_for`] a message that the caller has seen to be of the kind with this
+    /// [tag](Slot::tag): all other kinds have no part in the code. Of another kind's bytes it makes a message that was not sent.
+    ///
+    /// # Errors
+    /// As [`Slot::decode`].
+    #[inline(always)]
+    pub fn decode_known<Caller, const TAG: u8, M: Message>(
+        &self,
+        bytes: &mut u64,
+    ) -> Result<M, NoMessage> {
+        const { M::FITS };
+        debug_assert!(self.tag() == TAG, "the caller has looked");
+        M::deserialize(decode::Tagged::<Caller, decode::Only<TAG>>::new(&self.0, bytes))
     }
 }
 

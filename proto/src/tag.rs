@@ -111,6 +111,7 @@ impl Peer {
 
 #[cfg(test)]
 mod tests {
+    use crate::message::tag;
     use crate::sample::{PEER, TO_CORE, TO_MONITOR};
     use crate::slot::{Message, Slot};
 
@@ -118,6 +119,25 @@ mod tests {
         let mut slot = Slot::default();
         slot.encode(message);
         slot.bytes()[0]
+    }
+
+    #[test]
+    fn a_message_of_a_known_kind_is_decoded_as_any_is() {
+        fn decoded<const TAG: u8>() {
+            for sample in TO_CORE.iter().filter(|sample| sample.message.tag() == TAG) {
+                let mut slot = Slot::default();
+                let length = slot.encode(&sample.message);
+                let mut bytes = 0;
+                let known = slot.decode_known::<Slot, TAG, _>(&mut bytes);
+                assert_eq!((known, bytes), (Ok(sample.message), length as u64), "{}", sample.name);
+                assert_eq!(slot.tag(), TAG);
+            }
+        }
+        decoded::<0>();
+        decoded::<1>();
+        decoded::<{ tag::DEATH }>();
+        decoded::<{ tag::NOTIFY }>();
+        decoded::<{ tag::REGRANT }>();
     }
 
     #[test]

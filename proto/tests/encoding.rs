@@ -184,7 +184,7 @@ fn every_variant_has_a_sample_with_golden_bytes_that_any_postcard_codec_agrees_o
 
 #[test]
 fn the_tags_by_name_are_those_in_the_slot() {
-    use proto::message::tag;
+    use proto::message::{said, tag};
     let tags = [
         (tag::START_CORE, "ToCore::StartCore"),
         (tag::PREEMPT, "ToCore::Preempt"),
@@ -197,6 +197,11 @@ fn the_tags_by_name_are_those_in_the_slot() {
     ];
     for (tag, name) in tags {
         assert_eq!(TO_CORE[usize::from(tag)].name, name);
+    }
+    let said =
+        [(said::RELEASED, "ToMonitor::Released"), (said::NOTIFY_VCORE, "ToMonitor::NotifyVcore")];
+    for (tag, name) in said {
+        assert_eq!(TO_MONITOR[usize::from(tag)].name, name);
     }
 }
 

@@ -16,22 +16,48 @@ use serde::de::{
 /// Set in each byte of a varint but the last.
 const VARINT_GOES_ON: u8 = 0x80;
 
-/// A message in a slot: a tag of one byte, and then the fields of that variant.
-pub(super) struct Tagged<'de, 'a, Caller> {
-    slot: &'de [u8; Slot::LEN],
-    /// Grows by the message's length.
-    length: &'a mut u64,
-    caller: PhantomData<Caller>,
+/// Which kinds of messages a decoder has code for.
+pub(super) trait Kinds {
+    /// The tag of the message in a slot.
+    fn tag(slot: &[u8; Slot::LEN]) -> u8;
 }
 
-impl<'de, 'a, Caller> Tagged<'de, 'a, Caller> {
+/// All kinds.
+pub(super) struct All;
+
+impl Kinds for All {
     #[inline(always)]
-    pub(super) const fn new(slot: &'de [u8; Slot::LEN], length: &'a mut u64) -> Self {
-        Self { slot, length, caller: PhantomData }
+    fn tag(slot: &[u8; Slot::LEN]) -> u8 {
+        slot[0]
     }
 }
 
-impl<'de, Caller> Tagged<'de, '_, Caller> {
+/// The one with this tag, which the caller has seen.
+pub(super) struct Only<const TAG: u8>;
+
+impl<const TAG: u8> Kinds for Only<TAG> {
+    #[inline(always)]
+    fn tag(_: &[u8; Slot::LEN]) -> u8 {
+        TAG
+    }
+}
+
+/// A message in a slot: a tag of one byte, and then the fields of that variant.
+pub(super) struct Tagged<'de, 'a, Caller, K> {
+    slot: &'de [u8; Slot::LEN],
+    /// Grows by the message's length.
+    length: &'a mut u64,
+    kinds: PhantomData<(Caller, K)>,
+}
+
+impl<'de, 'a, Caller, K> Tagged<'de, 'a, Caller, K> {
+    #[inline(always)]
+    pub(super) const fn new(slot: &'de [u8; Slot::LEN], length: &'a mut u64) -> Self {
+        Self { slot, length, kinds: PhantomData }
+    }
+}
+
+impl<'de, Caller, K> Tagged<'de, '_, Caller, K> {
     /// Decodes what lies behind the tag.
     #[inline(always)]
     fn fields<T>(
@@ -45,7 +71,7 @@ impl<'de, Caller> Tagged<'de, '_, Caller> {
     }
 }
 
-impl<'de, Caller> Deserializer<'de> for Tagged<'de, '_, Caller> {
+impl<'de, Caller, K: Kinds> Deserializer<'de> for Tagged<'de, '_, Caller, K> {
     type Error = NoMessage;
 
     #[inline(always)]
@@ -69,13 +95,13 @@ impl<'de, Caller> Deserializer<'de> for Tagged<'de, '_, Caller> {
     }
 }
 
-impl<'de, Caller> EnumAccess<'de> for Tagged<'de, '_, Caller> {
+impl<'de, Caller, K: Kinds> EnumAccess<'de> for Tagged<'de, '_, Caller, K> {
     type Error = NoMessage;
     type Variant = Self;
 
     #[inline(always)]
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), NoMessage> {
-        let tag = self.slot[0];
+        let tag = K::tag(self.slot);
         if tag >= VARINT_GOES_ON {
             return Err(NoMessage::Malformed);
         }
@@ -84,7 +110,7 @@ impl<'de, Caller> EnumAccess<'de> for Tagged<'de, '_, Caller> {
     }
 }
 
-impl<'de, Caller> VariantAccess<'de> for Tagged<'de, '_, Caller> {
+impl<'de, Caller, K> VariantAccess<'de> for Tagged<'de, '_, Caller, K> {
     type Error = NoMessage;
 
     #[inline(always)]
