@@ -197,7 +197,10 @@ impl Coordinator {
 
     /// A process's alarms go with it.
     pub(crate) fn drop_alarms(&mut self, pid: Pid) {
-        self.table.at_mut(pid).io.alarms = Alarms::NONE;
+        let alarms = &mut self.table.at_mut(pid).io.alarms;
+        if alarms.set != 0 {
+            *alarms = Alarms::NONE;
+        }
         self.cancel_timer(Timer::Clock(pid));
     }
 

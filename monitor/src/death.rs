@@ -70,10 +70,17 @@ impl Coordinator {
     }
 
     /// Something that destroying a process may have waited for has come about.
+    #[inline(always)]
     pub(crate) fn resume_demise(&mut self, pid: Pid, out: &mut Outbox) {
+        let Some(process) = self.table.by_pid(pid) else { return };
+        // The first of several cores that let go bring nothing about.
+        let goes_on = match process.demise {
+            Demise::None => false,
+            Demise::Cores => process.is_off_all_cores(),
+            _ => true,
+        };
         // What goes on anyway does so in its own steps, or else each of these would be as long.
-        let dies = self.table.by_pid(pid).is_some_and(|it| it.demise != Demise::None);
-        if dies && !self.work.contains(pid.0) {
+        if goes_on && !self.work.contains(pid.0) {
             self.continue_demise(pid, out);
         }
     }
@@ -95,7 +102,7 @@ impl Coordinator {
             if !self.spend() {
                 return false;
             }
-            self.let_go(core, Leaving::Killed, out);
+            self.let_go_here(core, Leaving::Killed, out);
         }
     }
 

@@ -187,6 +187,15 @@ impl Gang {
         self.link_back(to, vcore.0);
     }
 
+    /// A vcore is off its core, on which it was for so many ticks that were not counted yet, and will not be started again
+    /// before the others.
+    pub(crate) fn retire(&mut self, vcore: VcoreId, ticks: u64) {
+        if let Some(it) = self.get_mut(vcore) {
+            it.ticks += ticks;
+            self.move_to_head(vcore, Place::Inactive);
+        }
+    }
+
     fn link_back(&mut self, to: Place, at: u16) {
         let tail = self.lists[to as usize].tail;
         self.join(to, tail, at);

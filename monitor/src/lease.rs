@@ -62,6 +62,12 @@ impl Coordinator {
 
     /// Tells a core to let go of its lease, unless it was told before.
     pub(crate) fn let_go(&mut self, core: CoreId, why: Leaving, out: &mut Outbox) {
+        self.let_go_here(core, why, out);
+    }
+
+    /// As [`Coordinator::let_go`], in code of the caller's own.
+    #[inline(always)]
+    pub(crate) fn let_go_here(&mut self, core: CoreId, why: Leaving, out: &mut Outbox) {
         let Some(held) = &mut self.cores[core.index()].seat.held else { return };
         if held.leaving.is_some() {
             return;
@@ -164,6 +170,9 @@ impl Coordinator {
             return self.count_unexpected(core);
         };
         let pid = lease.pid;
+        if why == Leaving::Killed && held.started {
+            return self.on_killed(core, lease, out);
+        }
         let dying = self.vacate(core, saved, out);
         if !dying {
             self.after_leaving(pid, why, out);
@@ -180,6 +189,32 @@ impl Coordinator {
             // Who waits for the core comes first: what its last holder still wants can wait until then.
             self.consider(pid, out);
         }
+    }
+
+    /// A core says that it is free of a process that is destroyed: what [`Coordinator::on_let_go`] comes to for it.
+    #[inline(always)]
+    fn on_killed(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
+        let Self { cores, table, now, .. } = self;
+        let seat = &mut cores[core.index()].seat;
+        let process = table.at_mut(lease.pid);
+        if process.space.is_flushing() && seat.shootdown.is_none() {
+            seat.shootdown = process.space.shootdown_on(core, process.id);
+        }
+        process.pinned.remove(core);
+        process.lost.remove(core);
+        let since = seat.held.take().map_or(*now, |held| held.since);
+        match &mut process.gang {
+            Some(gang) => gang.retire(lease.vcore, *now - since),
+            None => process.ticks += *now - since,
+        }
+        self.leaving.remove(core);
+        if core == CoreId::MANAGEMENT {
+            self.dispatch(out);
+        } else {
+            self.cancel_timer(Timer::LetGo(core));
+            self.pass_on(core, out);
+        }
+        self.resume_demise(lease.pid, out);
     }
 
     /// A core did not hold the lease that a message named. When we think that it does, whatever ran
