@@ -75,6 +75,8 @@ pub enum What {
         lane: Lane,
         /// From whom.
         from: CoreId,
+        /// What it was answered at once, if it was.
+        answer: Option<Kind>,
     },
     /// It took a shootdown out of a ring, flushed, and answered.
     Flushed {
@@ -117,8 +119,9 @@ impl fmt::Display for What {
         let urgent = |lane| if lane == Lane::Immediate { " (immediate)" } else { "" };
         match *self {
             Self::Sent { kind, lane, to } => write!(f, "sent {kind} to core {to}{}", urgent(lane)),
-            Self::Received { kind, lane, from } => {
-                write!(f, "received {kind} from core {from}{}", urgent(lane))
+            Self::Received { kind, lane, from, answer } => {
+                write!(f, "received {kind} from core {from}{}", urgent(lane))?;
+                answer.map_or(Ok(()), |answer| write!(f, ", answered {answer}"))
             }
             Self::Flushed { told_by } => {
                 write!(f, "flushed translations, told by core {told_by}, and answered")
@@ -180,6 +183,17 @@ impl<'a> Trace<'a> {
             self.at = 0;
         }
         self.recorded += 1;
+    }
+
+    /// The message of which the last event tells was answered at once: that is no event of its own.
+    #[inline]
+    pub fn answered(&mut self, with: Kind) {
+        let last = self.at.checked_sub(1).unwrap_or(self.events.len().wrapping_sub(1));
+        if let Some(What::Received { answer, .. }) =
+            self.events.get_mut(last).map(|it| &mut it.what)
+        {
+            *answer = Some(with);
+        }
     }
 
     /// How many events were ever recorded.
@@ -251,7 +265,8 @@ mod tests {
         let sent = What::Sent { kind: Kind::from(&dump), lane: dump.lane(), to: CoreId(3) };
         assert_eq!(sent.to_string(), "sent ToCore::Dump to core 3 (immediate)");
         let kind = Kind::from(&ToMonitor::Pong { nonce: 1 });
-        let received = What::Received { kind, lane: Lane::Routine, from: CoreId(2) };
+        let (lane, from) = (Lane::Routine, CoreId(2));
+        let received = What::Received { kind, lane, from, answer: None };
         assert_eq!(received.to_string(), "received ToMonitor::Pong from core 2");
         let flushed = What::Flushed { told_by: CoreId(0) };
         assert_eq!(flushed.to_string(), "flushed translations, told by core 0, and answered");
@@ -261,6 +276,27 @@ mod tests {
         assert_eq!(state.to_string(), "core 1 is stopped");
         assert_eq!(What::Phase("long mode").to_string(), "phase: long mode");
         assert_eq!(What::Mark { label: "page faults", value: 7 }.to_string(), "page faults: 7");
+    }
+
+    #[test]
+    fn an_answer_at_once_is_told_with_what_it_answers() {
+        let (lane, from) = (Lane::Routine, CoreId(0));
+        let received = |tag| What::Received { kind: Kind::ToCore(tag), lane, from, answer: None };
+        let mut buffer = [Event::EMPTY; 2];
+        let mut trace = Trace::new(&mut buffer);
+        trace.answered(Kind::ToMonitor(14));
+        // The second time the last event is the last of the buffer.
+        for tag in [7, 10] {
+            trace.record(1, received(tag));
+            trace.answered(Kind::ToMonitor(14));
+        }
+        trace.record(2, What::Halt);
+        trace.answered(Kind::ToMonitor(14));
+        let told: Vec<_> = trace.events().map(|event| event.what.to_string()).collect();
+        assert_eq!(
+            told,
+            ["received ToCore::Death from core 0, answered ToMonitor::Released", "halted"]
+        );
     }
 
     proptest! {

@@ -178,11 +178,35 @@ pub fn seal() {
 ///
 /// On any core but core 0.
 pub fn with_coordinator_arena<R>(work: impl FnOnce() -> R) -> R {
-    assert!(percpu::id() == CoreId::MANAGEMENT, "the coordinator's heap is core 0's");
-    let before = IS_COORDINATING.0.replace(true);
-    let result = work();
-    IS_COORDINATING.0.set(before);
-    result
+    let _coordinating = Coordinating::begin();
+    work()
+}
+
+/// While there is one, core 0 allocates from the coordinator's arena, see [`with_coordinator_arena`].
+#[derive(Debug)]
+pub struct Coordinating {
+    before: bool,
+}
+
+impl Coordinating {
+    /// From now on.
+    ///
+    /// # Panics
+    ///
+    /// On any core but core 0.
+    #[inline(always)]
+    #[must_use]
+    pub fn begin() -> Self {
+        assert!(percpu::id() == CoreId::MANAGEMENT, "the coordinator's heap is core 0's");
+        Self { before: IS_COORDINATING.0.replace(true) }
+    }
+}
+
+impl Drop for Coordinating {
+    #[inline(always)]
+    fn drop(&mut self) {
+        IS_COORDINATING.0.set(self.before);
+    }
 }
 
 /// Figures of a core's own arena; they may be a moment old.

@@ -91,7 +91,7 @@ pub trait Sink {
     fn add(&mut self, effect: Effect);
 
     /// Takes a message to the coordinator.
-    #[inline]
+    #[inline(always)]
     fn send(&mut self, message: ToMonitor) {
         self.add(Effect::Send(message));
     }

@@ -237,6 +237,7 @@ impl Driver {
         out.send(message);
     }
 
+    #[inline(always)]
     fn start(&mut self, lease: Lease, root: u64, notified: u32, out: &mut impl Sink) {
         if self.held.is_some() || lease.epoch <= self.epoch {
             return self.stale_message(tag::START_CORE, lease, out);
@@ -247,6 +248,7 @@ impl Driver {
         out.send(ToMonitor::Started { lease });
     }
 
+    #[inline(always)]
     fn take(&mut self, lease: Lease, seen: u32) {
         self.epoch = lease.epoch;
         self.held = Some(Held { lease, request: None, seen, notified: false });
@@ -298,6 +300,7 @@ impl Driver {
         out.add(Effect::Start { lease: to });
     }
 
+    #[inline(always)]
     fn die(&mut self, lease: Lease, out: &mut impl Sink) {
         if self.held.take_if(|held| held.lease == lease).is_none() {
             return self.stale_message(tag::DEATH, lease, out);
@@ -307,6 +310,7 @@ impl Driver {
         out.send(ToMonitor::Released { lease });
     }
 
+    #[inline(always)]
     fn notify(&mut self, lease: Lease, count: u32, out: &mut impl Sink) {
         let Some(held) = self.held.as_mut().filter(|held| held.lease == lease) else {
             return self.stale_message(tag::NOTIFY, lease, out);
@@ -359,6 +363,8 @@ impl Driver {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn stale_message(&mut self, kind: u8, lease: Lease, out: &mut impl Sink) {
         self.stale = self.stale.wrapping_add(1);
         out.send(ToMonitor::Stale { kind, lease });

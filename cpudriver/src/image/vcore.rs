@@ -213,7 +213,7 @@ impl Cpu {
                 },
                 Exit::Fault { vector, code, address } => self.fault(vector, code, address),
                 Exit::Interrupt if self.serves_at_once() => continue,
-                Exit::Interrupt => ControlFlow::Break(None),
+                Exit::Interrupt => return None,
             };
             match next {
                 ControlFlow::Continue(()) => {}

@@ -209,18 +209,17 @@ impl<P: Platform> Node<P> {
     /// Sends an answer, for which a slot is always kept.
     #[inline(never)]
     fn answer(&mut self, answer: ToMonitor) {
-        self.send_answer(&answer);
+        let (kind, lane) = (Kind::from(&answer), answer.lane());
+        self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
+        self.put_answer::<Self>(&answer);
     }
 
-    /// As [`Node::answer`], inlined into its caller.
+    /// Puts an answer into its lane; `Caller` names the place, see [`Sender::answer_for`].
     #[inline(always)]
-    fn send_answer(&mut self, answer: &ToMonitor) {
-        let (kind, lane) = (Kind::from(answer), answer.lane());
-        self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
-        let Some(star) = &mut self.star else { return };
-        self.outbox
-            .send(CoreId::MANAGEMENT, &mut star.sender, answer)
-            .expect("a slot is reserved for every answer that can be under way");
+    fn put_answer<Caller>(&mut self, answer: &ToMonitor) {
+        if let Some(star) = &mut self.star {
+            orders::put_answer::<Caller>(answer, &mut star.sender, &mut self.outbox);
+        }
     }
 
     /// Whether nothing is to be done between two passes.
@@ -229,7 +228,11 @@ impl<P: Platform> Node<P> {
     }
 
     /// What is to be done between two passes; asking forgets it.
+    #[inline(always)]
     pub fn take_next(&mut self) -> Next {
+        if self.has_nothing_next() {
+            return Next::Serve;
+        }
         core::mem::replace(&mut self.next, Next::Serve)
     }
 
@@ -285,6 +288,14 @@ impl<P: Platform> crate::post::Handler for Node<P> {
     #[inline(always)]
     fn routine(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Routine)
+    }
+
+    #[inline(always)]
+    fn next(&mut self, sender: CoreId) -> Option<Lane> {
+        if self.is_linked() {
+            return self.next_of_linked(sender);
+        }
+        self.next_order(sender)
     }
 
     #[inline(always)]

@@ -2,9 +2,11 @@
 
 use super::{Counts, Job, Next, Node, Parcel, Part, Platform};
 use crate::driver::{Effect, Shootdown, Sink, Trap};
-use crate::trace::{Kind, What};
+use crate::post::{Outbox, Sender};
+use crate::trace::{Kind, Trace, What};
+use core::marker::PhantomData;
 use proto::id::CoreId;
-use proto::message::{Lane, ToCore, ToMonitor};
+use proto::message::{Lane, ToCore, ToMonitor, tag};
 use proto::slot::NoMessage;
 
 /// Does what the driver wants done, in order, but for messages: those to others follow when all is done.
@@ -31,6 +33,76 @@ impl<P: Platform> Sink for Doer<P> {
     }
 }
 
+/// Names the code of an order of any kind.
+struct Routine;
+
+/// Names the code of an order of one kind.
+struct Known<const TAG: u8>;
+
+/// Does what the driver wants done about an order that is not handed on, in order.
+struct Teller<'a, P, Caller> {
+    platform: P,
+    sender: &'a mut Sender<ToMonitor>,
+    outbox: &'a mut Outbox,
+    trace: &'a mut Trace<'static>,
+    caller: PhantomData<Caller>,
+}
+
+impl<P, Caller> Teller<'_, P, Caller> {
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, answer: &ToMonitor) {
+        self.trace.answered(Kind::from(answer));
+        put_answer::<Routine>(answer, self.sender, self.outbox);
+    }
+}
+
+impl<P: Platform, Caller> Sink for Teller<'_, P, Caller> {
+    #[inline(always)]
+    fn add(&mut self, effect: Effect) {
+        match effect {
+            Effect::Send(answer @ ToMonitor::Stale { .. }) => self.refuse(&answer),
+            Effect::Send(answer) => {
+                self.trace.answered(Kind::from(&answer));
+                let has_room = self.sender.answer_for::<Caller>(&answer);
+                assert!(has_room, "a slot is reserved for every answer that can be under way");
+                self.outbox.tell_at_once(CoreId::MANAGEMENT, &self.platform);
+            }
+            effect => self.platform.perform(effect),
+        }
+    }
+}
+
+/// Puts an answer into its lane; `Caller` names the place, see [`Sender::answer_for`].
+#[inline(always)]
+pub(super) fn put_answer<Caller>(
+    answer: &ToMonitor,
+    sender: &mut Sender<ToMonitor>,
+    outbox: &mut Outbox,
+) {
+    let has_room = sender.answer_for::<Caller>(answer);
+    assert!(has_room, "a slot is reserved for every answer that can be under way");
+    outbox.note(CoreId::MANAGEMENT, answer.lane());
+}
+
+/// Whether an order is about leases or translations.
+#[inline(always)]
+const fn is_for_driver(order: &ToCore) -> bool {
+    matches!(
+        order,
+        ToCore::StartCore { .. }
+            | ToCore::Preempt { .. }
+            | ToCore::Death { .. }
+            | ToCore::Notify { .. }
+            | ToCore::SetContext { .. }
+            | ToCore::Switch { .. }
+            | ToCore::Regrant { .. }
+            | ToCore::Done { .. }
+            | ToCore::TlbShootdown { .. }
+            | ToCore::TlbMulticast { .. }
+    )
+}
+
 impl<P: Platform> Node<P> {
     /// Handles one message from another core's lane; false if there was none. That there is none is seen in the
     /// caller's own code: a lane is looked at more often than something is taken from it.
@@ -42,7 +114,7 @@ impl<P: Platform> Node<P> {
 
     /// Whether there is a link to any other core. Few cores ever have one, and the others need not look further.
     #[inline(always)]
-    pub(super) fn is_linked(&self) -> bool {
+    pub fn is_linked(&self) -> bool {
         self.peers.are_any() || self.star.as_ref().is_some_and(|star| star.tree.is_used())
     }
 
@@ -67,30 +139,89 @@ impl<P: Platform> Node<P> {
         }
     }
 
+    /// Handles one order of the coordinator on a core that has no links; from which lane.
+    #[inline(always)]
+    pub(super) fn next_order(&mut self, sender: CoreId) -> Option<Lane> {
+        let star = self.star.as_ref().filter(|_| sender == CoreId::MANAGEMENT)?;
+        if !star.receiver.is_lane_empty(Lane::Immediate) {
+            return self.take_immediate_order().then_some(Lane::Immediate);
+        }
+        // Those that others wait for have code of their own, in which their kind is a constant.
+        let _ = match star.receiver.first_tag()? {
+            tag::DEATH => self.follow_known::<{ tag::DEATH }>(),
+            tag::NOTIFY => self.follow_known::<{ tag::NOTIFY }>(),
+            tag::START_CORE => self.follow_known::<{ tag::START_CORE }>(),
+            _ => self.take_routine_order(),
+        };
+        Some(Lane::Routine)
+    }
+
+    /// Handles the order that is first in the routine lane, of which is known that it is the driver's, of this kind, and is not
+    /// handed on to other cores.
+    #[inline(always)]
+    fn follow_known<const TAG: u8>(&mut self) -> bool {
+        let Some(star) = &mut self.star else { return false };
+        let Ok(order) = star.receiver.take_known::<Known<TAG>, TAG>() else {
+            self.counts.stray += 1;
+            return true;
+        };
+        let (kind, lane, from) = (Kind::ToCore(TAG), Lane::Routine, CoreId::MANAGEMENT);
+        self.trace.record(self.platform.now(), What::Received { kind, lane, from, answer: None });
+        self.platform.takes(&order, &self.driver);
+        let Self { driver, outbox, trace, platform, .. } = self;
+        let mut teller = Teller::<_, Known<TAG>> {
+            platform: *platform,
+            sender: &mut star.sender,
+            outbox,
+            trace,
+            caller: PhantomData,
+        };
+        driver.on_message(&order, &mut teller);
+        true
+    }
+
+    /// Handles one message of a core that may have sent through another link as well; from which lane.
+    #[inline(never)]
+    pub(super) fn next_of_linked(&mut self, sender: CoreId) -> Option<Lane> {
+        if self.take(sender, Lane::Immediate) {
+            return Some(Lane::Immediate);
+        }
+        self.take(sender, Lane::Routine).then_some(Lane::Routine)
+    }
+
     #[inline(never)]
     fn take_routine_order(&mut self) -> bool {
         let Some(star) = &mut self.star else { return false };
         match star.receiver.take(Lane::Routine) {
-            Ok(order) => self.follow_here(&order, Lane::Routine),
+            Ok(order) => self.follow_here::<Routine>(&order, Lane::Routine),
             Err(NoMessage::Malformed) => self.counts.stray += 1,
             Err(NoMessage::Empty) => return false,
         }
         true
     }
 
-    /// Does what the coordinator asks, and answers.
+    /// Does what the coordinator asks, and answers; `Caller` names the place, see [`Sender::answer_for`].
     #[inline(always)]
-    pub(super) fn follow_here(&mut self, order: &ToCore, lane: Lane) {
-        self.note(What::Received { kind: Kind::from(order), lane, from: CoreId::MANAGEMENT });
-        if let Some(answer) = self.obey_here(order) {
-            self.send_answer(&answer);
+    pub(super) fn follow_here<Caller>(&mut self, order: &ToCore, lane: Lane) {
+        let (kind, from) = (Kind::from(order), CoreId::MANAGEMENT);
+        self.note(What::Received { kind, lane, from, answer: None });
+        if is_for_driver(order) {
+            // An answer is large, so it goes out from where it is.
+            let mut doer = Doer::new(self.platform);
+            self.drive(order, &mut doer);
+            if let Some(answer) = &doer.told {
+                self.trace.answered(Kind::from(answer));
+                self.put_answer::<Caller>(answer);
+            }
+        } else if let Some(answer) = self.obey_own(order) {
+            self.answer(answer);
         }
     }
 
     /// Does what the coordinator asks, as far as it can be done at once, and gives the answer.
     #[inline(never)]
     pub fn obey(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        self.obey_here(order)
+        if is_for_driver(order) { self.obey_driver(order) } else { self.obey_own(order) }
     }
 
     /// As [`Node::obey`], for the order that the management core gets most often: [`ToCore::Switch`].
@@ -102,9 +233,8 @@ impl<P: Platform> Node<P> {
         }
     }
 
-    /// As [`Node::obey`], inlined into its caller: an answer is large, and not moved about there.
-    #[inline(always)]
-    fn obey_here(&mut self, order: &ToCore) -> Option<ToMonitor> {
+    /// As [`Node::obey`], of an order that is not the driver's.
+    fn obey_own(&mut self, order: &ToCore) -> Option<ToMonitor> {
         match *order {
             ToCore::Ping { nonce } => Some(ToMonitor::Pong { nonce }),
             ToCore::Dump => Some(ToMonitor::Dumped { report: self.platform.report(&self.trace) }),
@@ -134,17 +264,24 @@ impl<P: Platform> Node<P> {
             | ToCore::Regrant { .. }
             | ToCore::Done { .. }
             | ToCore::TlbShootdown { .. }
-            | ToCore::TlbMulticast { .. } => self.obey_driver(order),
+            | ToCore::TlbMulticast { .. } => None,
         }
     }
 
-    /// Does what the driver makes of an order about leases or translations.
+    /// Does what the driver makes of an order about leases or translations, but for what it tells the coordinator.
+    #[inline(always)]
+    fn drive(&mut self, order: &ToCore, doer: &mut Doer<P>) {
+        self.platform.takes(order, &self.driver);
+        self.driver.on_message(order, doer);
+        self.hand_on_for(doer);
+    }
+
+    /// As [`Node::drive`]; gives what the coordinator is told.
     #[inline(always)]
     fn obey_driver(&mut self, order: &ToCore) -> Option<ToMonitor> {
-        self.platform.takes(order, &self.driver);
         let mut doer = Doer::new(self.platform);
-        self.driver.on_message(order, &mut doer);
-        self.finish(&doer)
+        self.drive(order, &mut doer);
+        doer.told
     }
 
     /// Takes a request of the vcore that runs here, which it stands still for, and gives what the coordinator
@@ -152,16 +289,15 @@ impl<P: Platform> Node<P> {
     pub fn trap(&mut self, trap: Trap) -> Option<ToMonitor> {
         let mut doer = Doer::new(self.platform);
         self.driver.on_trap(trap, &mut doer);
-        self.finish(&doer)
+        self.hand_on_for(&doer);
+        doer.told
     }
 
-    /// Hands on what has to be; gives the message to the coordinator.
     #[inline(always)]
-    fn finish(&mut self, doer: &Doer<P>) -> Option<ToMonitor> {
+    fn hand_on_for(&mut self, doer: &Doer<P>) {
         if let Some(shootdown) = &doer.hand_on {
             self.hand_on(shootdown);
         }
-        doer.told
     }
 
     fn link(&mut self, peer: CoreId) -> Option<ToMonitor> {

@@ -112,7 +112,7 @@ impl<P: Platform> Node<P> {
 
     #[inline(never)]
     fn follow(&mut self, order: &ToCore) {
-        self.follow_here(order, Lane::Immediate);
+        self.follow_here::<Self>(order, Lane::Immediate);
     }
 
     /// Flushes, and then acknowledges it.

@@ -4,6 +4,7 @@ use super::hardware::{Activity, Hardware};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use proto::id::CoreId;
+use proto::message::Lane;
 
 /// Routine messages of one sender that are handled before the next sender's turn.
 pub const BURST: usize = 8;
@@ -15,6 +16,18 @@ pub trait Handler {
 
     /// Handles one message from the routine lane of `sender`; false if there was none.
     fn routine(&mut self, sender: CoreId) -> bool;
+
+    /// Handles one message of `sender`, from the immediate lane if there is one, else from the routine lane: from which.
+    ///
+    /// Whoever can look at both lanes at once does so here: it costs less.
+    #[inline(always)]
+    fn next(&mut self, sender: CoreId) -> Option<Lane> {
+        if self.immediate(sender) {
+            Some(Lane::Immediate)
+        } else {
+            self.routine(sender).then_some(Lane::Routine)
+        }
+    }
 
     /// Whether `sender` has something that the receiver handles in [`Handler::urgent`].
     #[inline]
@@ -64,32 +77,43 @@ impl Inbox {
         if first.is_none() && self.waiting.is_empty() {
             return false;
         }
-        self.serve_waiting(first, hardware, handler)
+        self.serve_some(first, hardware, handler);
+        true
     }
 
+    /// Gives their turns to those that have something. There is one place where a sender has its turn, so that all that is done
+    /// about a message can be part of this function: there are few calls on the way of each.
     #[inline(never)]
-    fn serve_waiting(
+    fn serve_some(
         &mut self,
         first: Option<CoreId>,
         hardware: &impl Hardware,
         handler: &mut impl Handler,
-    ) -> bool {
-        if let Some(sender) = self.alone(first, hardware) {
-            if has_more_after_burst(sender, handler) {
-                self.list(sender);
+    ) {
+        let alone = self.alone(first, hardware);
+        if alone.is_none() {
+            for &sender in &self.waiting {
+                while handler.immediate(sender) {}
             }
-            return true;
         }
-        for &sender in &self.waiting {
-            while handler.immediate(sender) {}
-        }
-        let listed = &mut self.listed;
-        self.waiting.retain(|&sender| {
+        // Those that have more wait on, in their order.
+        let (mut at, mut kept) = (0, 0);
+        while let Some(sender) = alone.or_else(|| self.waiting.get(at).copied()) {
             let more = has_more_after_burst(sender, handler);
-            listed[sender.index()] = more;
-            more
-        });
-        true
+            if alone.is_some() {
+                if more {
+                    self.list(sender);
+                }
+                return;
+            }
+            self.listed[sender.index()] = more;
+            if more {
+                self.waiting[kept] = sender;
+                kept += 1;
+            }
+            at += 1;
+        }
+        self.waiting.truncate(kept);
     }
 
     /// The sender that has something, if it is the only one: it has its turn at once, which begins with a look for what
@@ -216,14 +240,13 @@ impl Inbox {
 #[inline(always)]
 fn has_more_after_burst(sender: CoreId, handler: &mut impl Handler) -> bool {
     for _ in 0..BURST {
-        while handler.immediate(sender) {
-            if !handler.has_more(sender) {
-                return false;
+        loop {
+            match handler.next(sender) {
+                Some(Lane::Immediate) => {}
+                Some(Lane::Routine) => break,
+                None => return false,
             }
         }
-        if !handler.routine(sender) || !handler.has_more(sender) {
-            return false;
-        }
     }
-    true
+    handler.has_more(sender)
 }

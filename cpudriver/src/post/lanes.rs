@@ -1,7 +1,7 @@
 //! The typed ends of a link from one core to another: two rings, its lanes.
 
 use super::bounds::Post;
-use super::ring::{SlotConsumer, SlotProducer};
+use super::ring::{self, SlotConsumer, SlotProducer};
 use core::marker::PhantomData;
 use proto::message::Lane;
 use proto::slot::{NoMessage, Slot};
@@ -171,6 +171,25 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
     #[must_use]
     pub const fn traffic(&self) -> Traffic {
         self.received
+    }
+}
+
+impl<M: Post> Receiver<M> {
+    /// The tag of the oldest message of the routine lane, if there is any.
+    #[inline(always)]
+    #[must_use]
+    pub fn first_tag(&self) -> Option<u8> {
+        ring::first_tag(&self.routine)
+    }
+
+    /// Takes the oldest message of the routine lane, of which [`Receiver::first_tag`] has told that it is of this kind; `Caller`
+    /// names the place, see [`proto::slot::Slot::decode_known`].
+    ///
+    /// # Errors
+    /// As [`Receiver::take`].
+    #[inline(always)]
+    pub fn take_known<Caller, const TAG: u8>(&mut self) -> Result<M, NoMessage> {
+        ring::take_known::<Caller, TAG, M>(&mut self.routine, &mut self.received)
     }
 }
 

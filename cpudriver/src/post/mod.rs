@@ -35,7 +35,7 @@
 //!
 //! | who | stores | fence | then loads |
 //! |---|---|---|---|
-//! | sender, [`Outbox::flush`] | ring tails, flag bytes | 1 | the receivers' states |
+//! | sender, [`Outbox::flush`], [`Outbox::tell_at_once`] | ring tails, flag bytes | 1 | the receivers' states |
 //! | receiver, [`Inbox::serve`], [`Inbox::serve_urgent`] | flag byte = 0 | 2 | the rings |
 //! | receiver, [`Inbox::sleep`] | state = ASLEEP | 3 | the flag bytes once more |
 //!

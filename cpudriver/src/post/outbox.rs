@@ -26,11 +26,18 @@ struct Entry {
     knocks: Knocks,
 }
 
+impl Entry {
+    /// The more urgent lane in which this step has sent.
+    #[inline(always)]
+    const fn lane(&self) -> Lane {
+        if self.mark % 2 == 1 { Lane::Immediate } else { Lane::Routine }
+    }
+}
+
 /// Rings a receiver that would not look by itself, or has an immediate message.
 #[inline(always)]
-fn knock(entry: &mut Entry, receiver: CoreId, hardware: &impl Hardware) {
-    let urgent = entry.mark % 2 == 1;
-    if urgent || hardware.activity_of(receiver) != Activity::Kernel {
+fn knock(entry: &mut Entry, lane: Lane, receiver: CoreId, hardware: &impl Hardware) {
+    if lane == Lane::Immediate || hardware.activity_of(receiver) != Activity::Kernel {
         hardware.ring(receiver);
         entry.knocks.rung += 1;
     } else {
@@ -106,6 +113,24 @@ impl Outbox {
         self.entries[receiver.index()].knocks.rung += 1;
     }
 
+    /// Lets a receiver know at once of something that was put for it into the routine lane, apart from the step: where it is all
+    /// that the step sends, that costs less.
+    ///
+    /// # Panics
+    /// When the outbox was not made for as many cores.
+    #[inline(always)]
+    pub fn tell_at_once(&mut self, receiver: CoreId, hardware: &impl Hardware) {
+        self.tell(receiver, Lane::Routine, hardware);
+    }
+
+    /// Has one receiver know of what was put for it.
+    #[inline(always)]
+    fn tell(&mut self, receiver: CoreId, lane: Lane, hardware: &impl Hardware) {
+        hardware.raise(receiver);
+        hardware.fence();
+        knock(&mut self.entries[receiver.index()], lane, receiver, hardware);
+    }
+
     /// Whether anything was sent in this step.
     #[inline(always)]
     #[must_use]
@@ -121,9 +146,7 @@ impl Outbox {
             [] => return,
             // Most steps have one receiver.
             [receiver] => {
-                hardware.raise(receiver);
-                hardware.fence();
-                knock(&mut self.entries[receiver.index()], receiver, hardware);
+                self.tell(receiver, self.entries[receiver.index()].lane(), hardware);
             }
             _ => self.flush_all(hardware),
         }
@@ -138,7 +161,8 @@ impl Outbox {
         }
         hardware.fence();
         for &receiver in &self.touched {
-            knock(&mut self.entries[receiver.index()], receiver, hardware);
+            let entry = &mut self.entries[receiver.index()];
+            knock(entry, entry.lane(), receiver, hardware);
         }
     }
 

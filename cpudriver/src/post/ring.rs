@@ -137,6 +137,25 @@ pub(super) fn take<C: Codec<M>, M>(
     message
 }
 
+/// The tag of the oldest message, if there is any.
+#[inline(always)]
+pub(super) fn first_tag(ring: &Consumer<Slot>) -> Option<u8> {
+    ring.peek().ok().map(Slot::tag)
+}
+
+/// Takes one message, of which [`first_tag`] has told that it is of this kind: see [`Slot::decode_known`].
+#[inline(always)]
+pub(super) fn take_known<Caller, const TAG: u8, M: Message>(
+    ring: &mut Consumer<Slot>,
+    traffic: &mut Traffic,
+) -> Result<M, NoMessage> {
+    let Ok(slot) = ring.peek() else { return Err(NoMessage::Empty) };
+    traffic.messages += 1;
+    let message = slot.decode_known::<Caller, TAG, M>(&mut traffic.bytes);
+    let _ = ring.pop();
+    message
+}
+
 /// Puts a batch, see [`SlotProducer::put_all`].
 #[inline(never)]
 pub(super) fn put_all<C: Codec<M>, M>(

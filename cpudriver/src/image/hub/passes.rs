@@ -7,7 +7,7 @@ use crate::image::cpu::Cpu;
 use crate::post::Handler;
 use monitor::Input;
 use proto::id::CoreId;
-use proto::message::{Lane, ToMonitor};
+use proto::message::{Lane, ToMonitor, said};
 use proto::slot::NoMessage;
 
 /// The hub as the handler of core 0's inbox: messages wait in `outputs` and `local` until the pass is over.
@@ -30,8 +30,52 @@ impl Handler for Desk<'_> {
     }
 
     #[inline(always)]
+    fn next(&mut self, sender: CoreId) -> Option<Lane> {
+        // Other cores send to core 0 as one core to another only where an experiment has linked them.
+        if self.cpu_node.is_linked() {
+            return self.next_of_linked(sender);
+        }
+        let receiver = self.hub.stars.receiver(sender)?;
+        if !receiver.is_lane_empty(Lane::Immediate) {
+            self.hub.take_message(sender, Lane::Immediate, self.cpu_node);
+            return Some(Lane::Immediate);
+        }
+        // Those that a program waits for have code of their own, in which their kind is a constant.
+        match receiver.first_tag()? {
+            said::RELEASED => self.hear_known::<{ said::RELEASED }>(sender),
+            said::NOTIFY_VCORE => self.hear_known::<{ said::NOTIFY_VCORE }>(sender),
+            _ => {
+                self.hub.take_message(sender, Lane::Routine, self.cpu_node);
+            }
+        }
+        Some(Lane::Routine)
+    }
+
+    #[inline(always)]
     fn has_more(&self, sender: CoreId) -> bool {
         self.hub.stars.has_any(sender) || self.cpu_node.has_more(sender)
+    }
+}
+
+/// Names the code of a message of one kind.
+struct Known<const TAG: u8>;
+
+impl Desk<'_> {
+    /// Tells the coordinator the first message of a core's routine lane, of which is known that it is the coordinator's, and of
+    /// which kind.
+    #[inline(always)]
+    fn hear_known<const TAG: u8>(&mut self, sender: CoreId) {
+        if let Ok(message) = self.hub.stars.take_known::<Known<TAG>, TAG>(sender) {
+            self.hub.tell_known::<TAG>(sender, &message, self.cpu_node);
+        }
+    }
+
+    #[inline(never)]
+    fn next_of_linked(&mut self, sender: CoreId) -> Option<Lane> {
+        if self.immediate(sender) {
+            return Some(Lane::Immediate);
+        }
+        self.routine(sender).then_some(Lane::Routine)
     }
 }
 
@@ -45,21 +89,29 @@ impl Hub {
     #[inline(never)]
     fn take_message(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
         match self.stars.take(sender, lane) {
-            Ok(message) => self.hear(sender, message, node),
+            Ok(message) => {
+                if !self.keeps(sender, &message, node) {
+                    self.tell_message(sender, &message, node);
+                }
+            }
             Err(NoMessage::Malformed) => {}
             Err(NoMessage::Empty) => return false,
         }
         true
     }
 
+    /// Looks at a message of a core; whether it is not the coordinator's.
     #[inline(always)]
-    fn hear(&mut self, core: CoreId, message: ToMonitor, node: &mut Node) {
-        match message {
-            ToMonitor::Traced { .. } => return self.saw(core, &message),
+    fn keeps(&mut self, core: CoreId, message: &ToMonitor, node: &mut Node) -> bool {
+        match *message {
+            ToMonitor::Traced { .. } => {
+                self.saw(core, message);
+                return true;
+            }
             ToMonitor::Preempted { lease } => self.look_at_preempted(lease),
             ToMonitor::Started { .. } if self.watched.is_some() => self.look_at_left(core),
             ToMonitor::Unreached { .. } => self.want_tree(core, node),
-            ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return,
+            ToMonitor::Linked { peer } if self.tree_linked(core, peer, node) => return true,
             // Few kinds can be answers of that sort: the others are seen not to be in the same look.
             ToMonitor::Linked { .. }
             | ToMonitor::Unlinked { .. }
@@ -67,13 +119,13 @@ impl Hub {
             | ToMonitor::Samples { .. }
             | ToMonitor::Counters { .. }
             | ToMonitor::ShootdownDone { .. }
-                if self.answers.keep(core, &message) =>
+                if self.answers.keep(core, message) =>
             {
-                return;
+                return true;
             }
             _ => {}
         }
-        self.tell(Input::Message { core, message }, node);
+        false
     }
 
     /// One pass over messages, time and keys; whether there was anything.
@@ -118,7 +170,9 @@ impl Hub {
             self.obey_held_up(node);
         }
         while let Some(answer) = self.local.pop_front() {
-            self.hear(CoreId::MANAGEMENT, answer, node);
+            if !self.keeps(CoreId::MANAGEMENT, &answer, node) {
+                self.tell(Input::Message { core: CoreId::MANAGEMENT, message: answer }, node);
+            }
         }
         any
     }

@@ -103,6 +103,30 @@ impl Stars {
         message
     }
 
+    /// The receiving end of the ring from a core.
+    #[inline(always)]
+    pub(crate) fn receiver(&self, core: CoreId) -> Option<&Receiver<ToMonitor>> {
+        Some(&self.ends.get(core.index())?.as_ref()?.receiver)
+    }
+
+    /// The oldest message in the routine lane of a core, which has been seen to be of this kind, see
+    /// [`Receiver::take_known`].
+    ///
+    /// # Errors
+    /// As [`Stars::take`].
+    #[inline(always)]
+    pub(crate) fn take_known<Caller, const TAG: u8>(
+        &mut self,
+        core: CoreId,
+    ) -> Result<ToMonitor, NoMessage> {
+        let ends = self.ends.get_mut(core.index()).and_then(Option::as_mut);
+        let message = ends.ok_or(NoMessage::Empty)?.receiver.take_known::<Caller, TAG>();
+        if let Err(NoMessage::Malformed) = message {
+            self.malformed += 1;
+        }
+        message
+    }
+
     /// What was sent to a core and received from it since the machine started.
     pub(crate) fn traffic(&self, core: CoreId) -> (Traffic, Traffic) {
         let ends = self.ends.get(core.index()).and_then(Option::as_ref);

@@ -3,19 +3,77 @@
 use super::programs::Programs;
 use super::{Hub, Node, probes};
 use crate::arch::{cpu, heap, report, smp};
-use monitor::{Input, Output, Owed};
+use monitor::{Coordinator, Input, Outbox, Output, Owed};
 use proto::id::CoreId;
-use proto::message::ToCore;
+use proto::message::{ToCore, ToMonitor};
 
 impl Hub {
     /// Tells the coordinator something, and then what came of events that it sent to queues.
     pub(crate) fn tell(&mut self, input: Input, node: &mut Node) {
         self.tell_one(&input, node);
+        self.tell_of_enqueued(node);
+    }
+
+    /// As [`Hub::tell`], of a message: in code of the caller's own.
+    #[inline(always)]
+    pub(super) fn tell_message(&mut self, core: CoreId, message: &ToMonitor, node: &mut Node) {
+        if self.recorder.is_some() {
+            return self.tell(Input::Message { core, message: *message }, node);
+        }
+        probes::heard(&self.coordinator, &Input::Message { core, message: *message });
+        self.take_step(node, |it, now, out| it.hear(now, core, message, out));
+    }
+
+    /// Has the coordinator make a step that is not recorded, and does what it asks for.
+    #[inline(always)]
+    fn take_step(
+        &mut self,
+        node: &mut Node,
+        step: impl FnOnce(&mut Coordinator, u64, &mut Outbox),
+    ) {
+        let coordinating = heap::Coordinating::begin();
+        step(&mut self.coordinator, cpu::now(), &mut self.outputs);
+        drop(coordinating);
+        if !self.outputs.outputs().is_empty() {
+            self.apply(&[], node);
+        }
+        self.tell_of_enqueued(node);
+    }
+
+    /// As [`Hub::tell_message`], of one whose kind is known. It is made anew where it is told, for the compiler to see that.
+    #[inline(always)]
+    pub(super) fn tell_known<const TAG: u8>(
+        &mut self,
+        core: CoreId,
+        message: &ToMonitor,
+        node: &mut Node,
+    ) {
+        if self.recorder.is_some() {
+            return self.tell(Input::Message { core, message: *message }, node);
+        }
+        probes::heard(&self.coordinator, &Input::Message { core, message: *message });
+        match *message {
+            ToMonitor::Released { lease } => self.take_step(node, |it, now, out| {
+                it.hear(now, core, &ToMonitor::Released { lease }, out);
+            }),
+            ToMonitor::NotifyVcore { call, vcore, event, value } => {
+                self.take_step(node, |it, now, out| {
+                    let message = ToMonitor::NotifyVcore { call, vcore, event, value };
+                    it.hear(now, core, &message, out);
+                });
+            }
+            _ => self.tell(Input::Message { core, message: *message }, node),
+        }
+    }
+
+    #[inline(always)]
+    fn tell_of_enqueued(&mut self, node: &mut Node) {
         while let Some(input) = self.programs.as_mut().and_then(Programs::next_enqueued) {
             self.tell_one(&input, node);
         }
     }
 
+    #[inline(never)]
     fn tell_one(&mut self, input: &Input<'_>, node: &mut Node) {
         let (coordinator, outputs) = (&mut self.coordinator, &mut self.outputs);
         let now = cpu::now();
@@ -35,6 +93,7 @@ impl Hub {
     }
 
     /// Does what the last step asked for, in order.
+    #[inline(always)]
     fn apply(&mut self, copied: &[u8], node: &mut Node) {
         let mut outputs = core::mem::take(&mut self.outputs);
         // They are large, so they are looked at where they are.

@@ -4,7 +4,6 @@ use super::{Hub, Programs};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, time};
 use crate::image::cpu::Cpu;
-use monitor::Input;
 use proto::id::CoreId;
 
 /// How often core 0 looks whether an NMI has brought a report.
@@ -72,7 +71,7 @@ impl Hub {
                 return;
             };
             // A vcore asks the coordinator and nobody else.
-            self.tell(Input::Message { core: CoreId::MANAGEMENT, message }, &mut cpu.node);
+            self.tell_message(CoreId::MANAGEMENT, &message, &mut cpu.node);
             if !self.local.is_empty() {
                 self.hear_own(&mut cpu.node);
             }
