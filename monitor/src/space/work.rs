@@ -71,7 +71,9 @@ impl Job {
 struct Slice {
     range: PageRange,
     /// From the first of them on, so many pages of the region will be changed by the job.
-    alike: u32,
+    all: u32,
+    /// Other processes may be given them as soon as the job is done, so they must be there then, each of them.
+    is_shared: bool,
     /// The region's.
     rights: Rights,
 }
@@ -107,10 +109,8 @@ impl Space {
             let first = first.max(rest.first);
             let all = u32::try_from(last.min(end(rest)).saturating_sub(first)).unwrap_or(0);
             let range = PageRange { first, pages: all.min(most) };
-            // What others are to have as well must be there as soon as they may be given it.
             let is_shared = matches!(job.work, Work::Populate) && region.name != 0;
-            let alike = if is_shared { range.pages } else { all };
-            return Some(Slice { range, alike, rights: region.rights });
+            return Some(Slice { range, all, is_shared, rights: region.rights });
         }
         None
     }
@@ -207,7 +207,8 @@ impl Coordinator {
     /// Changes the next pages of a job.
     #[inline(always)]
     fn change(&mut self, pid: Pid, job: &mut Job, slice: Slice, out: &mut Outbox) {
-        let Slice { range, alike, rights } = slice;
+        let Slice { range, all, is_shared, rights } = slice;
+        let alike = if is_shared { range.pages } else { all };
         let it = self.table.at_mut(pid);
         let process = it.id;
         job.next = end(range);
