@@ -234,6 +234,26 @@ fn a_process_has_as_many_regions_as_it_may() {
     let protect = |call| ToMonitor::Protect { call, range, rights: Rights::READ };
     assert_eq!(outcome(&scene, ONE, protect), Some((Outcome::NO_MEMORY, 0)));
     assert_eq!(regions(&scene, many).len() as u64, most);
+    // A part of one can go, which is one more as long as it is leaving, but not so that two stay.
+    scene.does(ONE, Op::Unmap(PAGE + 1, 1));
+    scene.hears(ONE);
+    assert_eq!(regions(&scene, many).len() as u64, most + 1);
+    let range = PageRange { first: PAGE + 4, pages: 2 };
+    let protect = |call| ToMonitor::Protect { call, range, rights: RW };
+    assert_ne!(outcome(&scene, ONE, protect), Some((Outcome::NO_MEMORY, 0)), "it cuts nothing");
+    scene.settle();
+    scene.does(ONE, Op::Look);
+    assert_eq!(regions(&scene, many).len() as u64, most);
+    scene.does(ONE, map(PAGE + 6, 2, RW, 0));
+    scene.settle();
+    scene.does(ONE, Op::Look);
+    assert_eq!(regions(&scene, many).len() as u64, most - 1, "two have become one");
+    scene.does(ONE, map(PAGE + 2, 1, RW, 0));
+    scene.settle();
+    scene.does(ONE, Op::Look);
+    let range = PageRange { first: PAGE + 5, pages: 1 };
+    let unmap = |call| ToMonitor::Unmap { call, range };
+    assert_eq!(outcome(&scene, ONE, unmap), Some((Outcome::NO_MEMORY, 0)));
     scene.ends_well();
 }
 

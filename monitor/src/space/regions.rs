@@ -11,6 +11,9 @@ use proto::message::PageRange;
 /// Regions that a process may have.
 pub const MAX_REGIONS: usize = 64;
 
+/// More that it may have as long as they are leaving: who has all can still give a part of one back.
+pub(crate) const MAX_LEAVING: usize = super::MAX_JOBS;
+
 /// How many pages, as a power of two, the page tables of each level reach.
 const REACHES: [u32; 3] = [9, 18, 27];
 
@@ -135,17 +138,24 @@ fn cuts(regions: &[Region], range: PageRange) -> [bool; 2] {
     ]
 }
 
+/// What unmapping comes to: how many regions there are while it is under way, how many stay, and whether those are more.
+pub(crate) struct Unmapped {
+    pub(crate) all: usize,
+    pub(crate) after: usize,
+    pub(crate) grows: bool,
+}
+
 /// The regions of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Regions {
-    /// Has room from the start for [`MAX_REGIONS`], and for one that joins its neighbours at once.
+    /// Has room from the start for [`MAX_REGIONS`] and [`MAX_LEAVING`], and for one that joins its neighbours at once.
     list: Vec<Region>,
 }
 
 impl Regions {
     /// None yet, if there is memory for all that may come.
     pub(crate) fn new() -> Option<Self> {
-        Some(Self { list: room::list(MAX_REGIONS + 1)? })
+        Some(Self { list: room::list(MAX_REGIONS + MAX_LEAVING + 1)? })
     }
 
     pub(crate) fn all(&self) -> &[Region] {
@@ -256,6 +266,17 @@ impl Regions {
     pub(crate) fn count_if_cut(&self, range: PageRange, regions: &[Region]) -> usize {
         let [below, above] = cuts(regions, range);
         self.list.len() + usize::from(below) + usize::from(above)
+    }
+
+    /// How many regions there are, and how many of them will stay if the range, with these regions in it, goes. A part that is
+    /// leaving is one more region for a while.
+    pub(crate) fn counts_if_unmapped(&self, range: PageRange, regions: &[Region]) -> Unmapped {
+        let [below, above] = cuts(regions, range);
+        let more = usize::from(below) + usize::from(above);
+        let steady = |regions: &[Region]| regions.iter().filter(|it| !it.is_leaving()).count();
+        let before = steady(&self.list);
+        let after = before - steady(regions) + more;
+        Unmapped { all: self.list.len() + more, grows: after > before, after }
     }
 
     /// Changes all regions in the range, cut off where they reach beyond it; those that are leaving are not

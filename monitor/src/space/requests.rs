@@ -1,6 +1,6 @@
 //! Requests about a process's own memory: checked before anything is changed.
 
-use super::regions::{Kind, Region, end, is_mappable};
+use super::regions::{Kind, MAX_LEAVING, Region, Unmapped, end, is_mappable};
 use super::route::Route;
 use super::work::{Job, Work};
 use crate::coordinator::Coordinator;
@@ -102,6 +102,7 @@ impl Coordinator {
         let frames =
             if new.kind == Kind::Guard { 0 } else { space.regions.frames_for(new.range()) };
         let fits = space.mapped.checked_add(frames).is_some_and(|sum| sum <= most_frames);
+        let most_regions = most_regions.max(space.regions.all().len());
         if space.regions.count_with(&new) > most_regions || frames > left || !fits {
             return Err(Outcome::NO_MEMORY);
         }
@@ -153,7 +154,8 @@ impl Coordinator {
         if covered < end(range) {
             return Err(Outcome::INVALID);
         }
-        if space.regions.count_if_cut(range, regions) > most_regions {
+        let count = space.regions.count_if_cut(range, regions);
+        if count > most_regions.max(space.regions.all().len()) {
             return Err(Outcome::NO_MEMORY);
         }
         if !space.has_room_for_job() {
@@ -192,10 +194,12 @@ impl Coordinator {
         let space = &self.table.at(pid).space;
         let regions = space.regions.in_range(range);
         let memory = regions.iter().any(|it| it.kind != Kind::Guard);
-        if space.regions.count_if_cut(range, regions) > most_regions {
+        let Unmapped { all, after, grows } = space.regions.counts_if_unmapped(range, regions);
+        if grows && after > most_regions {
             return Err(Outcome::NO_MEMORY);
         }
-        if memory && !space.has_room_for_job() {
+        // What is leaving already comes to its end by itself.
+        if all > most_regions + MAX_LEAVING || memory && !space.has_room_for_job() {
             return Err(Outcome::AGAIN);
         }
         let ticket = self.take_ticket();

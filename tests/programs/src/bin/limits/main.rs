@@ -72,6 +72,11 @@ impl Pages {
         NonNull::slice_from_raw_parts(start.expect("nothing is at 0"), self.count * PAGE)
     }
 
+    /// Maps them, who were given back.
+    fn map_again(self) -> Result<(), Error> {
+        Self::map(self.start, self.count, RW, user::memory::FIXED).map(drop)
+    }
+
     /// Gives them back.
     fn unmap(self) -> Result<(), Error> {
         // SAFETY: this program uses them through their addresses, and not after this.

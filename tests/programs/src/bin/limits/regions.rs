@@ -59,13 +59,12 @@ fn at_the_limit(large: Pages, some: usize) -> bool {
         ("the old rights", large.protect(RW), Ok(())),
         ("a hole", large.part(5, 1).unmap(), no_memory),
         ("more of the last one", Pages::map(next, 1, last, FIXED).map(drop), Ok(())),
-        (
-            "less of it, which is two for a while",
-            Pages { start: next, count: 1 }.unmap(),
-            no_memory,
-        ),
-        ("a whole one", Pages { start: BASE, count: 1 }.unmap(), Ok(())),
+        // It is one region more for a while.
         ("less of it", Pages { start: next, count: 1 }.unmap(), Ok(())),
+        ("less of the large one", large.part(11, 1).unmap(), Ok(())),
+        ("as much of it again", large.part(11, 1).map_again(), Ok(())),
+        ("a hole after that", large.part(5, 1).unmap(), no_memory),
+        ("a whole one", Pages { start: BASE, count: 1 }.unmap(), Ok(())),
     ];
     let mut is_right = true;
     for (what, found, expected) in checks {
