@@ -6,7 +6,7 @@
 
 use super::lock::{Before, RawLock};
 use super::{notify, vcore};
-use crate::memory::{self, Rights};
+use crate::memory::{self, POPULATE, Rights};
 use crate::threads;
 use crate::threads::sync::Mutex;
 use core::alloc::{GlobalAlloc, Layout};
@@ -21,6 +21,8 @@ use talc::sync::TalcLock;
 
 /// Bytes that are asked for at least. A page takes memory when it is used first.
 const STEP: usize = 1 << 20;
+/// Who needs so much at once mostly uses it: it is there at once then, in huge pages where it can be.
+const LARGE: usize = memory::BLOCK as usize * 4096;
 /// Of what is asked for, what the allocator may need for itself.
 const OVERHEAD: usize = 8192;
 
@@ -89,7 +91,8 @@ impl Heap {
 /// New memory, enough for this.
 fn map(layout: Layout) -> Option<NonNull<[u8]>> {
     let needed = layout.size().checked_add(layout.align())?.checked_add(OVERHEAD)?;
-    memory::map(needed.checked_next_multiple_of(STEP)?, Rights::READ_WRITE, 0).ok()
+    let flags = if needed >= LARGE { POPULATE } else { 0 };
+    memory::map(needed.checked_next_multiple_of(STEP)?, Rights::READ_WRITE, flags).ok()
 }
 
 fn claim<B: Binning>(talc: &mut Talc<Kernel, B>, memory: NonNull<[u8]>) -> Option<()> {
