@@ -125,7 +125,8 @@ impl Drop for Mapping {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] if it is not the program's to unmap.
+/// [`Error::Invalid`] if it is not the program's to unmap; [`Error::NoMemory`] if it is in the midst of a region, of which
+/// two would be left, and there are as many as there may be; [`Error::Again`] if too much is on its way already.
 pub unsafe fn unmap(memory: NonNull<[u8]>) -> Result<(), Error> {
     // SAFETY: the caller vouches.
     unsafe { unmapping(memory) }.call()
