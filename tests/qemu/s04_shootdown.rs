@@ -53,6 +53,19 @@ fn every_access_after_the_call_faults() {
 }
 
 #[test]
+fn what_maps_2_mib_is_forgotten_with_any_page_of_it() {
+    // The selftest shows that who is not told uses it on.
+    for way in WAYS {
+        let cases = ["mprotect part", "munmap part", "mprotect block", "munmap block"];
+        let tries = cases.map(|case| format!("run stale 3 0 {case};run stale 3 1 {case}"));
+        let run = nothing_lost(guest(4), &format!("shootdown {way};{}", tries.join(";")));
+        let faults = run.outcome.lines.iter().filter(|line| line.contains("was ended by"));
+        run.check(faults.count() == 8, "each access is a fault");
+        run.never_printed("could write");
+    }
+}
+
+#[test]
 fn no_value_of_another_mapping_is_seen_while_cores_come_and_go() {
     for (way, cores) in WAYS.into_iter().zip([4, 5, 6, 7]) {
         let all = cores - 1;

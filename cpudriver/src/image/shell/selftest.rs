@@ -109,7 +109,9 @@ impl Shell<'_> {
         let mut writes = Writes::default();
         let before = self.handed_on(&cores)?;
         for victim in 0..cores.len() {
-            let arguments = format!("{} {victim}", cores.len());
+            // A page for itself, or one of 2 MiB that one entry maps.
+            let page = if victim % 2 == 0 { "mprotect" } else { "mprotect part" };
+            let arguments = format!("{} {victim} {page}", cores.len());
             match self.run_quietly(PROGRAM, &arguments, &cores)? {
                 call::Outcome::OK => writes.stale += 1,
                 FAULTED => writes.refused += 1,
