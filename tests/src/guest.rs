@@ -204,9 +204,11 @@ impl Guest {
 ///
 /// When something is, and as [`Guest::run`].
 pub fn nothing_lost(guest: Guest, commands: &str) -> Run {
-    // Memory is given back after the end of a process, when there is time.
-    let script =
-        format!("mem --json;{commands};sleep 0.2;mem --json;ps --json;prov --json;check;exit 0");
+    // Memory is given back after the end of a process, when there is time: while `check` hears from all cores there is, also
+    // where the host has had this machine stand still.
+    let script = format!(
+        "mem --json;{commands};sleep 0.2;check;mem --json;ps --json;prov --json;check;exit 0"
+    );
     let run = guest.script(&script).run();
     run.exited(0);
     let objects = run.json();
