@@ -61,7 +61,12 @@ fn parent(posts: u64, seed: u64, vcores: u16) -> Result<i32, Error> {
     let memory = SharedMemory::new(4096)?;
     let count = |at| memory.page().u64(at).load(Ordering::Relaxed);
     let (mut attackers, mut lived, mut told) = (0, 0, 0_u64);
-    while count(TAKEN) + count(REFUSED) + told < posts {
+    let is_enough = |told: u64| {
+        let [taken, refused] = [TAKEN, REFUSED].map(count);
+        // Whichever of them has the processor, a fair part is of each kind.
+        taken + refused + told >= posts && taken.min(refused).min(told) >= posts / 16
+    };
+    while !is_enough(told) {
         let seed = seed.wrapping_add(attackers);
         let child = Command::new("trample").arg(ATTACKER).arg(seed).arg(vcores);
         let child = child.arg(memory.address()).without_handles().create()?;
