@@ -80,7 +80,7 @@ impl Coordinator {
             ToMonitor::Map { .. }
             | ToMonitor::Protect { .. }
             | ToMonitor::Unmap { .. }
-            | ToMonitor::Share { .. } => self.on_memory_call(request, out),
+            | ToMonitor::Share { .. } => self.on_memory_call(core, request, out),
             ToMonitor::Wait { call, pid, flags } => {
                 if self.caller(&call).is_some() {
                     self.on_wait(call, pid, flags, out);

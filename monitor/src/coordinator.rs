@@ -155,6 +155,7 @@ impl Coordinator {
         self.begin_step(now);
         match *input {
             Input::Message { core, ref message } => self.on_message(core, message, out),
+            Input::Flushed { ref cores, ticket } => self.on_flushed(cores, ticket, out),
             Input::Tick => {
                 self.look_whether_late();
                 // Where more is due than one step does, the same moment is armed once more.

@@ -1,6 +1,7 @@
 //! What the coordinator can be told.
 
 use crate::config::Strategy;
+use crate::core_set::CoreSet;
 use crate::process::{Name, ProcessId};
 use crate::queues::{Enqueued, Sending};
 use proto::call::{Call, Outcome};
@@ -19,6 +20,14 @@ pub enum Input<'a> {
         core: CoreId,
         /// What.
         message: ToMonitor,
+    },
+    /// Cores have flushed, and answer the shootdown with this ticket: as [`ToMonitor::ShootdownDone`] of each of them, the one
+    /// with the lowest number first.
+    Flushed {
+        /// Who answers: at least one core, and at most [`crate::MOST_FLUSHED`].
+        cores: CoreSet,
+        /// The shootdown's.
+        ticket: u32,
     },
     /// The moment that was asked for with [`crate::Output::Arm`] has come, or an earlier or later one.
     Tick,

@@ -1,5 +1,6 @@
 //! What the coordinator wants done.
 
+use crate::core_set::CoreSet;
 use crate::pipes::PipeId;
 use crate::process::ProcessId;
 use crate::programs::Program;
@@ -20,6 +21,13 @@ pub enum Output {
     Send {
         /// To whom.
         core: CoreId,
+        /// What.
+        message: ToCore,
+    },
+    /// Put the same message into the rings of all these cores, of which there is at least one.
+    SendAll {
+        /// To whom.
+        cores: CoreSet,
         /// What.
         message: ToCore,
     },
@@ -343,6 +351,13 @@ impl Outbox {
     pub(crate) fn send(&mut self, core: CoreId, message: ToCore) {
         self.sends += 1;
         self.push(Output::Send { core, message });
+    }
+
+    /// Sends a message to all of these cores, so many.
+    #[inline(always)]
+    pub(crate) fn send_all(&mut self, cores: CoreSet, count: u32, message: ToCore) {
+        self.sends += count;
+        self.push(Output::SendAll { cores, message });
     }
 
     /// How many sends there have been since this was asked last.

@@ -21,6 +21,8 @@ impl MaxSize for Outcome {
 impl Outcome {
     /// Done.
     pub const OK: Self = Self(0);
+    /// None yet: answers a vcore that stands still for a call that goes on, see [`Call::stands`].
+    pub const STARTED: Self = Self(i32::MAX);
     /// EPERM: the target is neither the caller nor one of its descendants.
     pub const NOT_PERMITTED: Self = Self(-1);
     /// ENOENT: no program of that name.
@@ -72,7 +74,7 @@ pub struct Call {
     /// The vcore that made the request, and on which lease.
     pub lease: Lease,
     /// Address of the call's structure, 8-aligned, an allegation until checked. Bit 0 is set when the
-    /// process wants an event on completion.
+    /// process wants an event on completion, bit 1 when the vcore [stands still](Call::stands).
     pub at: u64,
 }
 
@@ -104,6 +106,22 @@ impl Call {
     pub const fn wants_event(&self) -> bool {
         self.at & 1 != 0
     }
+
+    /// Does the vcore stand still? Then [`Changed`](crate::message::ToCore::Changed) or
+    /// [`Done`](crate::message::ToCore::Done) under this lease is the answer, and nothing is written to the structure; unless
+    /// it is [`Outcome::STARTED`], or the vcore has to leave before: from then on the call is as any other.
+    #[must_use]
+    pub const fn stands(&self) -> bool {
+        self.at & Self::STANDS != 0
+    }
+
+    /// The same call of a vcore that stands still.
+    #[must_use]
+    pub const fn standing(self) -> Self {
+        Self { at: self.at | Self::STANDS, ..self }
+    }
+
+    const STANDS: u64 = 2;
 }
 
 /// Set in the flags of `Yield`: the vcore gives way to others rather than wait for an event.

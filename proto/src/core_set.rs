@@ -178,6 +178,13 @@ impl CoreSet {
         })
     }
 
+    /// The members in rising order, for who visits them all: in fewer instructions than [`CoreSet::iter`].
+    #[inline(always)]
+    pub fn members(&self) -> impl Iterator<Item = CoreId> + use<> {
+        let mut rest = *self;
+        core::iter::from_fn(move || rest.take_first())
+    }
+
     /// The first `count` members, and the others.
     #[must_use]
     pub fn split(&self, mut count: usize) -> (Self, Self) {

@@ -64,6 +64,8 @@ pub mod tag {
     pub const SWITCH: u8 = 17;
     /// [`super::ToCore::Regrant`]
     pub const REGRANT: u8 = 18;
+    /// [`super::ToCore::Changed`]
+    pub const CHANGED: u8 = 19;
 }
 
 /// Tags of the messages to the coordinator that have code of their own on its core.

@@ -110,6 +110,13 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
             notified: 0x1817_1615,
         },
     ),
+    sample(
+        "ToCore::Changed",
+        ToCore::Changed {
+            lease: LEASE,
+            range: PageRange { first: 0x1413_1211_100f_0e0d, pages: 0x1817_1615 },
+        },
+    ),
 ];
 
 /// All kinds from a CPU driver to the coordinator, by tag.

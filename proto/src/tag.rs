@@ -29,6 +29,7 @@ impl ToCore {
             Self::TlbMulticast { .. } => 16,
             Self::Switch { .. } => 17,
             Self::Regrant { .. } => 18,
+            Self::Changed { .. } => 19,
         }
     }
 }

@@ -42,6 +42,7 @@ const GOLDEN: &[(&str, &str)] = &[
         "120102030405060708090a0b0c0102030405060708090a0b0c\
          0d0e0f101112131415161718",
     ),
+    ("ToCore::Changed", "130102030405060708090a0b0c0d0e0f101112131415161718"),
     ("ToMonitor::Join", "0001020304"),
     ("ToMonitor::Pong", "0101020304"),
     ("ToMonitor::CoreFailed", "0201020304"),
@@ -194,6 +195,7 @@ fn the_tags_by_name_are_those_in_the_slot() {
         (tag::DONE, "ToCore::Done"),
         (tag::SWITCH, "ToCore::Switch"),
         (tag::REGRANT, "ToCore::Regrant"),
+        (tag::CHANGED, "ToCore::Changed"),
     ];
     for (tag, name) in tags {
         assert_eq!(TO_CORE[usize::from(tag)].name, name);

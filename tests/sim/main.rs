@@ -14,3 +14,4 @@ mod regrant;
 mod runs;
 mod scene;
 mod shootdown;
+mod standing;

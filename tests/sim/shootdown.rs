@@ -17,7 +17,7 @@ const TREE: Strategy = Strategy::Tree { package: 0 };
 const PAIRS: Strategy = Strategy::Tree { package: 2 };
 
 /// A process on so many cores, all of which have used the first so many pages of its memory.
-fn gang(strategy: Strategy, cores: u16, pages: u32) -> (Scene, ProcessId) {
+pub(crate) fn gang(strategy: Strategy, cores: u16, pages: u32) -> (Scene, ProcessId) {
     let mut scene = Scene::new(1);
     let config = Config { strategy, answer_timeout: 100, ..CONFIG };
     scene.setup.world = World::new(config, usize::from(cores) + 1);
@@ -33,7 +33,7 @@ fn gang(strategy: Strategy, cores: u16, pages: u32) -> (Scene, ProcessId) {
 }
 
 /// The shootdown that waits for a core: its range and the cores to hand it on to.
-fn shootdown(scene: &Scene, core: CoreId) -> Option<(PageRange, usize)> {
+pub(crate) fn shootdown(scene: &Scene, core: CoreId) -> Option<(PageRange, usize)> {
     scene.waiting_for(core).into_iter().find_map(|message| match message {
         ToCore::TlbShootdown { range, .. } => Some((range, 0)),
         ToCore::TlbMulticast { range, below, .. } => Some((range, below.len())),
@@ -41,7 +41,7 @@ fn shootdown(scene: &Scene, core: CoreId) -> Option<(PageRange, usize)> {
     })
 }
 
-fn translations(scene: &Scene, core: CoreId) -> usize {
+pub(crate) fn translations(scene: &Scene, core: CoreId) -> usize {
     scene.setup.world.cores[core.index()].translations.len()
 }
 

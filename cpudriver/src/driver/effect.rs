@@ -62,7 +62,7 @@ pub enum Effect {
         /// What the call came to.
         outcome: Outcome,
     },
-    /// The vcore goes on with the instruction that faulted.
+    /// The vcore goes on with the registers as they are: at the instruction that faulted, or behind its call.
     Repeat,
     /// The vcore enters vcore context to hear of the fault, if its program still wants to; else it goes on as with
     /// [`Effect::Repeat`].

@@ -38,6 +38,8 @@ pub enum Request {
     Fault,
     /// The process ends itself.
     Exit,
+    /// Change its memory. It need not wait for that: when it has to leave, it goes on elsewhere as if it had not.
+    Change,
 }
 
 /// What a running vcore asks for that it stands still for.
@@ -96,7 +98,8 @@ impl Held {
     /// How the vcore goes on that is preempted: what it asked for comes to `outcome`.
     fn fate(&self, outcome: Outcome) -> Fate {
         match self.request {
-            None => Fate::Goes,
+            // What a change to memory returns then stands in the registers: that the call goes on.
+            None | Some(Request::Change) => Fate::Goes,
             Some(Request::Fault) => Fate::Repeats,
             Some(Request::ChangeToM) if outcome == Outcome::OK => Fate::FirstThread,
             Some(_) => Fate::Returns(outcome),
@@ -153,6 +156,13 @@ impl Driver {
         Some(Call { lease: held.lease, at })
     }
 
+    /// The running vcore stands still from now on, for a call to change its memory that has been sent.
+    pub fn stand(&mut self) {
+        if let Some(held) = &mut self.held {
+            held.request = held.request.or(Some(Request::Change));
+        }
+    }
+
     /// Takes a message about leases or translations; others are not for this part and have no effect.
     pub fn message(&mut self, message: ToCore) -> Effects {
         let mut effects = Effects::none();
@@ -170,6 +180,7 @@ impl Driver {
             ToCore::Notify { lease, count } => self.notify(lease, count, out),
             ToCore::SetContext { lease, notified } => self.set_context(lease, notified, out),
             ToCore::Done { lease, outcome } => self.done(lease, outcome, out),
+            ToCore::Changed { lease, range } => self.changed(lease, range, out),
             ToCore::Switch { from, outcome, to, root, notified } => {
                 self.switch((from, outcome), (to, root, notified), out);
             }
@@ -356,8 +367,26 @@ impl Driver {
         out.add(match request {
             Request::Fault if outcome == Outcome::FAULT => Effect::Reflect { vcore: lease.vcore },
             Request::Fault => Effect::Repeat,
+            // It goes on with what stands in its registers, which says that the call does too.
+            Request::Change if outcome == Outcome::STARTED => Effect::Repeat,
             _ => Effect::Resume { outcome },
         });
+        if core::mem::take(&mut held.notified) {
+            out.add(Effect::EnterVcoreContext { vcore: lease.vcore });
+        }
+    }
+
+    /// The vcore's memory is as it wanted, and other cores have flushed; what it stands still for is over.
+    #[inline(always)]
+    fn changed(&mut self, lease: Lease, range: PageRange, out: &mut impl Sink) {
+        let stands =
+            |held: &&mut Held| held.lease == lease && held.request == Some(Request::Change);
+        let Some(held) = self.held.as_mut().filter(stands) else {
+            return self.stale_message(tag::CHANGED, lease, out);
+        };
+        held.request = None;
+        out.add(Effect::Flush { range });
+        out.add(Effect::Resume { outcome: Outcome::OK });
         if core::mem::take(&mut held.notified) {
             out.add(Effect::EnterVcoreContext { vcore: lease.vcore });
         }

@@ -1,5 +1,7 @@
 //! Facts about one core and its lease.
 
+mod changes;
+
 use super::{Driver, Effect, Fate, Shootdown, Trap};
 use alloc::vec::Vec;
 use proto::call::{KEEP, Outcome};

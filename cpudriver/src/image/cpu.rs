@@ -6,7 +6,7 @@ use crate::arch::interrupts::{self, Source};
 use crate::arch::{apic, cpu, percpu};
 use crate::node::jobs::{self, MAX_SAMPLES};
 use crate::node::{Next, Node, Star, Station};
-use crate::post::Inbox;
+use crate::post::{Hardware, Inbox};
 use crate::program::seen::Seen;
 use alloc::vec::Vec;
 use proto::id::CoreId;
@@ -89,6 +89,22 @@ impl Cpu {
         self.node.flush();
     }
 
+    /// Halts until an interrupt comes, of which there may be one already, and counts what ended the halt.
+    pub(super) fn halt_once(&mut self) {
+        probes::before_halt(self);
+        let before = cpu::now();
+        self.node.platform().halt();
+        self.note_halt(before);
+    }
+
+    /// Notes that this core halted from that time on, and what ended it; whether the timer fired.
+    fn note_halt(&mut self, before: u64) -> bool {
+        let now = cpu::now();
+        let (heard, timer) = (interrupts::take(Source::Doorbell), interrupts::take(Source::Timer));
+        self.node.slept((before, now), heard, timer);
+        timer
+    }
+
     /// Halts, unless there is something to do, and counts what ended the halt; whether the timer fired.
     pub fn sleep(&mut self) -> bool {
         probes::before_halt(self);
@@ -96,10 +112,7 @@ impl Cpu {
         if !self.inbox.sleep(self.node.platform()) {
             return false;
         }
-        let now = cpu::now();
-        let (heard, timer) = (interrupts::take(Source::Doorbell), interrupts::take(Source::Timer));
-        self.node.slept((before, now), heard, timer);
-        timer
+        self.note_halt(before)
     }
 }
 

@@ -219,9 +219,12 @@ impl Cpu {
                 ControlFlow::Continue(()) => {}
                 // A core that does this in passing is seen in user mode all the time: whoever has something for
                 // it rings, and the interrupt comes as soon as the vcore goes on.
-                ControlFlow::Break(Some(request)) if !is_single_core() && self.has_vcore() => {
+                ControlFlow::Break(Some(request)) if !is_single_core() => {
                     probes::before_request(&request);
                     self.send_request(&request);
+                    if !self.has_vcore() && !self.stands_still() {
+                        return None;
+                    }
                 }
                 ControlFlow::Break(told) => return told,
             }
@@ -243,6 +246,17 @@ impl Cpu {
         is_all
     }
 
+    /// Handles what this core has waited for; whether that was all.
+    #[inline(always)]
+    fn serves_awaited(&mut self) -> bool {
+        let platform = *self.node.platform();
+        probes::before_orders(&platform);
+        let is_all = self.inbox.serve_awaited(&platform, &mut self.node);
+        probes::before_answers();
+        self.node.flush();
+        is_all
+    }
+
     /// Handles what this core was interrupted for; whether that was all and the vcore is to go on, or the one that it was
     /// told to go on as. On the management core messages are the coordinator's.
     fn serves_at_once(&mut self) -> bool {
@@ -251,6 +265,26 @@ impl Cpu {
         }
         self.pass();
         self.inbox.is_calm() && self.has_vcore() && self.node.has_nothing_next()
+    }
+
+    /// Halts until what the vcore stands still for is answered, and serves what comes meanwhile; whether that was all and the
+    /// vcore is to go on.
+    ///
+    /// The core is seen in user mode, so there is nothing to look for before it halts: whoever has sent something rings, and
+    /// that interrupt ends the halt.
+    fn stands_still(&mut self) -> bool {
+        loop {
+            self.halt_once();
+            if !self.serves_awaited() {
+                self.pass();
+            }
+            if !self.inbox.is_calm() || !self.node.has_nothing_next() {
+                return false;
+            }
+            if self.node.driver().request().is_none() {
+                return self.has_vcore();
+            }
+        }
     }
 
     /// Answers a system call that needs nothing but its number.
@@ -311,6 +345,9 @@ impl Cpu {
             Request::Resume { at } => return self.resume(at, lease.vcore),
             Request::Halt => return self.halt(lease.vcore),
             Request::Ask(message) => return ask(message),
+            // The management core has others to run meanwhile.
+            Request::Change(message) if is_single_core() => return ask(message),
+            Request::Change(message) => return ask(standing(message)),
             Request::Poke(call) => return ask(ToMonitor::Poke { call, wanted: wanted() }),
             Request::Yield { flags } if is_single_core() => return self.yield_single(flags),
             Request::Yield { flags } => {
@@ -422,6 +459,8 @@ impl Cpu {
     pub(super) fn send_request(&mut self, message: &ToMonitor) {
         if !self.node.request(message) {
             user::answer_outcome(Outcome::AGAIN);
+        } else if stands(message) {
+            self.node.stand();
         }
         self.node.flush();
     }
@@ -439,6 +478,25 @@ fn tell_time(at: u64) {
 fn ask(message: ToMonitor) -> Next {
     user::answer(STARTED);
     ControlFlow::Break(Some(message))
+}
+
+/// A request to change memory, of a vcore that stands still until it is answered.
+fn standing(message: ToMonitor) -> ToMonitor {
+    match message {
+        ToMonitor::Unmap { call, range } => ToMonitor::Unmap { call: call.standing(), range },
+        ToMonitor::Protect { call, range, rights } => {
+            ToMonitor::Protect { call: call.standing(), range, rights }
+        }
+        other => other,
+    }
+}
+
+/// Does a vcore stand still from the moment on that this was sent, until it is answered?
+const fn stands(message: &ToMonitor) -> bool {
+    match message {
+        ToMonitor::Unmap { call, .. } | ToMonitor::Protect { call, .. } => call.stands(),
+        _ => false,
+    }
 }
 
 /// How many cores the process wants, read once.

@@ -168,6 +168,11 @@ impl<P: Platform> Node<P> {
         self.outbox.flush(&self.platform);
     }
 
+    /// The vcore that runs here stands still from now on, for a change to its memory that was requested.
+    pub fn stand(&mut self) {
+        self.driver.stand();
+    }
+
     /// What this core knows of its lease.
     pub const fn driver(&self) -> &Driver {
         &self.driver
@@ -283,6 +288,11 @@ impl<P: Platform> crate::post::Handler for Node<P> {
     #[inline(always)]
     fn urgent(&mut self, sender: CoreId) -> bool {
         self.take_urgent(sender)
+    }
+
+    #[inline(always)]
+    fn awaited(&mut self, sender: CoreId) -> bool {
+        sender != CoreId::MANAGEMENT || self.peers.are_any() || self.take_awaited()
     }
 
     #[inline(always)]

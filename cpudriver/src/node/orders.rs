@@ -1,6 +1,6 @@
 //! What a node does about the orders of the coordinator.
 
-use super::{Counts, Job, Next, Node, Parcel, Part, Platform};
+use super::{Counts, Job, Next, Node, Parcel, Part, Platform, Star};
 use crate::driver::{Effect, Shootdown, Sink, Trap};
 use crate::post::{Outbox, Sender};
 use crate::trace::{Kind, Trace, What};
@@ -98,6 +98,7 @@ const fn is_for_driver(order: &ToCore) -> bool {
             | ToCore::Switch { .. }
             | ToCore::Regrant { .. }
             | ToCore::Done { .. }
+            | ToCore::Changed { .. }
             | ToCore::TlbShootdown { .. }
             | ToCore::TlbMulticast { .. }
     )
@@ -189,6 +190,17 @@ impl<P: Platform> Node<P> {
         self.take(sender, Lane::Routine).then_some(Lane::Routine)
     }
 
+    /// Handles the next order, unless one of the immediate lane is there; whether there may be more.
+    #[inline(always)]
+    pub(super) fn take_awaited(&mut self) -> bool {
+        let has_immediate = |star: &Star| !star.receiver.is_lane_empty(Lane::Immediate);
+        if self.star.as_deref().is_none_or(has_immediate) {
+            return true;
+        }
+        self.take_routine_order();
+        self.star.as_ref().is_some_and(|star| !star.receiver.is_empty())
+    }
+
     #[inline(never)]
     fn take_routine_order(&mut self) -> bool {
         let Some(star) = &mut self.star else { return false };
@@ -263,6 +275,7 @@ impl<P: Platform> Node<P> {
             | ToCore::Switch { .. }
             | ToCore::Regrant { .. }
             | ToCore::Done { .. }
+            | ToCore::Changed { .. }
             | ToCore::TlbShootdown { .. }
             | ToCore::TlbMulticast { .. } => None,
         }

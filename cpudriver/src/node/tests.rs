@@ -174,6 +174,20 @@ fn a_request_of_the_vcore_is_sent_and_answered() {
 }
 
 #[test]
+fn a_vcore_that_stands_still_goes_on_when_its_core_is_told_that_its_memory_is_changed() {
+    let mut net = Net::new();
+    let lease = Lease { epoch: Epoch(1), ..LEASE };
+    net.ask(1, ToCore::StartCore { lease, root: 0x7000, notified: 0 });
+    net.node(1).stand();
+    assert!(net.node(1).driver().request().is_some());
+    let range = PageRange { first: 3, pages: 2 };
+    assert_eq!(net.ask(1, ToCore::Changed { lease, range }), []);
+    assert_eq!(net.node(1).driver().request(), None);
+    let done = [Effect::Flush { range }, Effect::Resume { outcome: Outcome::OK }];
+    assert_eq!(net.machine.effects.borrow()[2..], done.map(|effect| (CoreId(1), effect)));
+}
+
+#[test]
 fn what_is_seen_of_calls_leaves_room_for_answers_and_is_counted_when_there_is_none() {
     let mut net = Net::new();
     let caller = Caller { pid: Pid(1), vcore: VcoreId(0), number: 3, at: 0x40 };

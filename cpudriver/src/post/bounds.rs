@@ -75,6 +75,7 @@ pub const fn outstanding_to_core(message: &ToCore) -> usize {
         | ToCore::Switch { .. }
         | ToCore::Regrant { .. }
         | ToCore::Done { .. }
+        | ToCore::Changed { .. }
         | ToCore::Panic
         | ToCore::Hang => 1,
     }

@@ -41,6 +41,13 @@ pub trait Handler {
         true
     }
 
+    /// Handles the answer of `sender` that the receiver waits for and does nothing else beside; whether it has more, or
+    /// something else.
+    #[inline]
+    fn awaited(&mut self, _sender: CoreId) -> bool {
+        true
+    }
+
     /// Whether `sender` has anything, in either lane. Who cannot tell says yes: it costs a pass.
     fn has_more(&self, _sender: CoreId) -> bool {
         true
@@ -92,9 +99,16 @@ impl Inbox {
     ) {
         let alone = self.alone(first, hardware);
         if alone.is_none() {
-            for &sender in &self.waiting {
-                while handler.immediate(sender) {}
-            }
+            // Who has sent nothing but what is immediate is done with.
+            let listed = &mut self.listed;
+            self.waiting.retain(|&sender| {
+                let mut more = true;
+                while more && handler.immediate(sender) {
+                    more = handler.has_more(sender);
+                }
+                listed[sender.index()] = more;
+                more
+            });
         }
         // Those that have more wait on, in their order.
         let (mut at, mut kept) = (0, 0);
@@ -200,6 +214,21 @@ impl Inbox {
                 return false;
             }
             next = hardware.next_raised(sender.index() + 1);
+        }
+        self.is_calm()
+    }
+
+    /// Handles an answer that a core waits for which is shown to be in user mode, and no more. True if that was all, or there
+    /// was nothing: as after [`Inbox::serve_urgent`]. Else the rest waits for a pass.
+    #[inline(always)]
+    #[must_use]
+    pub fn serve_awaited(&mut self, hardware: &impl Hardware, handler: &mut impl Handler) -> bool {
+        if let Some(sender) = hardware.next_raised(0) {
+            hardware.lower(sender);
+            hardware.fence();
+            if handler.awaited(sender) && !self.listed[sender.index()] {
+                self.list(sender);
+            }
         }
         self.is_calm()
     }

@@ -63,7 +63,7 @@ impl<M: Post, P: SlotProducer> Sender<M, P> {
         if ring.put(message, &mut self.sent) { Ok(()) } else { Err(Full(*message)) }
     }
 
-    /// Puts an answer into its lane, for which a slot is kept; false if there is none all the same. `Caller` names the
+    /// Puts a message into its lane, for which a slot is kept; false if there is none all the same. `Caller` names the
     /// place, see [`SlotProducer::put_for`].
     #[inline(always)]
     pub fn answer_for<Caller>(&mut self, message: &M) -> bool {

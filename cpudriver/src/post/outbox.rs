@@ -6,6 +6,7 @@ use super::lanes::{Full, Sender};
 use super::ring::SlotProducer;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use proto::core_set::CoreSet;
 use proto::id::CoreId;
 use proto::message::Lane;
 
@@ -129,6 +130,20 @@ impl Outbox {
         hardware.raise(receiver);
         hardware.fence();
         knock(&mut self.entries[receiver.index()], lane, receiver, hardware);
+    }
+
+    /// As [`Outbox::knock_at_once`] for many, with one fence.
+    ///
+    /// # Panics
+    /// When the outbox was not made for as many cores.
+    #[inline]
+    pub fn knock_at_all(&mut self, receivers: &CoreSet, hardware: &impl Hardware) {
+        receivers.members().for_each(|receiver| hardware.raise(receiver));
+        hardware.fence();
+        for receiver in receivers.members() {
+            hardware.ring(receiver);
+            self.entries[receiver.index()].knocks.rung += 1;
+        }
     }
 
     /// Whether anything was sent in this step.

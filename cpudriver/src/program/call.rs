@@ -75,6 +75,8 @@ pub enum Request {
     Poke(Call),
     /// Something of the coordinator: the call goes on while the program does.
     Ask(ToMonitor),
+    /// A change to memory, of the coordinator too: it can stand still meanwhile.
+    Change(ToMonitor),
     /// Nothing that there is.
     Refuse(Outcome),
 }
@@ -174,7 +176,10 @@ impl Block<'_> {
             .or_else(|| self.about_handles(number))
             .or_else(|| self.about_time(number))
             .or_else(|| self.about_memory(number))?;
-        Some(message.map(Request::Ask))
+        Some(message.map(|message| match message {
+            ToMonitor::Unmap { .. } | ToMonitor::Protect { .. } => Request::Change(message),
+            _ => Request::Ask(message),
+        }))
     }
 
     fn about_processes(&self, number: u32) -> Option<Result<ToMonitor, Outcome>> {
@@ -375,7 +380,8 @@ mod tests {
     fn memory_is_whole_pages() {
         let unmap = |address, bytes| decode(number::UNMAP, 0, [address, bytes, 0, 0, 0]);
         let range = PageRange { first: 16, pages: 2 };
-        assert_eq!(unmap(0x1_0000, 0x1001), Request::Ask(ToMonitor::Unmap { call: call(), range }));
+        let change = Request::Change(ToMonitor::Unmap { call: call(), range });
+        assert_eq!(unmap(0x1_0000, 0x1001), change);
         let invalid = Request::Refuse(Outcome::INVALID);
         assert_eq!(unmap(0x1_0001, 0x1000), invalid);
         assert_eq!(unmap(0x1_0000, 0), invalid);

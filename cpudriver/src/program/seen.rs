@@ -147,6 +147,12 @@ pub const fn stands_still(number: u32) -> bool {
     matches!(number, number::EXIT | number::YIELD | number::CHANGE_TO_MANY | number::CHANGE_VCORE)
 }
 
+/// Whether a call of that number changes memory: a vcore can stand still for it, or go on meanwhile.
+#[must_use]
+pub const fn changes_memory(number: u32) -> bool {
+    matches!(number, number::UNMAP | number::PROTECT)
+}
+
 /// Is this call over when the vcore goes on, if it ever does?
 #[must_use]
 pub const fn is_at_once(number: u32) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits: what there is no room for is counted and left out.
 
-use super::seen::{Assembler, Caller, Seen, is_at_once, stands_still};
+use super::seen::{Assembler, Caller, Seen, changes_memory, is_at_once, stands_still};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use proto::id::{CoreId, Pid, VcoreId};
@@ -133,6 +133,15 @@ impl Tracer {
         }
     }
 
+    /// A vcore that stands still goes on, and its call, maybe to change its memory, is over.
+    pub fn told(&mut self, when: u64, pid: Pid, vcore: VcoreId, result: i64) {
+        let of_vcore = |it: &Caller| (it.pid, it.vcore) == (pid, vcore);
+        let caller = self
+            .close(|it| of_vcore(it) && stands_still(it.number))
+            .or_else(|| self.close(|it| of_vcore(it) && changes_memory(it.number)));
+        self.exit(when, caller, (result, 0));
+    }
+
     /// So much was seen and there was no room for it.
     pub const fn drop_more(&mut self, count: u64) {
         self.dropped += count;
@@ -235,6 +244,24 @@ mod tests {
         enters(&mut tracer, 8, caller(number::NULL, 0x80));
         tracer.answered(9, Pid(3), VcoreId(2), Some(0));
         assert_eq!(lines(&mut tracer), [(7, it, None), (8, number::NULL, None)]);
+    }
+
+    #[test]
+    fn a_change_to_memory_ends_when_its_vcore_goes_on_or_its_structure_says_so() {
+        let mut tracer = Tracer::new(2);
+        let (unmap, yields) = (number::UNMAP, number::YIELD);
+        enters(&mut tracer, 1, caller(unmap, 0x40));
+        tracer.answered(2, Pid(3), VcoreId(2), Some(-11));
+        tracer.told(3, Pid(3), VcoreId(1), 0);
+        tracer.told(4, Pid(3), VcoreId(2), 0);
+        assert_eq!(lines(&mut tracer), [(1, unmap, None), (4, unmap, Some(0))]);
+        enters(&mut tracer, 5, caller(unmap, 0x40));
+        enters(&mut tracer, 6, caller(yields, 0x80));
+        tracer.told(7, Pid(3), VcoreId(2), -11);
+        tracer.completed(8, Pid(3), 0x40, (0, 0));
+        let ends =
+            [(5, unmap, None), (6, yields, None), (7, yields, Some(-11)), (8, unmap, Some(0))];
+        assert_eq!(lines(&mut tracer), ends);
     }
 
     #[test]

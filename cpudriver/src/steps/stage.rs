@@ -113,7 +113,9 @@ impl<'a, M: Meter> Stage<'a, M> {
     /// Takes one step.
     pub(super) fn step(&mut self, name: &'static str, input: Input<'static>) {
         self.now += 1;
-        let Self { coordinator, out, now, .. } = self;
+        let mut outputs = core::mem::take(&mut self.out);
+        let out = &mut outputs;
+        let Self { coordinator, now, .. } = self;
         if name == self.watched && !name.is_empty() {
             self.meter.measure(
                 #[inline(always)]
@@ -122,22 +124,11 @@ impl<'a, M: Meter> Stage<'a, M> {
         } else {
             coordinator.step(*now, &input, out);
         }
-        for output in out.drain() {
+        for output in outputs.drain() {
             match output {
-                Output::Send { core, message } => {
-                    match message {
-                        ToCore::StartCore { notified, .. }
-                        | ToCore::SetContext { notified, .. }
-                        | ToCore::Switch { notified, .. }
-                        | ToCore::Regrant { notified, .. } => {
-                            self.seen[core.index()] = notified;
-                        }
-                        ToCore::Notify { count, .. } => self.seen[core.index()] = count,
-                        ToCore::Ping { .. } => self.pinged = self.now,
-                        _ => {}
-                    }
-                    let message = answer(message);
-                    self.answers.extend(message.map(|message| Input::Message { core, message }));
+                Output::Send { core, message } => self.order(core, message),
+                Output::SendAll { cores, message } => {
+                    cores.iter().for_each(|core| self.order(core, message));
                 }
                 Output::CopyIn { process, ticket, length, .. } => {
                     let bytes = &BYTES[..length as usize];
@@ -153,6 +144,23 @@ impl<'a, M: Meter> Stage<'a, M> {
                 _ => {}
             }
         }
+        self.out = outputs;
+    }
+
+    /// A core is told something, and will answer.
+    fn order(&mut self, core: CoreId, message: ToCore) {
+        match message {
+            ToCore::StartCore { notified, .. }
+            | ToCore::SetContext { notified, .. }
+            | ToCore::Switch { notified, .. }
+            | ToCore::Regrant { notified, .. } => {
+                self.seen[core.index()] = notified;
+            }
+            ToCore::Notify { count, .. } => self.seen[core.index()] = count,
+            ToCore::Ping { .. } => self.pinged = self.now,
+            _ => {}
+        }
+        self.answers.extend(answer(message).map(|message| Input::Message { core, message }));
     }
 
     /// A message of a core.

@@ -10,6 +10,7 @@
 //! runs out of memory. What several processes share is reserved for each of them: it is freed safely in
 //! whatever order they let go of it.
 
+mod answers;
 mod at_once;
 mod audit;
 mod end;
@@ -21,6 +22,7 @@ mod requests;
 mod round;
 mod route;
 mod share;
+mod standing;
 mod told;
 mod work;
 
@@ -38,6 +40,9 @@ use work::Job;
 
 /// Pages that one output is about, at most.
 pub const MAX_PAGES: u32 = 64;
+
+/// Cores whose answers to a shootdown one input brings, at most.
+pub const MOST_FLUSHED: u32 = 32;
 
 /// Requests about memory of one process that are not answered; more are refused.
 pub(crate) const MAX_JOBS: usize = 8;

@@ -186,7 +186,7 @@ impl Regions {
         &mut self,
         mut at: usize,
         range: PageRange,
-        with: impl Fn(Region) -> Region,
+        with: impl FnOnce(&mut Region),
     ) -> usize {
         if self.list[at].first < range.first {
             self.cut(at, range.first);
@@ -195,7 +195,7 @@ impl Regions {
         if self.list[at].end() > end(range) {
             self.cut(at, end(range));
         }
-        self.list[at] = with(self.list[at]);
+        with(&mut self.list[at]);
         at
     }
 
@@ -230,7 +230,12 @@ impl Regions {
     /// The pages around a range, its own included, where no other memory lies.
     #[inline(always)]
     pub(crate) fn unused_around(&self, range: PageRange) -> PageRange {
-        let at = self.place_of(range.first);
+        self.unused_around_at(self.place_of(range.first), range)
+    }
+
+    /// The same where the place of the first region that ends behind the range's first page is known.
+    #[inline(always)]
+    fn unused_around_at(&self, at: usize, range: PageRange) -> PageRange {
         let below = self.list[..(at + 1).min(self.list.len())].iter().rev();
         let before = below.filter_map(Region::occupied).find(|&(first, _)| first < range.first);
         let above = self.list[at.min(self.list.len())..].iter();
@@ -321,7 +326,7 @@ impl Regions {
         if self.is_table_used_beside(at, range) {
             return (range, 0);
         }
-        let unused = self.unused_around(range);
+        let unused = self.unused_around_at(at, range);
         (unused, tables(range, unused))
     }
 

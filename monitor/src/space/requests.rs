@@ -6,7 +6,7 @@ use super::work::{Job, Work};
 use crate::coordinator::Coordinator;
 use crate::output::Outbox;
 use proto::call::{Call, Outcome};
-use proto::id::Pid;
+use proto::id::{CoreId, Pid};
 use proto::memory::{BLOCK, FIXED, GUARD, POPULATE, Rights, SHARED, SPACING};
 use proto::message::{PageRange, ToMonitor};
 
@@ -16,15 +16,15 @@ const ALL_RIGHTS: Rights = Rights(7);
 impl Coordinator {
     /// A request about memory. Apart from the others, which so many registers as it takes would cost more.
     #[inline(never)]
-    pub(crate) fn on_memory_call(&mut self, request: &ToMonitor, out: &mut Outbox) {
+    pub(crate) fn on_memory_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
         match *request {
             ToMonitor::Map { call, first, pages, rights, flags } => {
                 self.on_map(call, PageRange { first, pages }, rights, flags, out);
             }
             ToMonitor::Protect { call, range, rights } => {
-                self.on_protect(call, range, rights, out);
+                self.on_protect((core, call), range, rights, out);
             }
-            ToMonitor::Unmap { call, range } => self.on_unmap(call, range, out),
+            ToMonitor::Unmap { call, range } => self.on_unmap((core, call), range, out),
             ToMonitor::Share { call, pid, first } => self.on_share_call(call, pid, first, out),
             _ => {}
         }
@@ -122,11 +122,18 @@ impl Coordinator {
         self.next_ticket
     }
 
-    fn on_protect(&mut self, call: Call, range: PageRange, rights: Rights, out: &mut Outbox) {
+    fn on_protect(
+        &mut self,
+        (core, call): (CoreId, Call),
+        range: PageRange,
+        rights: Rights,
+        out: &mut Outbox,
+    ) {
         let Some(pid) = self.caller(&call) else { return };
-        if self.protect_at_once(pid, &call, (range, rights), out) {
+        if self.protect_at_once(pid, (core, &call), (range, rights), out) {
             return;
         }
+        self.let_go_on(core, &call, out);
         match self.protect(pid, range, rights) {
             Err(why) => self.complete(pid, call, why, 0, out),
             Ok(flush) => self.add_job(pid, Job::new(call, Work::Protect { flush }, range), out),
@@ -167,11 +174,12 @@ impl Coordinator {
         Ok(flush)
     }
 
-    fn on_unmap(&mut self, call: Call, range: PageRange, out: &mut Outbox) {
+    fn on_unmap(&mut self, (core, call): (CoreId, Call), range: PageRange, out: &mut Outbox) {
         let Some(pid) = self.caller(&call) else { return };
-        if self.unmap_at_once(pid, &call, range, out) {
+        if self.unmap_at_once(pid, (core, &call), range, out) {
             return;
         }
+        self.let_go_on(core, &call, out);
         match self.unmap(pid, range) {
             Err(why) => self.complete(pid, call, why, 0, out),
             Ok(None) => self.complete(pid, call, Outcome::OK, 0, out),

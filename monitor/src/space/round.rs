@@ -13,7 +13,7 @@ use crate::coordinator::Coordinator;
 use crate::lease::process_of;
 use crate::output::Outbox;
 use crate::process::{Process, ProcessId};
-use proto::id::{CoreId, Lease, Pid};
+use proto::id::{CoreId, Pid};
 use proto::message::{PageRange, ToCore};
 
 /// A shootdown that a core has not answered.
@@ -81,13 +81,20 @@ fn tell(budget: &mut u32, config: &Config, process: &mut Process, out: &mut Outb
     let round = &mut process.space.round;
     let (ticket, range) = (round.ticket, round.range);
     if strategy.is_direct() {
-        let untold = round.untold;
-        while *budget > 0 {
-            let Some(core) = round.untold.take_first() else { break };
+        let order = ToCore::TlbShootdown { pid, generation, range, ticket };
+        let mut others = round.untold;
+        let Some(first) = others.take_first() else { return true };
+        if others.is_empty() && *budget > 0 {
             *budget -= 1;
-            out.send(core, ToCore::TlbShootdown { pid, generation, range, ticket });
+            round.untold = others;
+            out.send(first, order);
+            return true;
         }
-        round.told = round.told.or(&untold.without(&round.untold));
+        let (cores, count) = round.take_untold(*budget);
+        *budget -= count;
+        if count > 0 {
+            out.send_all(cores, count, order);
+        }
         return round.untold.is_empty();
     }
     while !round.untold.is_empty() {
@@ -170,12 +177,15 @@ impl Coordinator {
         if range.pages > self.config.flush_pages { PageRange::ALL } else { range }
     }
 
-    /// Begins a round for a change of this range: every core that may have the space loaded is to be told.
+    /// Begins a round for a change of this range: every core that may have the space loaded is to be told, but for one.
     #[inline(always)]
-    fn set_out(&mut self, pid: Pid, changed: PageRange) {
+    fn set_out(&mut self, pid: Pid, changed: PageRange, but: Option<CoreId>) {
         let (ticket, range) = (self.take_ticket(), self.to_flush(changed));
         let process = self.table.at_mut(pid);
-        let cores = process.pinned;
+        let mut cores = process.pinned;
+        if let Some(core) = but {
+            cores.remove(core);
+        }
         process.space.round.begin(ticket, range, cores);
         if !process.parting.is_empty() {
             // Who has been told to leave loads other tables: that it does is waited for, and flushes all.
@@ -186,15 +196,21 @@ impl Coordinator {
     /// Starts a round for all that waits for one.
     fn start_round(&mut self, pid: Pid) -> bool {
         let Some(changed) = self.table.at(pid).space.changed() else { return false };
-        self.set_out(pid, changed);
+        self.set_out(pid, changed, None);
         self.table.at_mut(pid).space.move_jobs(Stage::Changed, Stage::Flushing);
         true
     }
 
-    /// Starts the round of the only job, which has changed a range.
+    /// Starts the round of the only job, which has changed a range; one core flushes without being told.
     #[inline(always)]
-    pub(super) fn begin_round(&mut self, pid: Pid, changed: PageRange, out: &mut Outbox) {
-        self.set_out(pid, changed);
+    pub(super) fn begin_round(
+        &mut self,
+        pid: Pid,
+        changed: PageRange,
+        but: Option<CoreId>,
+        out: &mut Outbox,
+    ) {
+        self.set_out(pid, changed, but);
         let process = self.table.at_mut(pid);
         let told = tell(&mut self.budget, &self.config, process, out);
         if !told {
@@ -216,65 +232,6 @@ impl Coordinator {
         let space = &mut self.table.at_mut(pid).space;
         space.round.end();
         space.move_jobs(Stage::Flushing, Stage::Releasing);
-    }
-
-    #[inline(always)]
-    pub(crate) fn on_shootdown_done(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
-        if !self.config.strategy.is_direct() {
-            return self.on_gathered(core, ticket, out);
-        }
-        self.on_own_answer(core, ticket, out);
-    }
-
-    /// A core answers for itself.
-    #[inline(always)]
-    pub(super) fn on_own_answer(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
-        let seat = &self.cores[core.index()].seat;
-        let held = seat.held.as_ref().filter(|_| seat.shootdown.is_none());
-        let Some(Lease { pid, .. }) = held.map(|held| held.lease) else {
-            return self.on_late_shootdown_done(core, ticket, out);
-        };
-        let process = self.table.at_mut(pid);
-        let round = &mut process.space.round;
-        if round.awaited(core) != Some(ticket) {
-            return self.count_unexpected(core);
-        }
-        round.waiting.remove(core);
-        round.untold_alone.remove(core);
-        if round.waiting.is_empty() || process.is_dying() {
-            self.after_answer(pid, out);
-        }
-    }
-
-    /// A core answers that has let go of the process.
-    fn on_late_shootdown_done(&mut self, core: CoreId, ticket: u32, out: &mut Outbox) {
-        let seat = &mut self.cores[core.index()].seat;
-        let Some(shootdown) = seat.shootdown.take_if(|it| it.awaited == ticket) else {
-            return self.count_unexpected(core);
-        };
-        self.no_translations_on(core, shootdown, out);
-        self.core_free(core, out);
-    }
-
-    /// A core has answered: all have, or the process is dying.
-    pub(super) fn after_answer(&mut self, pid: Pid, out: &mut Outbox) {
-        if self.table.at(pid).is_dying() {
-            self.continue_demise(pid, out);
-        } else {
-            self.round_over(pid, out);
-        }
-    }
-
-    /// All cores of the round of a process that lives have answered.
-    #[inline(always)]
-    fn round_over(&mut self, pid: Pid, out: &mut Outbox) {
-        let space = &mut self.table.at_mut(pid).space;
-        if space.waiting_calls() > 1 {
-            return self.continue_space(pid, out);
-        }
-        space.round.end();
-        space.move_jobs(Stage::Flushing, Stage::Releasing);
-        self.finish_only_job(pid, out);
     }
 
     /// The shootdown that a core was sent, by whichever way, and has not answered.

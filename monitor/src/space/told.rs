@@ -16,7 +16,7 @@ pub(crate) struct Round {
     pub(super) waiting: CoreSet,
     /// Those of them to whom nothing was sent yet.
     pub(super) untold: CoreSet,
-    /// All to whom it was sent, by whichever way.
+    /// All to whom it was sent down a tree.
     pub(super) told: CoreSet,
     /// Those whom the way did not reach: the coordinator tells them itself, and whom it has not told yet.
     pub(super) alone: CoreSet,
@@ -71,6 +71,26 @@ impl Round {
         let others = self.untold.without(pinned);
         self.untold = self.untold.without(&others);
         self.waiting = self.waiting.without(&others);
+    }
+
+    /// Takes so many of those that were not told out at most, and counts them. Most often they are few.
+    #[inline(always)]
+    pub(super) fn take_untold(&mut self, most: u32) -> (CoreSet, u32) {
+        let mut count = 0;
+        for mut word in self.untold.words() {
+            while word != 0 {
+                word &= word - 1;
+                count += 1;
+            }
+        }
+        let mut some = self.untold;
+        let mut rest = CoreSet::EMPTY;
+        if count > most {
+            (some, rest) = some.split(most as usize);
+            count = most;
+        }
+        self.untold = rest;
+        (some, count)
     }
 
     /// Takes the first group out of those that were not told: whom to tell, and whom that one tells.

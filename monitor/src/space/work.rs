@@ -6,7 +6,7 @@ use crate::coordinator::Coordinator;
 use crate::output::{Outbox, Output};
 use crate::process::ProcessId;
 use proto::call::{Call, Outcome};
-use proto::id::Pid;
+use proto::id::{CoreId, Pid};
 use proto::memory::Rights;
 use proto::message::PageRange;
 
@@ -45,16 +45,27 @@ pub(crate) struct Job {
     /// The first page that is not changed.
     next: u64,
     pub(super) stage: Stage,
+    /// The core whose vcore stands still for it, unless it was told to let go since.
+    pub(super) core: Option<CoreId>,
+    /// That core is not told in the round: it flushes when its vcore is answered.
+    pub(super) flushes_own: bool,
 }
 
 impl Job {
     pub(super) const fn new(call: Call, work: Work, range: PageRange) -> Self {
-        Self { call, work, range, next: range.first, stage: Stage::Changing }
+        let (next, stage) = (range.first, Stage::Changing);
+        Self { call, work, range, next, stage, core: None, flushes_own: false }
     }
 
     /// One whose pages have been changed and that waits for the round that begins now.
-    pub(super) const fn flushing(call: Call, work: Work, range: PageRange) -> Self {
-        Self { call, work, range, next: end(range), stage: Stage::Flushing }
+    pub(super) const fn flushing(
+        call: Call,
+        work: Work,
+        range: PageRange,
+        (core, flushes_own): (Option<CoreId>, bool),
+    ) -> Self {
+        let (next, stage) = (end(range), Stage::Flushing);
+        Self { call, work, range, next, stage, core, flushes_own }
     }
 
     const fn needs_flush(&self) -> bool {
@@ -141,7 +152,7 @@ impl Coordinator {
         job.stage = Stage::Flushing;
         let range = job.range;
         self.table.at_mut(pid).space.jobs.push(job);
-        self.begin_round(pid, range, out);
+        self.begin_round(pid, range, None, out);
     }
 
     /// Goes on with all that remains to be done in an address space, as far as this step's budget goes.
@@ -270,22 +281,13 @@ impl Coordinator {
         self.answer_job(pid, &job, out);
     }
 
-    /// The round of the only job is over: the same as [`Coordinator::continue_space`] in fewer instructions.
-    #[inline(always)]
-    pub(super) fn finish_only_job(&mut self, pid: Pid, out: &mut Outbox) {
-        if !self.release(pid, 0, out) {
-            return self.queue_work(pid);
-        }
-        let Some(job) = self.table.at_mut(pid).space.jobs.pop() else { return };
-        let outcome = self.end_job(pid, &job);
-        let call = (job.call.at, job.call.lease.vcore);
-        self.complete_after_wait(pid, call, (outcome, job.value()), out);
-    }
-
     /// Answers the caller of a job that is done and no longer in the list.
     #[inline(always)]
     pub(super) fn answer_job(&mut self, pid: Pid, job: &Job, out: &mut Outbox) {
         let outcome = self.end_job(pid, job);
+        if job.stander().is_some_and(|it| self.answer_stander(&it, outcome, out)) {
+            return;
+        }
         self.complete(pid, job.call, outcome, job.value(), out);
     }
 

@@ -168,6 +168,15 @@ pub enum ToCore {
         #[serde(with = "crate::fixed")]
         notified: u32,
     },
+    /// Flush these translations and go on: answers [`ToMonitor::Unmap`] or [`ToMonitor::Protect`] for which the vcore stands
+    /// still ([`Call::stands`](crate::call::Call::stands)), and which has come to [`Outcome::OK`]. That core is told of it
+    /// in no other way.
+    Changed {
+        /// The lease under which the request was made.
+        lease: Lease,
+        /// What to flush.
+        range: PageRange,
+    },
 }
 
 impl ToCore {

@@ -266,7 +266,7 @@ pub enum ToMonitor {
         /// Which core.
         core: CoreId,
     },
-    /// Take memory out of the own address space.
+    /// Take memory out of the own address space. The vcore may stand still meanwhile: see [`Call::stands`].
     Unmap {
         /// The request.
         call: Call,
@@ -429,7 +429,7 @@ pub enum ToMonitor {
         /// See [`crate::memory`].
         flags: u8,
     },
-    /// Change the rights to memory of the own address space.
+    /// Change the rights to memory of the own address space. The vcore may stand still, as with `Unmap`.
     Protect {
         /// The request.
         call: Call,

@@ -12,6 +12,8 @@ use proto::message::Lane;
 pub enum Action {
     /// The coordinator takes the next message of a core.
     Deliver(CoreId, Lane),
+    /// The coordinator takes the answers to one shootdown together that are their cores' next messages.
+    Gather(u32),
     /// A core takes its next message.
     Handle(CoreId),
     /// A core takes the next message of a peer.

@@ -2,15 +2,15 @@
 
 use super::action::Op;
 use super::faults::History;
-use super::memory::Page;
-use cpudriver::driver::Driver;
+use super::memory::{Frame, Page};
+use cpudriver::driver::{Driver, Request};
 use cpudriver::post::bounds::{ANSWERS, outstanding_to_core, outstanding_to_monitor};
 use cpudriver::post::lanes::SLOTS;
 use monitor::ProcessId;
 use proto::id::{ApicId, CoreId};
 use proto::memory::Rights;
 use proto::message::{Lane, Peer, ToCore, ToMonitor};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem::discriminant;
 
 /// How a core is.
@@ -43,6 +43,10 @@ pub struct SimCore {
     pub loaded: Option<ProcessId>,
     /// Translations of the loaded address space, by page.
     pub translations: BTreeMap<u64, Page>,
+    /// Frames of page tables that it has found them through.
+    pub walked: BTreeSet<Frame>,
+    /// The call to change memory for which its vcore stands still and that has no answer.
+    pub stands_for: Option<u64>,
     /// The use of a page that faulted.
     pub retry: Option<(u64, Rights)>,
     /// A message to the core that the fault plan sent once more.
@@ -73,6 +77,8 @@ impl SimCore {
             peers: BTreeMap::new(),
             loaded: None,
             translations: BTreeMap::new(),
+            walked: BTreeSet::new(),
+            stands_for: None,
             retry: None,
             replay: None,
             echo: None,
@@ -127,6 +133,12 @@ impl SimCore {
         message
     }
 
+    /// What it says next to the coordinator in that lane.
+    #[must_use]
+    pub fn says_next(&self, which: Lane) -> Option<&ToMonitor> {
+        self.from[lane(which)].front()
+    }
+
     /// Has it something for the coordinator in that lane?
     #[must_use]
     pub fn has_answer(&self, which: Lane) -> bool {
@@ -152,6 +164,18 @@ impl SimCore {
     /// The peers that have sent it something which it can take.
     pub fn talking_peers(&self) -> impl Iterator<Item = CoreId> + '_ {
         self.peers.keys().copied().filter(|_| self.health == Health::Well)
+    }
+
+    /// Another address space is loaded, or none, or translations are forgotten for another reason.
+    pub(crate) fn forget_translations(&mut self, which: impl Fn(u64) -> bool) {
+        self.translations.retain(|&page, _| !which(page));
+        self.walked.clear();
+    }
+
+    /// Does its vcore stand still until its core is told what to flush? It uses no translation before.
+    #[must_use]
+    pub fn is_to_flush(&self) -> bool {
+        self.driver.request() == Some(Request::Change)
     }
 
     /// Is a program running that can do something?

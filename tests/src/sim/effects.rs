@@ -82,17 +82,17 @@ impl World {
                 }
                 let it = &mut self.cores[core.index()];
                 it.loaded = process;
-                it.translations.clear();
+                it.forget_translations(|_| true);
                 it.retry = None;
             }
             Effect::Unload => {
                 let it = &mut self.cores[core.index()];
                 it.loaded = None;
-                it.translations.clear();
+                it.forget_translations(|_| true);
                 it.retry = None;
             }
             Effect::Flush { range } => {
-                self.cores[core.index()].translations.retain(|&page, _| !is_in(range, page));
+                self.cores[core.index()].forget_translations(|page| is_in(range, page));
             }
             Effect::Start { lease } => self.start(core, lease)?,
             Effect::Save { vcore, fate } => self.save(core, before, vcore, fate)?,
@@ -198,6 +198,7 @@ impl World {
         let Some(lease) = before else {
             return violation(format!("core {core} saves what it does not run"));
         };
+        self.cores[core.index()].stands_for = None;
         let memory = self.vcore(process_of(lease), vcore)?;
         if memory.context == Context::On(core) {
             Ok(memory)
@@ -300,6 +301,9 @@ impl World {
         it.last_request = repeats.then_some((process, at, op));
         // Each wants to be told by an event.
         let Some(call) = it.driver.call(at | 1) else { return Ok(()) };
+        let changes = matches!(op, Op::Unmap(..) | Op::Protect(..));
+        let stands = self.stands && core != CoreId::MANAGEMENT && changes;
+        let call = if stands { call.standing() } else { call };
         if op == Op::Spawn {
             // The glue on core 0 copies the image in and hands it to the coordinator.
             self.calls.add(at, process);
@@ -309,6 +313,10 @@ impl World {
         let Some(message) = request(op, call) else { return Ok(()) };
         // One for which there is no slot is refused on the spot.
         if it.ask(message) {
+            if call.stands() {
+                it.driver.stand();
+                it.stands_for = Some(at);
+            }
             self.calls.add(at, process);
             self.note_change(at, process, op);
             if let (Op::Poke(_), Some(memory)) = (op, self.memory.get_mut(&process)) {

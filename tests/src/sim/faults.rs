@@ -35,7 +35,8 @@ pub(crate) fn lease_to(message: &ToCore) -> Option<Lease> {
         | ToCore::SetContext { lease, .. }
         | ToCore::Switch { to: lease, .. }
         | ToCore::Regrant { to: lease, .. }
-        | ToCore::Done { lease, .. } => Some(lease),
+        | ToCore::Done { lease, .. }
+        | ToCore::Changed { lease, .. } => Some(lease),
         _ => None,
     }
 }

@@ -7,7 +7,7 @@ use super::memory::Memory;
 use super::world::{Happened, World, process_of, violation};
 use monitor::{Event, Output, ProcessId};
 use proto::call::Outcome;
-use proto::id::{CoreId, Pid};
+use proto::id::{CoreId, Lease, Pid};
 use proto::message::ToCore;
 
 impl World {
@@ -15,6 +15,9 @@ impl World {
     pub(crate) fn apply(&mut self, output: Output, spawning: Option<u64>) -> Happened {
         match output {
             Output::Send { core, message } => self.send(core, message),
+            Output::SendAll { cores, message } => {
+                cores.iter().try_for_each(|core| self.send(core, message))
+            }
             Output::Restart { core } => {
                 self.forget_contexts(core);
                 self.cores[core.index()].restart();
@@ -120,7 +123,24 @@ impl World {
         if it.health != Health::Stopped {
             self.cores[core.index()].receive(message);
         }
-        Ok(())
+        match message {
+            ToCore::Changed { lease, .. } => self.answer_standing(core, lease, Outcome::OK),
+            ToCore::Done { lease, outcome } => self.answer_standing(core, lease, outcome),
+            _ => Ok(()),
+        }
+    }
+
+    /// A vcore is answered that stands still, maybe for a change to its memory; or it goes on while the call does.
+    fn answer_standing(&mut self, core: CoreId, lease: Lease, outcome: Outcome) -> Happened {
+        let it = &mut self.cores[core.index()];
+        let call = it.stands_for.take_if(|_| it.driver.lease() == Some(lease));
+        match call {
+            Some(call) if outcome != Outcome::STARTED => {
+                self.complete(process_of(lease), call, outcome)?;
+                self.change_is_over(call, outcome, 0)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn born(&mut self, pid: Pid, root: u64) -> Happened {

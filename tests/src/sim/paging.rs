@@ -189,10 +189,12 @@ impl World {
             if last {
                 self.frames.remove(&frame);
             }
+            // A processor looks at page tables when it likes, but uses no memory that nobody asks for.
             let uses = |it: &SimCore| {
+                let finds = it.translations.values().any(|page| page.frame == frame);
                 it.health != Health::Stopped
                     && (last || it.loaded == Some(process))
-                    && it.translations.values().any(|page| page.frame == frame)
+                    && (it.walked.contains(&frame) || finds && !it.is_to_flush())
             };
             if let Some(core) = self.cores.iter().position(uses) {
                 return violation(format!("core {core} can still use what {process:?} gave back"));
@@ -254,7 +256,8 @@ impl World {
         }
         let mapped = PageRange { first: value >> 12, pages };
         let Some(memory) = self.memory.get(&process) else { return Ok(()) };
-        for it in self.cores.iter().filter(|it| it.loaded == Some(process)) {
+        let loads = |it: &&SimCore| it.loaded == Some(process) && !it.is_to_flush();
+        for it in self.cores.iter().filter(loads) {
             let old = it.translations.iter().find(|&(&page, used)| {
                 is_in(mapped, page)
                     && memory.pages.get(&page).is_none_or(|now| now.frame != used.frame)
@@ -271,9 +274,8 @@ impl World {
     /// No core uses a translation whose removal was acknowledged to the caller.
     pub(crate) fn check_translations(&self, core: CoreId) -> Happened {
         let it = &self.cores[core.index()];
-        let Some(process) = it.loaded.filter(|_| it.health != Health::Stopped) else {
-            return Ok(());
-        };
+        let runs = it.health != Health::Stopped && !it.is_to_flush();
+        let Some(process) = it.loaded.filter(|_| runs) else { return Ok(()) };
         let Some(memory) = self.memory.get(&process) else { return Ok(()) };
         for (&number, used) in &it.translations {
             let right = memory
@@ -314,6 +316,13 @@ fn check_range(range: PageRange) -> Happened {
 }
 
 impl Memory {
+    /// The frames of the page tables through which a page is found.
+    pub(super) fn tables_to(&self, page: u64) -> impl Iterator<Item = Frame> {
+        REACHES
+            .into_iter()
+            .filter_map(move |reach| self.tables.get(&(reach, page >> reach)).copied())
+    }
+
     /// Frames for what is mapped, and those that wait to be released.
     #[must_use]
     pub fn frames_used(&self) -> usize {

@@ -67,6 +67,7 @@ pub fn run(seed: u64, plan: Plan, mut watch: impl FnMut(&World, Action)) -> Resu
     let config = if plan.faults { FAULTY } else { CONFIG };
     let mut world = World::new(Config { strategy, ..config }, plan.cores);
     world.unlinked = seed % 2 == 1;
+    world.stands = !seed.is_multiple_of(4);
     let mut chooser = Chooser { seed: Seed::new(seed), faults: plan.faults, stall: None };
     let mut step = 0;
     let done = caught(|| {

@@ -112,8 +112,11 @@ impl World {
     }
 
     fn check_rest(&self) -> Happened {
+        let some_are_lost = self.cores.iter().any(|it| it.health != Health::Well);
         for (core, it) in (0..).map(CoreId).zip(&self.cores) {
-            if it.health == Health::Well && it.driver.request().is_some() {
+            // Its memory changes when a core has flushed that is silent.
+            let stands = it.stands_for.is_some() && some_are_lost;
+            if it.health == Health::Well && it.driver.request().is_some() && !stands {
                 return violation(format!("the request on core {core} was never answered"));
             }
             // That a message which is there wakes a core that halts is shown elsewhere, on the real rings.

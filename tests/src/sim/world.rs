@@ -7,9 +7,9 @@ use super::memory::{Frame, Memory};
 use super::open_calls::OpenCalls;
 use super::queues::Told;
 use super::stays::Stays;
-use monitor::{Config, Coordinator, Input, Outbox, Output, ProcessId};
+use monitor::{Config, Coordinator, CoreSet, Input, MOST_FLUSHED, Outbox, Output, ProcessId};
 use proto::id::{CoreId, Lease};
-use proto::message::{Lane, PageRange};
+use proto::message::{Lane, PageRange, ToMonitor};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 
@@ -62,6 +62,8 @@ pub struct World {
     pub mappings: BTreeMap<u64, (ProcessId, u32)>,
     /// Some pairs of cores have no rings between them.
     pub unlinked: bool,
+    /// Vcores stand still while their memory changes, as in the kernel those do that are not on the management core.
+    pub stands: bool,
     /// What the image has to do on core 0.
     pub chores: VecDeque<Chore>,
     /// What came of events that were sent to queues, until the coordinator is told.
@@ -94,6 +96,7 @@ impl World {
             changes: BTreeMap::new(),
             mappings: BTreeMap::new(),
             unlinked: false,
+            stands: false,
             chores: VecDeque::new(),
             enqueued: VecDeque::new(),
             refused: 0,
@@ -129,6 +132,7 @@ impl World {
                 Some(message) => self.step(Input::Message { core, message }),
                 None => Ok(()),
             },
+            Action::Gather(ticket) => self.gather(ticket),
             Action::Handle(core) => match self.cores[core.index()].next_message() {
                 Some(message) => self.handle(core, message),
                 None => Ok(()),
@@ -156,6 +160,19 @@ impl World {
             Action::Serve => self.do_chore(),
             Action::Fail(core, mishap) => self.fail(core, mishap),
         }
+    }
+
+    /// The coordinator takes answers together.
+    fn gather(&mut self, ticket: u32) -> Happened {
+        let (lane, answer) = (Lane::Immediate, ToMonitor::ShootdownDone { ticket });
+        let mut cores = CoreSet::EMPTY;
+        for (core, it) in (0..).map(CoreId).zip(&mut self.cores) {
+            if cores.len() < MOST_FLUSHED as usize && it.says_next(lane) == Some(&answer) {
+                it.next_answer(lane);
+                cores.insert(core);
+            }
+        }
+        if cores.is_empty() { Ok(()) } else { self.step(Input::Flushed { cores, ticket }) }
     }
 
     /// One step of the coordinator and the application of its outputs.
@@ -186,6 +203,17 @@ impl World {
         at
     }
 
+    /// That the coordinator takes answers together, if there is more than one to a shootdown.
+    fn gathering(&self) -> Option<Action> {
+        let mut tickets = BTreeSet::new();
+        self.cores.iter().find_map(|it| match it.says_next(Lane::Immediate) {
+            Some(&ToMonitor::ShootdownDone { ticket }) if !tickets.insert(ticket) => {
+                Some(Action::Gather(ticket))
+            }
+            _ => None,
+        })
+    }
+
     /// Could this happen now? (What programs, the console and mishaps do always could.)
     #[must_use]
     pub fn deliveries(&self) -> Vec<Action> {
@@ -201,6 +229,7 @@ impl World {
             }
             all.extend(it.talking_peers().map(|peer| Action::HandlePeer(core, peer)));
         }
+        all.extend(self.gathering());
         if !self.chores.is_empty() {
             all.push(Action::Serve);
         }

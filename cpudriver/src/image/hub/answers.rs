@@ -28,9 +28,6 @@ impl Answers {
 
     /// Keeps a message if it is such an answer; false if it is the coordinator's.
     pub(crate) fn keep(&mut self, core: CoreId, message: &ToMonitor) -> bool {
-        if let ToMonitor::ShootdownDone { ticket: super::raw::TICKET } = *message {
-            return self.flushed.insert(core);
-        }
         let ours = matches!(
             message,
             ToMonitor::Linked { .. }

@@ -11,6 +11,7 @@ mod answers;
 mod chores;
 mod events;
 mod family;
+mod flushes;
 mod keys;
 mod links;
 mod parts;
@@ -28,6 +29,7 @@ mod turns;
 
 use answers::Answers;
 use family::Family;
+use flushes::Flushed;
 pub(crate) use links::LinkError;
 pub(crate) use parts::Played;
 use programs::Programs;
@@ -75,6 +77,8 @@ pub(crate) struct Hub {
     trees: Trees,
     /// What core 0's own node has answered and the coordinator does not know, oldest first.
     local: VecDeque<ToMonitor>,
+    /// Answers to a shootdown of which the coordinator has not been told.
+    flushed: Flushed,
     /// What the own node was ordered while the test build held such orders up.
     held_up: VecDeque<ToCore>,
     events: VecDeque<Event>,
@@ -167,6 +171,7 @@ impl Hub {
             trees: Trees::new(usable.len()),
             local: VecDeque::with_capacity(LOCAL),
             held_up: VecDeque::new(),
+            flushed: Flushed::NONE,
             events: VecDeque::with_capacity(EVENTS),
             notices: VecDeque::with_capacity(NOTICES),
             typed: VecDeque::with_capacity(TYPED_AHEAD),

@@ -65,6 +65,7 @@ impl Desk<'_> {
     /// which kind.
     #[inline(always)]
     fn hear_known<const TAG: u8>(&mut self, sender: CoreId) {
+        self.hub.tell_flushed(self.cpu_node);
         if let Ok(message) = self.hub.stars.take_known::<Known<TAG>, TAG>(sender) {
             self.hub.tell_known::<TAG>(sender, &message, self.cpu_node);
         }
@@ -103,6 +104,11 @@ impl Hub {
     /// Looks at a message of a core; whether it is not the coordinator's.
     #[inline(always)]
     fn keeps(&mut self, core: CoreId, message: &ToMonitor, node: &mut Node) -> bool {
+        if let ToMonitor::ShootdownDone { ticket } = *message {
+            self.hear_flushed(core, ticket, node);
+            return true;
+        }
+        self.tell_flushed(node);
         match *message {
             ToMonitor::Traced { .. } => {
                 self.saw(core, message);
@@ -118,7 +124,6 @@ impl Hub {
             | ToMonitor::ExperimentDone { .. }
             | ToMonitor::Samples { .. }
             | ToMonitor::Counters { .. }
-            | ToMonitor::ShootdownDone { .. }
                 if self.answers.keep(core, message) =>
             {
                 return true;
@@ -136,6 +141,7 @@ impl Hub {
         // before messages are looked for, so that whoever waits for what they bring has looked at that before.
         let mut any = self.has_work() && self.do_chore(node);
         any |= inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
+        self.tell_flushed(node);
         if !self.local.is_empty() || !self.held_up.is_empty() {
             any |= self.hear_own(node);
         }
@@ -174,6 +180,7 @@ impl Hub {
                 self.tell(Input::Message { core: CoreId::MANAGEMENT, message: answer }, node);
             }
         }
+        self.tell_flushed(node);
         any
     }
 

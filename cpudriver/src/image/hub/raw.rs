@@ -23,15 +23,19 @@ impl Hub {
         let mut asked = CoreSet::EMPTY;
         let fan_out = self.coordinator.fan_out();
         let (pid, generation, range) = (Pid(0), Generation(0), PageRange::default());
-        strategy.groups(cores, &mut |first, below| {
-            let order = if below.is_empty() {
-                ToCore::TlbShootdown { pid, generation, range, ticket: TICKET }
-            } else {
-                ToCore::TlbMulticast { pid, generation, range, ticket: TICKET, fan_out, below }
-            };
-            asked.insert(first);
-            self.deliver(first, &order, &mut cpu.node);
-        });
+        let alone = ToCore::TlbShootdown { pid, generation, range, ticket: TICKET };
+        if strategy.is_direct() {
+            asked = *cores;
+            self.send_all(cores, &alone, &mut cpu.node);
+        } else {
+            strategy.groups(cores, &mut |first, below| {
+                let tree =
+                    ToCore::TlbMulticast { pid, generation, range, ticket: TICKET, fan_out, below };
+                asked.insert(first);
+                let order = if below.is_empty() { &alone } else { &tree };
+                self.deliver(first, order, &mut cpu.node);
+            });
+        }
         cpu.node.flush();
         let all = |hub: &mut Self| asked.without(&hub.answers.flushed).is_empty().then_some(());
         self.wait(cpu, Some(clock::in_seconds(PATIENCE)), all).is_some()

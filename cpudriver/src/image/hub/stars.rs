@@ -8,6 +8,9 @@ use proto::id::CoreId;
 use proto::message::{Lane, ToCore, ToMonitor};
 use proto::slot::NoMessage;
 
+/// Names the code that encodes a shootdown, see [`proto::slot::Slot::encode_for`].
+struct AtOnce;
+
 #[derive(Debug)]
 struct Ends {
     sender: Sender<ToCore>,
@@ -72,6 +75,18 @@ impl Stars {
             outbox
                 .send(core, &mut ends.sender, order)
                 .expect("all that may be outstanding on a core fits its ring");
+        }
+    }
+
+    /// Puts a shootdown, which the coordinator keeps the bounds of as well. The caller lets the core know.
+    ///
+    /// # Panics
+    /// As [`Stars::send`].
+    #[inline(always)]
+    pub(super) fn shoot_down(&mut self, core: CoreId, order: &ToCore) {
+        if let Some(Some(ends)) = self.ends.get_mut(core.index()) {
+            let fits = ends.sender.answer_for::<AtOnce>(order);
+            assert!(fits, "all that may be outstanding on a core fits its ring");
         }
     }
 

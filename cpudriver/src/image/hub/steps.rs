@@ -103,6 +103,7 @@ impl Hub {
             }
             match *output {
                 Output::Send { core, ref message } => self.deliver(core, message, node),
+                Output::SendAll { ref cores, ref message } => self.send_all(cores, message, node),
                 Output::Restart { core } => self.restart(core),
                 Output::Nmi { core } => {
                     self.interrupted_core = Some((core, report::count(core)));

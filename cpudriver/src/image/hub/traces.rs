@@ -140,6 +140,14 @@ impl Hub {
                 let results = (outcome.0.into(), value);
                 trace.tracer.completed(now, process.pid, call, results);
             }
+            Output::Send { message: ToCore::Done { lease, outcome }, .. }
+                if outcome != Outcome::STARTED =>
+            {
+                trace.tracer.told(now, lease.pid, lease.vcore, outcome.0.into());
+            }
+            Output::Send { message: ToCore::Changed { lease, .. }, .. } => {
+                trace.tracer.told(now, lease.pid, lease.vcore, 0);
+            }
             Output::Send { message, .. } => {
                 if let Some((lease, outcome)) = answer(&message) {
                     let result = outcome.map(|outcome| outcome.0.into());
@@ -151,13 +159,13 @@ impl Hub {
     }
 }
 
-/// To whom a message answers a call that the vcore stands still for, and with what; no outcome: the call does not
-/// return.
+/// To whom a message that takes the core away answers a call that the vcore stands still for, and with what; no outcome: the
+/// call does not return.
 const fn answer(message: &ToCore) -> Option<(Lease, Option<Outcome>)> {
     match *message {
-        ToCore::Done { lease, outcome }
-        | ToCore::Preempt { lease, outcome }
-        | ToCore::Switch { from: lease, outcome, .. } => Some((lease, Some(outcome))),
+        ToCore::Preempt { lease, outcome } | ToCore::Switch { from: lease, outcome, .. } => {
+            Some((lease, Some(outcome)))
+        }
         ToCore::Death { lease } => Some((lease, None)),
         ToCore::Regrant { from: lease, .. } => Some((lease, Some(Outcome::AGAIN))),
         _ => None,

@@ -113,6 +113,7 @@ codec! { ToCore:
     16 TlbMulticast { generation, ticket, range, pid, fan_out, below }
     17 Switch { from, outcome, to, root, notified }
     18 Regrant { from, to, root, notified }
+    19 Changed { lease, range }
 }
 
 codec! { ToMonitor:

@@ -33,7 +33,7 @@ const MAILBOX: u64 = 1024;
 /// Threads of an attacker: two vcores can do without one.
 const THREADS: u64 = 4;
 /// What each thread does before it has done enough.
-const EACH: u64 = 4000;
+const EACH: u64 = 5000;
 /// Kinds of events of programs, some of which have queues.
 const KINDS: u64 = 8;
 const FIRST_KIND: u16 = kind::OF_PROGRAMS;

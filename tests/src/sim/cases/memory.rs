@@ -22,16 +22,26 @@ fn map(pages: u32, flags: u8) -> Op {
 pub(super) fn all() -> Vec<Case> {
     vec![
         three_cores_unmap_during_a_round(),
+        standing(three_cores_unmap_during_a_round(), "3 cores: stand, unmap, preempt"),
         a_tree_whose_first_core_is_lost(),
         a_tree_whose_last_core_is_late(),
         a_tree_of_more_cores_than_a_step_tells(),
         a_tree_that_is_told_twice("4 cores: unmap by a tree twice, preempt, core failure", 3, 2),
         a_tree_that_is_told_twice("5 cores: unmap by a chain twice, preempt, core failure", 4, 1),
         two_cores_map_again_and_kill(),
+        standing(two_cores_map_again_and_kill(), "2 cores: stand, map, protect, unmap, kill"),
         two_cores_share_and_kill(),
         three_cores_protect_and_preempt(),
+        standing(three_cores_protect_and_preempt(), "3 cores: stand, protect, preempt"),
         three_cores_protect_and_panic(),
+        standing(three_cores_protect_and_panic(), "3 cores: stand, grant, protect, core failure"),
     ]
+}
+
+/// The same case where vcores stand still while their memory changes.
+fn standing(mut case: Case, name: &'static str) -> Case {
+    case.world.stands = true;
+    Case { name, ..case }
 }
 
 /// What is unmapped while others flush waits for the next round, all together.
