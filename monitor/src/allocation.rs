@@ -351,6 +351,24 @@ impl Coordinator {
         self.take_turn(core);
     }
 
+    /// A process that is destroyed has no right to any core any more, as far as this step may; says whether it has none left.
+    pub(crate) fn drop_rights(&mut self, pid: Pid) -> bool {
+        while let Some(core) = self.table.at_mut(pid).provisioned.take_first() {
+            if !self.spend() {
+                self.table.at_mut(pid).provisioned.insert(core);
+                return false;
+            }
+            self.provisioned.remove(core);
+            let seat = &mut self.cores[core.index()].seat;
+            seat.owner = None;
+            // Who has none, and is about to leave the core, is in no rotation.
+            if seat.held.is_some_and(|held| held.leaving.is_none()) {
+                self.take_turn(core);
+            }
+        }
+        true
+    }
+
     /// A core is online and free: it can be leased.
     pub(crate) fn open_for_lease(&mut self, core: CoreId, out: &mut Outbox) {
         if core != CoreId::MANAGEMENT {

@@ -23,7 +23,7 @@ impl Coordinator {
         match *message {
             ToMonitor::Started { lease } => self.on_started(core, lease, out),
             ToMonitor::Preempted { lease } => self.on_let_go(core, lease, true, out),
-            ToMonitor::Released { lease } => self.on_let_go(core, lease, false, out),
+            ToMonitor::Released { lease } => self.on_released(core, lease, out),
             ToMonitor::Notified { lease, count } => self.on_notified(core, lease, count, out),
             ToMonitor::Stale { kind, lease } => self.on_stale(core, kind, lease, out),
             ToMonitor::Yield { lease, seen, wanted, flags } => {
@@ -192,6 +192,7 @@ impl Coordinator {
         }
     }
 
+    #[inline(always)]
     fn notify_own(
         &mut self,
         pid: Pid,

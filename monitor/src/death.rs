@@ -144,13 +144,7 @@ impl Coordinator {
         }
         self.abort_all(pid, out);
         self.drop_alarms(pid);
-        while let Some(core) = self.table.at(pid).provisioned.at_or_after(CoreId(0)) {
-            if !self.spend() {
-                return false;
-            }
-            self.take_right(core);
-        }
-        true
+        self.drop_rights(pid)
     }
 
     fn tell_parent(&mut self, pid: Pid, out: &mut Outbox) {

@@ -176,7 +176,8 @@ impl Gang {
     pub(crate) fn move_to_head(&mut self, vcore: VcoreId, to: Place) {
         self.unlink(vcore.0);
         let head = self.lists[to as usize].head;
-        self.join(to, NONE, vcore.0);
+        self.lists[to as usize].head = vcore.0;
+        self.vcores[usize::from(vcore.0)].prev = NONE;
         self.join(to, vcore.0, head);
         self.enter(to, vcore.0);
     }
@@ -199,7 +200,8 @@ impl Gang {
     fn link_back(&mut self, to: Place, at: u16) {
         let tail = self.lists[to as usize].tail;
         self.join(to, tail, at);
-        self.join(to, at, NONE);
+        self.lists[to as usize].tail = at;
+        self.vcores[usize::from(at)].next = NONE;
         self.enter(to, at);
     }
 

@@ -158,7 +158,15 @@ impl Coordinator {
             if !self.spend() {
                 return false;
             }
-            self.close_handle(pid, handle, out);
+            let process = self.table.at_mut(pid);
+            let to_console =
+                process.io.handles.get(handle).is_some_and(|it| it.object.pipe().is_none());
+            if to_console && process.waits.count() == 0 {
+                // Nobody and nothing else knows of it.
+                process.io.handles.set(handle, None);
+            } else {
+                self.close_handle(pid, handle, out);
+            }
         }
         true
     }

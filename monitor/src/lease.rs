@@ -170,9 +170,6 @@ impl Coordinator {
             return self.count_unexpected(core);
         };
         let pid = lease.pid;
-        if why == Leaving::Killed && held.started {
-            return self.on_killed(core, lease, out);
-        }
         let dying = self.vacate(core, saved, out);
         if !dying {
             self.after_leaving(pid, why, out);
@@ -188,6 +185,21 @@ impl Coordinator {
         } else if next != Some(pid) {
             // Who waits for the core comes first: what its last holder still wants can wait until then.
             self.consider(pid, out);
+        }
+    }
+
+    /// A core says that it is free, its context dropped: mostly that of a process that is destroyed.
+    #[inline(always)]
+    pub(crate) fn on_released(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
+        let held = self.cores[core.index()].seat.held.as_ref();
+        let is_killed = held.is_some_and(|held| {
+            held.lease == lease && held.leaving == Some(Leaving::Killed) && held.started
+        });
+        if is_killed {
+            self.has_switched(core);
+            self.on_killed(core, lease, out);
+        } else {
+            self.on_let_go(core, lease, false, out);
         }
     }
 

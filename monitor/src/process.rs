@@ -202,7 +202,7 @@ impl Process {
 
     /// Has no core that could still answer.
     pub(crate) fn is_off_all_cores(&self) -> bool {
-        self.pinned.without(&self.lost).is_empty()
+        self.pinned.is_within(&self.lost)
     }
 }
 

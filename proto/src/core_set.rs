@@ -132,6 +132,14 @@ impl CoreSet {
         Self(core::array::from_fn(|i| self.0[i] & !other.0[i]))
     }
 
+    /// Whether every core of this set is in the other one as well.
+    #[inline(always)]
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
+        // Word by word: mostly the first one that has any core tells.
+        self.0.iter().zip(&other.0).all(|(word, other)| word & !other == 0)
+    }
+
     /// The smallest member that is at least `from`.
     #[must_use]
     pub fn at_or_after(&self, from: CoreId) -> Option<CoreId> {

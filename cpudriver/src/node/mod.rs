@@ -71,6 +71,9 @@ pub enum Next {
     Park,
 }
 
+/// Names the code that encodes a request.
+struct Request;
+
 /// One core in the network.
 #[derive(Debug)]
 pub struct Node<P> {
@@ -182,8 +185,9 @@ impl<P: Platform> Node<P> {
     pub fn request(&mut self, request: &ToMonitor) -> bool {
         let (kind, lane) = (Kind::from(request), request.lane());
         let Some(star) = &mut self.star else { return false };
-        let sent = self.outbox.send(CoreId::MANAGEMENT, &mut star.sender, request).is_ok();
+        let sent = star.sender.send_for::<Request>(request);
         if sent {
+            self.outbox.tell_at_once(CoreId::MANAGEMENT, &self.platform);
             self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });
         }
         sent

@@ -53,14 +53,21 @@ impl<M: Post, P: SlotProducer> Sender<M, P> {
     /// and the message is a request ([`Post::is_request`]).
     #[inline(always)]
     pub fn send(&mut self, message: &M) -> Result<(), Full<M>> {
+        if self.send_for::<Self>(message) { Ok(()) } else { Err(Full(*message)) }
+    }
+
+    /// As [`Sender::send`], where the message need not come back: whether it was sent. `Caller` names the place, see
+    /// [`SlotProducer::put_for`].
+    #[inline(always)]
+    pub fn send_for<Caller>(&mut self, message: &M) -> bool {
         let ring = match message.lane() {
             Lane::Immediate => &mut self.immediate,
             Lane::Routine => &mut self.routine,
         };
         if message.is_request() && !ring.has_more_than(M::RESERVED) {
-            return Err(Full(*message));
+            return false;
         }
-        if ring.put(message, &mut self.sent) { Ok(()) } else { Err(Full(*message)) }
+        ring.put_for::<Caller, M>(message, &mut self.sent)
     }
 
     /// Puts a message into its lane, for which a slot is kept; false if there is none all the same. `Caller` names the

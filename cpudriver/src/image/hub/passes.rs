@@ -20,7 +20,7 @@ impl Handler for Desk<'_> {
     #[inline(always)]
     fn immediate(&mut self, sender: CoreId) -> bool {
         self.hub.take(sender, Lane::Immediate, self.cpu_node)
-            || self.cpu_node.take(sender, Lane::Immediate)
+            || self.cpu_node.is_linked() && self.cpu_node.take(sender, Lane::Immediate)
     }
 
     #[inline(always)]
@@ -42,8 +42,14 @@ impl Handler for Desk<'_> {
         }
         // Those that a program waits for have code of their own, in which their kind is a constant.
         match receiver.first_tag()? {
-            said::RELEASED => self.hear_known::<{ said::RELEASED }>(sender),
-            said::NOTIFY_VCORE => self.hear_known::<{ said::NOTIFY_VCORE }>(sender),
+            said::RELEASED => {
+                let message = receiver.take_known::<Self, { said::RELEASED }>();
+                self.hear_known::<{ said::RELEASED }>(sender, message);
+            }
+            said::NOTIFY_VCORE => {
+                let message = receiver.take_known::<Self, { said::NOTIFY_VCORE }>();
+                self.hear_known::<{ said::NOTIFY_VCORE }>(sender, message);
+            }
             _ => {
                 self.hub.take_message(sender, Lane::Routine, self.cpu_node);
             }
@@ -57,17 +63,14 @@ impl Handler for Desk<'_> {
     }
 }
 
-/// Names the code of a message of one kind.
-struct Known<const TAG: u8>;
-
 impl Desk<'_> {
-    /// Tells the coordinator the first message of a core's routine lane, of which is known that it is the coordinator's, and of
-    /// which kind.
+    /// Tells the coordinator a message of which is known that it is the coordinator's, and of which kind.
     #[inline(always)]
-    fn hear_known<const TAG: u8>(&mut self, sender: CoreId) {
+    fn hear_known<const TAG: u8>(&mut self, sender: CoreId, message: Result<ToMonitor, NoMessage>) {
         self.hub.tell_flushed(self.cpu_node);
-        if let Ok(message) = self.hub.stars.take_known::<Known<TAG>, TAG>(sender) {
-            self.hub.tell_known::<TAG>(sender, &message, self.cpu_node);
+        match message {
+            Ok(message) => self.hub.tell_known::<TAG>(sender, &message, self.cpu_node),
+            Err(_) => self.hub.stars.note_malformed(),
         }
     }
 

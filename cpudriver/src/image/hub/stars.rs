@@ -90,6 +90,19 @@ impl Stars {
         }
     }
 
+    /// As [`Stars::send`]; `Caller` names the place, see [`Sender::answer_for`].
+    ///
+    /// # Panics
+    /// As [`Stars::send`].
+    #[inline(always)]
+    pub(crate) fn send_for<Caller>(&mut self, core: CoreId, order: &ToCore, outbox: &mut Outbox) {
+        if let Some(Some(ends)) = self.ends.get_mut(core.index()) {
+            let has_room = ends.sender.answer_for::<Caller>(order);
+            assert!(has_room, "all that may be outstanding on a core fits its ring");
+            outbox.note(core, order.lane());
+        }
+    }
+
     /// Whether there is a message in a lane from a core.
     #[inline(always)]
     pub(crate) fn has_something(&self, core: CoreId, lane: Lane) -> bool {
@@ -120,26 +133,13 @@ impl Stars {
 
     /// The receiving end of the ring from a core.
     #[inline(always)]
-    pub(crate) fn receiver(&self, core: CoreId) -> Option<&Receiver<ToMonitor>> {
-        Some(&self.ends.get(core.index())?.as_ref()?.receiver)
+    pub(crate) fn receiver(&mut self, core: CoreId) -> Option<&mut Receiver<ToMonitor>> {
+        Some(&mut self.ends.get_mut(core.index())?.as_mut()?.receiver)
     }
 
-    /// The oldest message in the routine lane of a core, which has been seen to be of this kind, see
-    /// [`Receiver::take_known`].
-    ///
-    /// # Errors
-    /// As [`Stars::take`].
-    #[inline(always)]
-    pub(crate) fn take_known<Caller, const TAG: u8>(
-        &mut self,
-        core: CoreId,
-    ) -> Result<ToMonitor, NoMessage> {
-        let ends = self.ends.get_mut(core.index()).and_then(Option::as_mut);
-        let message = ends.ok_or(NoMessage::Empty)?.receiver.take_known::<Caller, TAG>();
-        if let Err(NoMessage::Malformed) = message {
-            self.malformed += 1;
-        }
-        message
+    /// Counts a message that was taken from a [receiver](Stars::receiver) and had no meaning.
+    pub(crate) const fn note_malformed(&mut self) {
+        self.malformed += 1;
     }
 
     /// What was sent to a core and received from it since the machine started.

@@ -4,8 +4,14 @@ use super::programs::Programs;
 use super::{Hub, Node, probes};
 use crate::arch::{cpu, heap, report, smp};
 use monitor::{Coordinator, Input, Outbox, Output, Owed};
-use proto::id::CoreId;
+use proto::id::{CoreId, Lease};
 use proto::message::{ToCore, ToMonitor};
+
+/// Names the code that encodes a death.
+struct OfDeath;
+
+/// Names the code that encodes a notify.
+struct OfNotify;
 
 impl Hub {
     /// Tells the coordinator something, and then what came of events that it sent to queues.
@@ -138,10 +144,12 @@ impl Hub {
     /// orders before the coordinator is told anything more.
     #[inline(always)]
     pub(crate) fn deliver(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
-        if core == CoreId::MANAGEMENT {
-            self.order_own(message, node);
-        } else {
-            self.send(core, message, node);
+        match *message {
+            _ if core == CoreId::MANAGEMENT => self.order_own(message, node),
+            // These have code of their own, in which their kind is a constant.
+            ToCore::Death { lease } => self.send_death(core, lease, node),
+            ToCore::Notify { lease, count } => self.send_notify(core, (lease, count), node),
+            _ => self.send(core, message, node),
         }
         let now = match *message {
             ToCore::Notify { .. } | ToCore::TlbShootdown { .. } | ToCore::TlbMulticast { .. } => {
@@ -191,6 +199,16 @@ impl Hub {
     #[inline(never)]
     fn send(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
         self.stars.send(core, message, node.outbox());
+    }
+
+    #[inline(never)]
+    fn send_death(&mut self, core: CoreId, lease: Lease, node: &mut Node) {
+        self.stars.send_for::<OfDeath>(core, &ToCore::Death { lease }, node.outbox());
+    }
+
+    #[inline(never)]
+    fn send_notify(&mut self, core: CoreId, (lease, count): (Lease, u32), node: &mut Node) {
+        self.stars.send_for::<OfNotify>(core, &ToCore::Notify { lease, count }, node.outbox());
     }
 
     fn restart(&mut self, core: CoreId) {
