@@ -152,9 +152,19 @@ impl Coordinator {
     ///
     /// Whoever drives it starts with an [`Input::Tick`], which arms the first deadline.
     pub fn step(&mut self, now: u64, input: &Input<'_>, out: &mut Outbox) {
+        match *input {
+            Input::Message { core, ref message } => self.hear(now, core, message, out),
+            _ => self.take(now, input, out),
+        }
+    }
+
+    /// A step with an input that is no message.
+    #[inline(never)]
+    fn take(&mut self, now: u64, input: &Input<'_>, out: &mut Outbox) {
         self.begin_step(now);
         match *input {
-            Input::Message { core, ref message } => self.on_message(core, message, out),
+            // They are heard elsewhere.
+            Input::Message { .. } => {}
             Input::Flushed { ref cores, ticket } => self.on_flushed(cores, ticket, out),
             Input::Tick => {
                 self.look_whether_late();
@@ -186,9 +196,15 @@ impl Coordinator {
         self.end_step(out);
     }
 
-    /// As [`Coordinator::step`] with an [`Input::Message`], by far the most frequent input: in code of the caller's own.
-    #[inline(always)]
+    /// As [`Coordinator::step`] with an [`Input::Message`], by far the most frequent input.
+    #[inline(never)]
     pub fn hear(&mut self, now: u64, core: CoreId, message: &ToMonitor, out: &mut Outbox) {
+        self.hear_known(now, core, message, out);
+    }
+
+    /// As [`Coordinator::hear`], in code of the caller's own: for who knows the message's kind.
+    #[inline(always)]
+    pub fn hear_known(&mut self, now: u64, core: CoreId, message: &ToMonitor, out: &mut Outbox) {
         self.begin_step(now);
         self.on_message(core, message, out);
         self.end_step(out);

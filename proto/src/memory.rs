@@ -63,6 +63,9 @@ pub const SPACING: u32 = 4;
 /// is mapped with [`POPULATE`] and is not [`SHARED`] is put where such a block begins, and mapped so if it can be.
 pub const BLOCK: u32 = 512;
 
+/// Pages of a change to memory that is mostly made in one step of the coordinator: a vcore stands still for it.
+pub const FEW: u32 = 64;
+
 /// The flags of `Map` for a guard in every so many pages, a power of two from 2 to 2^15.
 #[must_use]
 pub const fn guard_every(pages: u32) -> u8 {

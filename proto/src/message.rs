@@ -70,6 +70,8 @@ pub mod tag {
 
 /// Tags of the messages to the coordinator that have code of their own on its core.
 pub mod said {
+    /// [`super::ToMonitor::ShootdownDone`]
+    pub const SHOOTDOWN_DONE: u8 = 6;
     /// [`super::ToMonitor::Released`]
     pub const RELEASED: u8 = 14;
     /// [`super::ToMonitor::NotifyVcore`]

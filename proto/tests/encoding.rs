@@ -200,8 +200,11 @@ fn the_tags_by_name_are_those_in_the_slot() {
     for (tag, name) in tags {
         assert_eq!(TO_CORE[usize::from(tag)].name, name);
     }
-    let said =
-        [(said::RELEASED, "ToMonitor::Released"), (said::NOTIFY_VCORE, "ToMonitor::NotifyVcore")];
+    let said = [
+        (said::SHOOTDOWN_DONE, "ToMonitor::ShootdownDone"),
+        (said::RELEASED, "ToMonitor::Released"),
+        (said::NOTIFY_VCORE, "ToMonitor::NotifyVcore"),
+    ];
     for (tag, name) in said {
         assert_eq!(TO_MONITOR[usize::from(tag)].name, name);
     }

@@ -148,7 +148,7 @@ impl<P: Platform> Node<P> {
             return self.take_immediate_order().then_some(Lane::Immediate);
         }
         // Those that others wait for have code of their own, in which their kind is a constant.
-        let _ = match star.receiver.first_tag()? {
+        let _ = match star.receiver.first_tag(Lane::Routine)? {
             tag::DEATH => self.follow_known::<{ tag::DEATH }>(),
             tag::NOTIFY => self.follow_known::<{ tag::NOTIFY }>(),
             tag::START_CORE => self.follow_known::<{ tag::START_CORE }>(),
@@ -162,7 +162,7 @@ impl<P: Platform> Node<P> {
     #[inline(always)]
     fn follow_known<const TAG: u8>(&mut self) -> bool {
         let Some(star) = &mut self.star else { return false };
-        let Ok(order) = star.receiver.take_known::<Known<TAG>, TAG>() else {
+        let Ok(order) = star.receiver.take_known::<Known<TAG>, TAG>(Lane::Routine) else {
             self.counts.stray += 1;
             return true;
         };

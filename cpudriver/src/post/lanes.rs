@@ -182,21 +182,28 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
 }
 
 impl<M: Post> Receiver<M> {
-    /// The tag of the oldest message of the routine lane, if there is any.
+    /// The tag of the oldest message of a lane, if there is any.
     #[inline(always)]
     #[must_use]
-    pub fn first_tag(&self) -> Option<u8> {
-        ring::first_tag(&self.routine)
+    pub fn first_tag(&self, lane: Lane) -> Option<u8> {
+        ring::first_tag(match lane {
+            Lane::Immediate => &self.immediate,
+            Lane::Routine => &self.routine,
+        })
     }
 
-    /// Takes the oldest message of the routine lane, of which [`Receiver::first_tag`] has told that it is of this kind; `Caller`
+    /// Takes the oldest message of a lane, of which [`Receiver::first_tag`] has told that it is of this kind; `Caller`
     /// names the place, see [`proto::slot::Slot::decode_known`].
     ///
     /// # Errors
     /// As [`Receiver::take`].
     #[inline(always)]
-    pub fn take_known<Caller, const TAG: u8>(&mut self) -> Result<M, NoMessage> {
-        ring::take_known::<Caller, TAG, M>(&mut self.routine, &mut self.received)
+    pub fn take_known<Caller, const TAG: u8>(&mut self, lane: Lane) -> Result<M, NoMessage> {
+        let ring = match lane {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        ring::take_known::<Caller, TAG, M>(ring, &mut self.received)
     }
 }
 

@@ -6,7 +6,7 @@
 use crate::machine::memory::PAGE;
 use proto::call::{Call, HandlePair, Outcome};
 use proto::id::{CoreId, Lease, Pid, VcoreId};
-use proto::memory::Rights;
+use proto::memory::{self, Rights};
 use proto::message::{PageRange, ToMonitor};
 use proto::program::{block, number};
 
@@ -75,7 +75,7 @@ pub enum Request {
     Poke(Call),
     /// Something of the coordinator: the call goes on while the program does.
     Ask(ToMonitor),
-    /// A change to memory, of the coordinator too: it can stand still meanwhile.
+    /// A change to [few](memory::FEW) pages of memory, of the coordinator too: it can stand still meanwhile.
     Change(ToMonitor),
     /// Nothing that there is.
     Refuse(Outcome),
@@ -177,7 +177,11 @@ impl Block<'_> {
             .or_else(|| self.about_time(number))
             .or_else(|| self.about_memory(number))?;
         Some(message.map(|message| match message {
-            ToMonitor::Unmap { .. } | ToMonitor::Protect { .. } => Request::Change(message),
+            ToMonitor::Unmap { range, .. } | ToMonitor::Protect { range, .. }
+                if range.pages <= memory::FEW =>
+            {
+                Request::Change(message)
+            }
             _ => Request::Ask(message),
         }))
     }
@@ -382,6 +386,9 @@ mod tests {
         let range = PageRange { first: 16, pages: 2 };
         let change = Request::Change(ToMonitor::Unmap { call: call(), range });
         assert_eq!(unmap(0x1_0000, 0x1001), change);
+        let range = PageRange { first: 16, pages: 65 };
+        let many = Request::Ask(ToMonitor::Unmap { call: call(), range });
+        assert_eq!(unmap(0x1_0000, 65 << 12), many);
         let invalid = Request::Refuse(Outcome::INVALID);
         assert_eq!(unmap(0x1_0001, 0x1000), invalid);
         assert_eq!(unmap(0x1_0000, 0), invalid);

@@ -39,7 +39,7 @@ use told::Round;
 use work::Job;
 
 /// Pages that one output is about, at most.
-pub const MAX_PAGES: u32 = 64;
+pub const MAX_PAGES: u32 = proto::memory::FEW;
 
 /// Cores whose answers to a shootdown one input brings, at most.
 pub const MOST_FLUSHED: u32 = 32;

@@ -22,13 +22,17 @@ pub(super) struct Flushed {
 impl Flushed {
     /// None.
     pub(super) const NONE: Self =
-        Self { cores: CoreSet::EMPTY, last: CoreId(0), count: 0, ticket: TICKET };
+        Self { cores: CoreSet::EMPTY, last: CoreId(0), count: 0, ticket: 0 };
 }
 
 impl Hub {
-    /// A core has answered a shootdown.
+    /// A core has answered a shootdown; who has answered one of the console's own is kept for it.
     #[inline(always)]
     pub(super) fn hear_flushed(&mut self, core: CoreId, ticket: u32, node: &mut Node) {
+        if ticket == TICKET {
+            self.answers.flushed.insert(core);
+            return;
+        }
         let it = &mut self.flushed;
         if it.count > 0 {
             let is_more = it.ticket == ticket && it.count < MOST_FLUSHED && it.last != core;
@@ -58,13 +62,8 @@ impl Hub {
     fn tell_all_flushed(&mut self, node: &mut Node) {
         let Flushed { ref cores, last: core, count, ticket } = self.flushed;
         self.flushed.count = 0;
-        let input = match (ticket, count) {
-            (TICKET, 1) => {
-                self.answers.flushed.insert(core);
-                return;
-            }
-            (TICKET, _) => return self.answers.flushed = self.answers.flushed.or(cores),
-            (_, 1) => Input::Message { core, message: ToMonitor::ShootdownDone { ticket } },
+        let input = match count {
+            1 => Input::Message { core, message: ToMonitor::ShootdownDone { ticket } },
             _ => Input::Flushed { cores: *cores, ticket },
         };
         self.tell(input, node);

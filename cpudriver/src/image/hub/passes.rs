@@ -19,13 +19,16 @@ struct Desk<'a> {
 impl Handler for Desk<'_> {
     #[inline(always)]
     fn immediate(&mut self, sender: CoreId) -> bool {
-        self.hub.take(sender, Lane::Immediate, self.cpu_node)
+        let receiver = self.hub.stars.receiver(sender);
+        let tag = receiver.and_then(|receiver| receiver.first_tag(Lane::Immediate));
+        tag.is_some_and(|tag| self.hub.take_immediate(sender, tag, self.cpu_node))
             || self.cpu_node.is_linked() && self.cpu_node.take(sender, Lane::Immediate)
     }
 
     #[inline(always)]
     fn routine(&mut self, sender: CoreId) -> bool {
-        self.hub.take(sender, Lane::Routine, self.cpu_node)
+        self.hub.stars.has_something(sender, Lane::Routine)
+            && self.hub.take_message(sender, Lane::Routine, self.cpu_node)
             || self.cpu_node.take(sender, Lane::Routine)
     }
 
@@ -36,18 +39,18 @@ impl Handler for Desk<'_> {
             return self.next_of_linked(sender);
         }
         let receiver = self.hub.stars.receiver(sender)?;
-        if !receiver.is_lane_empty(Lane::Immediate) {
-            self.hub.take_message(sender, Lane::Immediate, self.cpu_node);
+        if let Some(tag) = receiver.first_tag(Lane::Immediate) {
+            self.hub.take_immediate(sender, tag, self.cpu_node);
             return Some(Lane::Immediate);
         }
         // Those that a program waits for have code of their own, in which their kind is a constant.
-        match receiver.first_tag()? {
+        match receiver.first_tag(Lane::Routine)? {
             said::RELEASED => {
-                let message = receiver.take_known::<Self, { said::RELEASED }>();
+                let message = receiver.take_known::<Self, { said::RELEASED }>(Lane::Routine);
                 self.hear_known::<{ said::RELEASED }>(sender, message);
             }
             said::NOTIFY_VCORE => {
-                let message = receiver.take_known::<Self, { said::NOTIFY_VCORE }>();
+                let message = receiver.take_known::<Self, { said::NOTIFY_VCORE }>(Lane::Routine);
                 self.hear_known::<{ said::NOTIFY_VCORE }>(sender, message);
             }
             _ => {
@@ -84,12 +87,28 @@ impl Desk<'_> {
 }
 
 impl Hub {
-    /// Handles one message of a core to the coordinator; false if there was none.
+    /// Handles the message of a core's immediate lane to the coordinator that has this tag; whether there was one. Mostly it
+    /// answers a shootdown.
     #[inline(always)]
-    fn take(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
-        self.stars.has_something(sender, lane) && self.take_message(sender, lane, node)
+    fn take_immediate(&mut self, sender: CoreId, tag: u8, node: &mut Node) -> bool {
+        match tag {
+            said::SHOOTDOWN_DONE => self.take_flushed(sender, node),
+            _ => self.take_message(sender, Lane::Immediate, node),
+        }
     }
 
+    /// Handles an answer to a shootdown, in code in which its kind is a constant.
+    #[inline(never)]
+    fn take_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
+        let Some(receiver) = self.stars.receiver(sender) else { return false };
+        match receiver.take_known::<Self, { said::SHOOTDOWN_DONE }>(Lane::Immediate) {
+            Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_flushed(sender, ticket, node),
+            _ => self.stars.note_malformed(),
+        }
+        true
+    }
+
+    /// Handles one message of a core to the coordinator; false if there was none.
     #[inline(never)]
     fn take_message(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
         match self.stars.take(sender, lane) {

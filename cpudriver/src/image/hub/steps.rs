@@ -60,12 +60,12 @@ impl Hub {
         probes::heard(&self.coordinator, &Input::Message { core, message: *message });
         match *message {
             ToMonitor::Released { lease } => self.take_step(node, |it, now, out| {
-                it.hear(now, core, &ToMonitor::Released { lease }, out);
+                it.hear_known(now, core, &ToMonitor::Released { lease }, out);
             }),
             ToMonitor::NotifyVcore { call, vcore, event, value } => {
                 self.take_step(node, |it, now, out| {
                     let message = ToMonitor::NotifyVcore { call, vcore, event, value };
-                    it.hear(now, core, &message, out);
+                    it.hear_known(now, core, &message, out);
                 });
             }
             _ => self.tell(Input::Message { core, message: *message }, node),

@@ -1,7 +1,7 @@
 //! Threads on vcores: each counts, and the sum must be exact.
 //!
 //!     run threads 8 1000 3      (8 threads, 1000 rounds each, on 3 cores)
-//!     run threads 8 until 3     (until an event comes: `notify PID 100`)
+//!     run threads 8 until 3     (until an event comes, as by notify PID 100)
 #![no_std]
 #![no_main]
 
