@@ -188,7 +188,7 @@ impl Coordinator {
     #[inline(always)]
     fn queue_if(&mut self, lacks: bool, pid: Pid) {
         if !lacks {
-            self.wanting.remove(pid.0);
+            self.wanting.remove_mostly_first(pid.0);
         } else if !self.idle.is_empty() {
             // The step's budget is spent; the free cores are its all the same.
             self.queue_work(pid);
@@ -236,7 +236,7 @@ impl Coordinator {
 
     /// Grants a core to a process that waits for one; if it wants more it waits behind the others.
     fn grant_to_waiting(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) {
-        self.wanting.remove(pid.0);
+        self.wanting.remove_mostly_first(pid.0);
         match self.grant(core, pid, out) {
             Some(granted) => self.go_on_waiting(granted, pid, out),
             None => {

@@ -1,6 +1,7 @@
 //! Checks that the coordinator's state holds together, for simulations and tests: it walks over
 //! everything.
 
+use crate::chores::Chore;
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
 use crate::cores::{Core, CoreState};
@@ -209,7 +210,9 @@ impl Coordinator {
 
     fn audit_queues(&self) -> Audit {
         let exists = |number: u16| self.table.by_pid(Pid(number)).is_some();
-        let mut all = self.run.iter().chain(self.wanting.iter()).chain(self.work.iter());
+        let with_work =
+            self.work.iter().filter(|it| matches!(self.chore_of(*it), Chore::Process(_)));
+        let mut all = self.run.iter().chain(self.wanting.iter()).chain(with_work);
         core_rule(CoreId(0), all.all(exists), "who is in a queue exists")?;
         for process in self.run.iter().filter_map(|number| self.table.by_pid(Pid(number))) {
             let runnable = process.state() == State::RunnableS;

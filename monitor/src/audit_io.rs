@@ -1,6 +1,7 @@
 //! Checks of handles, pipes, waits and clocks. Like those of cores and processes, they walk over everything.
 
 use crate::audit::{Audit, Broken, process_rule};
+use crate::chores::Chore;
 use crate::clocks::soonest;
 use crate::coordinator::Coordinator;
 use crate::cores::Timer;
@@ -35,7 +36,7 @@ impl Coordinator {
         let first = pipe.writing.first().and_then(|at| self.wait(at));
         let is_copied = |wait: &Wait| wait.ticket.is_some();
         rule(pipe.copying == first.is_some_and(is_copied), "only the first writer is copied")?;
-        let idle = pipe.next_deed().is_none() || self.pipes.is_queued(id);
+        let idle = pipe.next_deed().is_none() || self.is_to_do(Chore::Pipe(id));
         rule(idle, "nobody waits at a pipe for what is there")
     }
 

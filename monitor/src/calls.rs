@@ -120,6 +120,7 @@ impl Coordinator {
     }
 
     /// A process wants another number of cores.
+    #[inline(always)]
     fn poke(&mut self, pid: Pid, wanted: u16, out: &mut Outbox) -> Outcome {
         match self.target(Some(pid), pid) {
             Ok(_) => self.want(pid, wanted, out),

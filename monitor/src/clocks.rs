@@ -9,7 +9,7 @@ use crate::events::{end, put};
 use crate::output::Outbox;
 use crate::process::Process;
 use crate::timers::NEVER;
-use crate::waits::{WaitRef, Waiting, places};
+use crate::waits::{Wait, WaitRef, Waiting, places};
 use proto::call::{Call, Outcome};
 use proto::event::{Event, kind};
 use proto::id::{Pid, VcoreId};
@@ -70,9 +70,9 @@ pub(crate) struct Alarm {
 impl Alarm {
     const NONE: Self = Self { deadline: 0, period: 0, vcore: VcoreId(0) };
 
-    /// The next time after `now`, if any; those that were missed are one.
+    /// The next time after `now`, when it is due, if any; those that were missed are one.
     fn after(&self, now: u64) -> Option<u64> {
-        let late = now.saturating_sub(self.deadline);
+        let late = now - self.deadline;
         let steps = if late < self.period {
             self.period
         } else {
@@ -158,40 +158,34 @@ impl Coordinator {
         Outcome::OK
     }
 
-    /// Something of a process is due: all that is comes in turn, as far as this step may.
-    #[inline(never)]
+    /// Something of a process is due, so its timer is not set: what comes first is done, and the timer set to what comes
+    /// next, which may be due as well.
+    #[inline(always)]
     pub(crate) fn on_clock(&mut self, pid: Pid, out: &mut Outbox) {
-        loop {
-            let Self { table, cores, .. } = self;
-            let process = table.by_pid_mut(pid).filter(|it| !it.is_dying());
-            let Some(process) = process else { return };
-            let (mut moment, due, mut next) = first_due(process);
-            if moment <= self.now && self.budget > 0 {
-                self.budget -= 1;
-                match due {
-                    Due::Sleep(at) => {
-                        let Some(wait) = process.waits.get(at) else { return };
-                        let call = (wait.call.at, wait.call.lease.vcore);
-                        process.waits.forget(at);
-                        let done = end(process, cores, call, (Outcome::OK, 0), out);
-                        self.after_end(pid, call, done, out);
-                    }
-                    Due::Alarm(number) => {
-                        let (vcore, again) = process.io.alarms.ring(number, self.now);
-                        next = next.min(again);
-                        let event = Event { kind: kind::ALARM, value: number as u64 };
-                        let done = put(process, cores, vcore, event, out);
-                        self.posted(pid, (vcore, event), done, out);
-                    }
-                }
-                moment = next;
+        let Self { table, cores, .. } = self;
+        let Some(process) = table.by_pid_mut(pid) else { return };
+        if process.is_dying() {
+            return;
+        }
+        let (_, due, mut next) = first_due(process);
+        match due {
+            Due::Sleep(at) => {
+                let Some(wait) = process.waits.get(at) else { return };
+                let call = (wait.call.at, wait.call.lease.vcore);
+                process.waits.forget(at);
+                let done = end(process, cores, call, (Outcome::OK, 0), out);
+                self.after_end(pid, call, done, out);
             }
-            if moment > self.now || self.budget == 0 {
-                if moment != NEVER {
-                    self.set_timer(Timer::Clock(pid), moment);
-                }
-                return;
+            Due::Alarm(number) => {
+                let (vcore, again) = process.io.alarms.ring(number, self.now);
+                next = next.min(again);
+                let event = Event { kind: kind::ALARM, value: number as u64 };
+                let done = put(process, cores, vcore, event, out);
+                self.posted(pid, (vcore, event), done, out);
             }
+        }
+        if next != NEVER {
+            self.deadlines.set_anew(Timer::Clock(pid), next);
         }
     }
 
@@ -206,6 +200,7 @@ impl Coordinator {
 
     /// Waits until more events have been posted to the process than the caller knows of. One call at a time
     /// may do so: each event wakes one call.
+    #[inline(always)]
     pub(crate) fn on_await_event(&mut self, call: Call, seen: u32, out: &mut Outbox) {
         let Some(pid) = self.caller(&call) else { return };
         let process = self.table.at(pid);
@@ -226,11 +221,22 @@ impl Coordinator {
     /// An event has been posted to a living process: the call that waits for one is answered. That a call is done
     /// is not news to those who wait for events: their own calls' ends would wake them.
     pub(crate) fn end_await(&mut self, pid: Pid, out: &mut Outbox) {
-        let process = self.table.at(pid);
-        let posted = u64::from(process.io.posted);
-        if let Some(at) = process.waits.find(pid, |wait| matches!(wait.what, Waiting::Event)) {
-            self.finish(at, Outcome::OK, posted, out);
-        }
+        self.end_await_here(pid, out);
+    }
+
+    /// The same, where it comes often.
+    #[inline(always)]
+    pub(crate) fn end_await_here(&mut self, pid: Pid, out: &mut Outbox) {
+        let Self { table, cores, .. } = self;
+        let process = table.at_mut(pid);
+        let waits = |wait: &Wait| matches!(wait.what, Waiting::Event);
+        let Some(at) = process.waits.find(pid, waits) else { return };
+        let Some(wait) = process.waits.get(at) else { return };
+        let call = (wait.call.at, wait.call.lease.vcore);
+        process.waits.forget(at);
+        let result = (Outcome::OK, u64::from(process.io.posted));
+        let done = end(process, cores, call, result, out);
+        self.after_end(pid, call, done, out);
     }
 }
 

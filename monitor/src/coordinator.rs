@@ -1,5 +1,6 @@
 //! The step: takes an input apart and hands it to the part of the coordinator that it concerns.
 
+use crate::chores::Chore;
 use crate::config::Config;
 use crate::core_set::{CoreSet, MAX_CORES};
 use crate::cores::{Core, CoreState, CoreView, Timer};
@@ -11,11 +12,14 @@ use crate::pipes::Pipes;
 use crate::table::Table;
 use crate::timers::NEVER;
 use alloc::vec::Vec;
-use proto::id::{CoreId, Pid};
+use proto::id::CoreId;
 use proto::message::ToMonitor;
 
 /// The greatest pid.
 const MAX_PID: u16 = 32_767;
+
+/// So many pipes beside the keyboard at most: pids, cores and pipes are numbered together where work is queued.
+const MAX_PIPES: u16 = 32_000;
 
 /// Timers handled in one step, and what is done for them; more waits for the next step, which the armed deadline
 /// brings at once.
@@ -55,7 +59,7 @@ pub struct Coordinator {
     pub(crate) wanting: Fifo,
     /// The timer that shares cores is set.
     pub(crate) sharing: bool,
-    /// Processes whose work one step could not finish.
+    /// What is to be gone on with, by [`Coordinator::number_of`].
     pub(crate) work: Fifo,
     /// Entries that this step may still touch.
     pub(crate) budget: u32,
@@ -104,6 +108,8 @@ impl Coordinator {
     pub fn new(config: Config, now: u64, usable: &[bool]) -> Self {
         let count = usable.len().clamp(1, MAX_CORES);
         let max_processes = config.max_processes.min(MAX_PID);
+        let max_pipes = config.max_pipes.min(MAX_PIPES);
+        let last_chore = max_processes + 1 + count as u16 + max_pipes;
         let mut new = Self {
             config,
             now,
@@ -120,14 +126,14 @@ impl Coordinator {
             slice_end: 0,
             wanting: Fifo::new(max_processes),
             sharing: false,
-            work: Fifo::new(max_processes),
+            work: Fifo::new(last_chore),
             budget: 0,
             leasable: CoreSet::EMPTY,
             idle: CoreSet::EMPTY,
             leaving: CoreSet::EMPTY,
             provisioned: CoreSet::EMPTY,
             rotation: Fifo::new((count - 1) as u16),
-            pipes: Pipes::new(config.max_pipes, config.pipe_bytes),
+            pipes: Pipes::new(max_pipes, config.pipe_bytes),
             last_ticket: 0,
             next_ticket: 0,
             frames: config.frames,
@@ -167,9 +173,11 @@ impl Coordinator {
             Input::Message { .. } => {}
             Input::Flushed { ref cores, ticket } => self.on_flushed(cores, ticket, out),
             Input::Tick => {
-                self.look_whether_late();
-                // Where more is due than one step does, the same moment is armed once more.
-                self.armed = if self.armed > self.now { self.armed } else { NEVER };
+                if self.armed <= self.now {
+                    self.look_whether_late();
+                    // Where more is due than one step does, the same moment is armed once more.
+                    self.armed = NEVER;
+                }
                 self.on_tick(out);
             }
             Input::Console(command) => self.on_command(command, out),
@@ -188,7 +196,7 @@ impl Coordinator {
             Input::Copied { process, ticket, bytes } => {
                 self.on_copied(process, ticket, bytes, out);
             }
-            Input::Keys { bytes } => self.on_keys(bytes, out),
+            Input::Keys { bytes } => self.on_keys(bytes),
             Input::Enqueued { process, ref sending, what } => {
                 self.on_enqueued(process, sending, what, out);
             }
@@ -307,7 +315,7 @@ impl Coordinator {
                 Timer::Dump(core) => self.on_dump_overdue(core, out),
                 Timer::Change(core) => self.on_change_overdue(core, out),
                 Timer::LetGo(core) => self.on_let_go_overdue(core, out),
-                Timer::Warning(core) => self.on_warning_over(core, out),
+                Timer::Warning(core) => self.queue_chore(Chore::Core(core)),
                 Timer::Slice => self.on_slice_over(out),
                 Timer::Share => self.on_share(out),
                 Timer::Clock(pid) => self.on_clock(pid, out),
@@ -318,28 +326,9 @@ impl Coordinator {
     /// When the coordinator itself is told of a moment long after it, the machine stood still, and the cores with
     /// it: for as long as they may take to answer, nobody is judged by not having answered.
     fn look_whether_late(&mut self) {
-        if self.now.saturating_sub(self.armed) > self.config.answer_timeout / LATE {
+        if self.now - self.armed > self.config.answer_timeout / LATE {
             self.lenient_until = self.now.saturating_add(self.config.answer_timeout);
         }
-    }
-
-    /// Goes on with the work of one pipe and of one process.
-    fn on_continue(&mut self, out: &mut Outbox) {
-        if let Some(pipe) = self.pipes.next_work() {
-            self.serve_pipe(pipe, out);
-        }
-        let Some(pid) = self.work.pop().map(Pid) else { return };
-        self.continue_space(pid, out);
-        if self.table.at(pid).is_dying() {
-            self.continue_demise(pid, out);
-        } else {
-            self.consider(pid, out);
-        }
-    }
-
-    /// Puts a process behind the others whose work is to be continued.
-    pub(crate) fn queue_work(&mut self, pid: Pid) {
-        self.work.push(pid.0);
     }
 
     /// May this step touch one more entry of a list?

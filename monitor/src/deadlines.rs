@@ -108,11 +108,14 @@ impl Deadlines {
         self.soonest.moment = self.soonest.moment.min(deadline);
     }
 
-    /// Sets the timer of an answer that is not awaited yet.
+    /// Sets a timer that is not set.
     #[inline(always)]
-    pub(crate) fn expect(&mut self, timer: Timer, deadline: u64) {
-        let Place::Answer(which) = self.place(timer) else { return self.set(timer, deadline) };
-        self.answers.push(which, deadline);
+    pub(crate) fn set_anew(&mut self, timer: Timer, deadline: u64) {
+        match self.place(timer) {
+            Place::Single(which) => self.singles[which] = deadline,
+            Place::Answer(which) => self.answers.push(which, deadline),
+            Place::Wheel(id) => self.wheel.set_anew(id, deadline),
+        }
         self.soonest.moment = self.soonest.moment.min(deadline);
     }
 

@@ -73,9 +73,49 @@ fn put_to_vcore(
     event: Event,
     out: &mut Outbox,
 ) -> (Need, bool) {
-    let vcore = process.gang.as_mut().map_or(VcoreId(0), |gang| target(gang, preferred));
-    let post = Output::Post { process: process.id, vcore, event };
-    (tell(process, cores, (vcore, post), out), process.counts(event))
+    let id = process.id;
+    let post = |vcore| Output::Post { process: id, vcore, event };
+    (put_with(process, cores, preferred, post, out), process.counts(event))
+}
+
+/// Posts to the preferred vcore if it runs, which is told, or else where it will be seen soonest.
+#[inline(always)]
+fn put_with(
+    process: &mut Process,
+    cores: &mut [Core],
+    preferred: VcoreId,
+    post: impl Fn(VcoreId) -> Output,
+    out: &mut Outbox,
+) -> Need {
+    let Some(gang) = &mut process.gang else {
+        out.push(post(VcoreId(0)));
+        return tell_single(process, cores, out);
+    };
+    let vcore = match gang.get_mut(preferred) {
+        Some(it) if it.place() == Place::Online => {
+            it.notified = it.notified.wrapping_add(1);
+            let (core, count) = (it.core, it.notified);
+            out.push(post(preferred));
+            notify(&mut cores[core.index()].seat, core, count, out);
+            return Need::Nothing;
+        }
+        _ => other_target(gang),
+    };
+    tell(process, cores, (vcore, post(vcore)), out)
+}
+
+/// Posts an event for the program that made a call to a living process whatever queues it has.
+#[inline(always)]
+fn put_for(
+    process: &mut Process,
+    cores: &mut [Core],
+    preferred: VcoreId,
+    (event, call): (Event, Call),
+    out: &mut Outbox,
+) -> (Need, bool) {
+    let (id, mailbox, call) = (process.id, Mailbox::Public, call.at & !7);
+    let post = |vcore| Output::PostFor { process: id, vcore, mailbox, event, call };
+    (put_with(process, cores, preferred, post, out), process.counts(event))
 }
 
 /// Has an event posted to a vcore of a living process, and tells the core that has it.
@@ -173,16 +213,32 @@ impl Coordinator {
         call: Call,
         out: &mut Outbox,
     ) -> bool {
-        let (process, preferred) = (self.table.at_mut(pid), VcoreId(0));
+        let Self { table, cores, .. } = self;
+        let (process, preferred) = (table.at_mut(pid), VcoreId(0));
         if process.is_dying() {
             return false;
         }
-        if process.io.queues.is_some() && self.enqueue(pid, preferred, event, Some(call), out) {
+        if process.io.queues.is_some() {
+            return self.post_for_to_queue(pid, event, call, out);
+        }
+        let (need, may_await) = put_for(process, cores, preferred, (event, call), out);
+        self.posted(pid, (preferred, event), (need, false), out);
+        if may_await {
+            self.end_await_here(pid, out);
+        }
+        false
+    }
+
+    /// The same for a process that has queues.
+    #[inline(never)]
+    fn post_for_to_queue(&mut self, pid: Pid, event: Event, call: Call, out: &mut Outbox) -> bool {
+        let preferred = VcoreId(0);
+        if self.enqueue(pid, preferred, event, Some(call), out) {
             return true;
         }
-        let process = self.table.at_mut(pid);
-        let vcore = process.gang.as_mut().map_or(preferred, |gang| target(gang, preferred));
-        self.post_from(pid, vcore, event, call.at & !7, out);
+        let Self { table, cores, .. } = self;
+        let done = put_for(table.at_mut(pid), cores, preferred, (event, call), out);
+        self.posted(pid, (preferred, event), done, out);
         false
     }
 

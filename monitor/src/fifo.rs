@@ -67,11 +67,23 @@ impl Fifo {
         true
     }
 
+    /// The same for one that mostly stands before all others.
+    #[inline(always)]
+    pub(crate) fn remove_mostly_first(&mut self, number: u16) {
+        if self.links[0].next == number {
+            self.pop();
+        } else {
+            self.remove(number);
+        }
+    }
+
     /// Takes the first out.
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<u16> {
         let first = self.first()?;
-        self.remove(first);
+        let next = core::mem::replace(&mut self.links[usize::from(first)], OUT).next;
+        self.links[0].next = next;
+        self.links[usize::from(next)].prev = 0;
         Some(first)
     }
 

@@ -88,7 +88,7 @@ impl Coordinator {
         if core != CoreId::MANAGEMENT {
             self.rotation.remove(core.0);
             let deadline = self.now.saturating_add(self.config.answer_timeout);
-            self.deadlines.expect(Timer::LetGo(core), deadline);
+            self.deadlines.set_anew(Timer::LetGo(core), deadline);
         }
         out.send(core, why.message(lease));
         if why == Leaving::Preempt {
@@ -121,14 +121,24 @@ impl Coordinator {
         (held.started && held.leaving.is_none() && !dying).then_some(held)
     }
 
+    #[inline(always)]
     pub(crate) fn on_started(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
-        let Some(held) = self.held(core, lease) else { return };
-        if held.started {
+        let Self { cores, counters, .. } = self;
+        let seat = &mut cores[core.index()].seat;
+        let Some(held) = seat.held.as_mut().filter(|held| held.lease == lease) else {
+            counters.stale += 1;
+            return;
+        };
+        let is_expected = !core::mem::replace(&mut held.started, true);
+        let from = held.from.take();
+        let (has_left, has_switched) = (seat.leaver.is_some(), seat.left.is_some());
+        if has_switched {
+            self.has_switched(core);
+        }
+        if !is_expected {
             return self.count_unexpected(core);
         }
-        held.started = true;
-        let from = held.from.take();
-        if self.cores[core.index()].seat.leaver.is_some() {
+        if has_left {
             return self.has_left(core, true, out);
         }
         let Some((from, kept)) = from else { return };

@@ -20,6 +20,7 @@ mod audit;
 mod audit_io;
 mod calls;
 mod children;
+mod chores;
 mod clocks;
 mod config;
 mod coordinator;

@@ -171,10 +171,9 @@ impl Coordinator {
         out.push(Output::Map { process: process.id, vcore: from.vcore, core: None });
         let notified = put_on_map(process, to, core, out);
         let id = process.id;
-        if held.warned
-            && let Some(deadline) = self.deadlines.deadline(Timer::Warning(core))
-        {
+        if held.warned {
             // The core will be taken, whichever vcore has it.
+            let deadline = self.deadlines.deadline(Timer::Warning(core)).unwrap_or(now);
             out.push(Output::Warn { process: id, vcore: to, deadline });
         }
         let seat = &mut self.cores[core.index()].seat;
@@ -217,11 +216,12 @@ impl Coordinator {
         true
     }
 
-    /// The time that a warning gave is up.
+    /// The time that a warning gave was up: the core is taken, unless it has been given up or warned anew since.
     pub(crate) fn on_warning_over(&mut self, core: CoreId, out: &mut Outbox) {
-        if let Some(held) = &mut self.cores[core.index()].seat.held {
+        let Some(held) = &mut self.cores[core.index()].seat.held else { return };
+        if held.warned && self.deadlines.deadline(Timer::Warning(core)).is_none() {
             held.warned = false;
+            self.let_go(core, Leaving::Preempt, out);
         }
-        self.let_go(core, Leaving::Preempt, out);
     }
 }

@@ -33,6 +33,7 @@ impl Coordinator {
         self.open_for_lease(core, out);
     }
 
+    #[inline(always)]
     pub(crate) fn on_pong(&mut self, core: CoreId, nonce: u32, out: &mut Outbox) {
         let now = self.now;
         let it = &mut self.cores[core.index()];

@@ -8,7 +8,6 @@ use crate::table::Table;
 use crate::transfer::MAX_COPY;
 use crate::waits::{Queue, Stands, WaitRef};
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use serde::Serialize;
 
@@ -152,8 +151,12 @@ impl Pipe {
 
     /// How many bytes of a writer who comes now can be fetched at once.
     pub(crate) fn room_for_next_writer(&self) -> u32 {
-        let is_next = self.writing.is_empty() && self.readers > 0;
-        if is_next { self.most_to_fetch() } else { 0 }
+        if self.writing.is_empty() { self.room_for_first_writer() } else { 0 }
+    }
+
+    /// How many bytes of the first writer can be fetched next.
+    pub(crate) fn room_for_first_writer(&self) -> u32 {
+        if self.readers > 0 { self.most_to_fetch() } else { 0 }
     }
 
     /// How many bytes are fetched next.
@@ -183,9 +186,6 @@ pub(crate) struct Pipes {
     free: Vec<PipeId>,
     /// How large a new one is, in bytes.
     size: u16,
-    /// Those about which more can be done than one step did.
-    work: VecDeque<PipeId>,
-    queued: Vec<bool>,
 }
 
 impl Pipes {
@@ -196,8 +196,6 @@ impl Pipes {
             slots: (0..places).map(|_| None).collect(),
             free: (1..=count).rev().map(PipeId).collect(),
             size: size.max(1),
-            work: VecDeque::with_capacity(places),
-            queued: alloc::vec![false; places],
         };
         // The console itself is at both ends: it writes, and what nobody reads is kept for a reader.
         new.slots[0] = new.pipe(None, 1);
@@ -270,29 +268,6 @@ impl Pipes {
         if let Some(left) = it.link {
             pipe.queue(it.direction).close_up(table, left);
         }
-    }
-
-    /// Remembers that more can be done about a pipe.
-    pub(crate) fn queue_work(&mut self, id: PipeId) {
-        if let Some(queued) = self.queued.get_mut(id.index())
-            && !core::mem::replace(queued, true)
-        {
-            self.work.push_back(id);
-        }
-    }
-
-    pub(crate) fn next_work(&mut self) -> Option<PipeId> {
-        let id = self.work.pop_front()?;
-        self.queued[id.index()] = false;
-        Some(id)
-    }
-
-    pub(crate) fn has_work(&self) -> bool {
-        !self.work.is_empty()
-    }
-
-    pub(crate) fn is_queued(&self, id: PipeId) -> bool {
-        self.queued.get(id.index()).copied().unwrap_or(false)
     }
 
     pub(crate) fn bytes(&self, id: PipeId, start: u16, length: u16) -> Option<&[u8]> {

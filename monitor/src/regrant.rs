@@ -68,11 +68,12 @@ impl Coordinator {
         }
         self.rotation.remove(core.0);
         let deadline = self.now.saturating_add(self.config.answer_timeout);
-        self.deadlines.expect(Timer::LetGo(core), deadline);
+        self.deadlines.set_anew(Timer::LetGo(core), deadline);
         held.lease
     }
 
     /// A core has left the vcore that it was to leave, which is `saved`, or is lost with it. If there is one.
+    #[inline(never)]
     pub(crate) fn has_left(&mut self, core: CoreId, saved: bool, out: &mut Outbox) {
         let seat = &mut self.cores[core.index()].seat;
         let Some(left) = seat.leaver.take() else { return };

@@ -9,6 +9,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
+use core::num::NonZeroU32;
 
 /// Later than every deadline.
 pub(crate) const NEVER: u64 = u64::MAX;
@@ -52,6 +53,8 @@ pub(crate) struct Timers {
     /// Which buckets of a level are not empty, and which levels.
     slots: [u16; LEVELS],
     levels: u16,
+    /// The first bucket that is not empty, or [`NONE`].
+    first: u16,
     /// A moment that is not later than any that will be asked about.
     base: u64,
     /// The bucket that is being spread over finer ones, because its moment has come.
@@ -81,6 +84,7 @@ impl Timers {
             buckets: [Bucket { first: NONE, soonest: NEVER }; BUCKETS],
             slots: [0; LEVELS],
             levels: 0,
+            first: NONE,
             base: 0,
             spreading: None,
         }
@@ -96,8 +100,10 @@ impl Timers {
         if self.spreading.is_some() {
             return self.base;
         }
-        self.first_bucket()
-            .map_or(NEVER, |bucket| self.buckets[usize::from(bucket) % BUCKETS].soonest)
+        if self.first == NONE {
+            return NEVER;
+        }
+        self.buckets[usize::from(self.first) % BUCKETS].soonest
     }
 
     /// When a timer comes, if it is set.
@@ -112,6 +118,13 @@ impl Timers {
         let was = self.cancel(timer);
         self.put(timer.0, deadline);
         was
+    }
+
+    /// Sets a timer that is not set.
+    #[inline(always)]
+    pub(crate) fn set_anew(&mut self, timer: TimerId, deadline: u64) {
+        debug_assert!(self.deadline(timer).is_none(), "it is not set yet");
+        self.put(timer.0, deadline);
     }
 
     /// Cancels a timer; when it would have come, or [`NEVER`] if it was not set.
@@ -153,6 +166,9 @@ impl Timers {
             let level = at / SLOTS;
             self.slots[level] &= !(1 << (at % SLOTS));
             self.levels &= !(u16::from(self.slots[level] == 0) << level);
+            if bucket == self.first {
+                self.first = self.first_of_all();
+            }
         }
         was
     }
@@ -168,11 +184,11 @@ impl Timers {
     /// Takes the only timer of the soonest bucket, if there is just one and its deadline has come.
     #[inline(always)]
     fn take_lone(&mut self, now: u64) -> Option<TimerId> {
-        let bucket = self.first_bucket().filter(|_| self.spreading.is_none())?;
-        let at = usize::from(bucket) % BUCKETS;
+        let at = usize::from(self.first) % BUCKETS;
         let first = self.buckets[at].first;
-        let entry = &mut self.entries[usize::from(first)];
-        if entry.next != NONE || entry.deadline > now {
+        // There is none at all where the first bucket is none, or empty.
+        let entry = self.entries.get_mut(usize::from(first))?;
+        if entry.next != NONE || entry.deadline > now || self.spreading.is_some() {
             return None;
         }
         entry.bucket = NONE;
@@ -183,6 +199,7 @@ impl Timers {
         if *slots == 0 {
             self.levels &= self.levels - 1;
         }
+        self.first = self.first_of_all();
         Some(TimerId(first))
     }
 
@@ -253,13 +270,21 @@ impl Timers {
         self.entries[usize::from(timer)] = Entry { deadline, prev: NONE, next, bucket: at as u16 };
         self.slots[level] |= 1 << slot;
         self.levels |= 1 << level;
+        self.first = self.first.min(at as u16);
     }
 
-    /// The bucket of the soonest.
+    /// The bucket of the soonest, if there is one.
     fn first_bucket(&self) -> Option<u16> {
-        let level = self.levels.trailing_zeros() as usize;
-        let slots = self.slots.get(level)?;
-        Some((level * SLOTS) as u16 + slots.trailing_zeros() as u16)
+        (self.first != NONE).then_some(self.first)
+    }
+
+    /// The first bucket that is not empty, or [`NONE`].
+    #[inline(always)]
+    fn first_of_all(&self) -> u16 {
+        // Of a number that is not 0 it takes one instruction.
+        let Some(levels) = NonZeroU32::new(self.levels.into()) else { return NONE };
+        let level = levels.trailing_zeros() as usize % LEVELS;
+        (level * SLOTS) as u16 + u32::from(self.slots[level]).trailing_zeros() as u16
     }
 
     /// The soonest of a bucket, if there are few, of two the one with the smaller number; and when it comes.

@@ -4,6 +4,7 @@
 //! time ([`Output::CopyIn`], [`crate::Input::Copied`]). Each pipe takes the bytes of one writer after the
 //! other, so what one call writes is not mixed with what others do.
 
+use crate::chores::Chore;
 use crate::coordinator::Coordinator;
 use crate::copies::{ask_for, hand};
 use crate::events::end;
@@ -122,7 +123,7 @@ impl Coordinator {
         out: &mut Outbox,
     ) -> Result<(), Outcome> {
         let pid = call.lease.pid;
-        let Self { table, pipes, .. } = self;
+        let Self { table, pipes, cores, .. } = self;
         let process = table.at_mut(pid);
         let Some(pipe) = pipes.get_mut(id) else { return Err(Outcome::BAD_HANDLE) };
         if pipe.has_for_next_reader() {
@@ -130,9 +131,10 @@ impl Coordinator {
             let done = hand(process, id, &mut pipe.ring, buffer, out);
             let is_awaited = !pipe.writing.is_empty();
             let call = (call.at, call.lease.vcore);
-            self.complete_after_wait(pid, call, (Outcome(done.cast_signed()), 0), out);
+            let done = end(process, cores, call, (Outcome(done.cast_signed()), 0), out);
+            self.after_end(pid, call, done, out);
             if is_awaited {
-                self.serve_pipe(id, out);
+                self.serve_later(Some(id));
             }
             return Ok(());
         }
@@ -170,7 +172,9 @@ impl Coordinator {
             pipe.writing.join(table, at);
         }
         if ticket.is_none() {
-            self.serve_those(id, out);
+            if let Some(id) = id {
+                self.serve_pipe(id, out);
+            }
             self.leave_if_it_would_wait(at, call, transfer, out);
         }
         Ok(())
@@ -198,38 +202,39 @@ impl Coordinator {
         Some(self.wait(at)?.transfer()?.pipe()?.0)
     }
 
-    pub(crate) fn serve_those(&mut self, pipe: Option<PipeId>, out: &mut Outbox) {
-        if let Some(pipe) = pipe {
-            self.serve_pipe(pipe, out);
+    /// What can be done about a pipe is done in a step of its own: this one has ended a call.
+    #[inline(always)]
+    pub(crate) fn serve_later(&mut self, pipe: Option<PipeId>) {
+        if let Some(id) = pipe
+            && self.pipes.get(id).is_some_and(|pipe| pipe.next_deed().is_some())
+        {
+            self.queue_chore(Chore::Pipe(id));
         }
     }
 
-    /// Does all that can be done about a pipe, as far as this step may; frees it if it is over.
+    /// Does the next thing that can be done about a pipe, and leaves the others to later steps, because each may end a
+    /// call; frees it if it is over.
     pub(crate) fn serve_pipe(&mut self, id: PipeId, out: &mut Outbox) {
-        while let Some(deed) = self.pipes.get(id).and_then(|pipe| pipe.next_deed()) {
-            if !self.spend() {
-                return self.pipes.queue_work(id);
+        match self.pipes.get(id).and_then(|pipe| pipe.next_deed()) {
+            Some(Deed::Give(reader)) => self.give(id, reader, out),
+            Some(Deed::End(reader)) => {
+                if let Some(pipe) = self.pipes.get_mut(id) {
+                    pipe.ended = false;
+                }
+                self.finish(reader, Outcome::OK, 0, out);
             }
-            match deed {
-                Deed::Give(reader) => self.give(id, reader, out),
-                Deed::End(reader) => {
-                    if let Some(pipe) = self.pipes.get_mut(id) {
-                        pipe.ended = false;
-                    }
-                    self.finish(reader, Outcome::OK, 0, out);
+            Some(Deed::Break(writer)) => self.cut_short(writer, Outcome::BROKEN_PIPE, out),
+            Some(Deed::Fetch(writer, most)) => self.fetch(writer, most, out),
+            None => {
+                if let Some(owner) = self.pipes.free_if_over(id)
+                    && self.table.get(owner).is_some()
+                {
+                    self.table.at_mut(owner.pid).io.pipes -= 1;
                 }
-                Deed::Break(writer) => self.cut_short(writer, Outcome::BROKEN_PIPE, out),
-                Deed::Fetch(writer, most) => {
-                    // The pipe is empty or nobody reads it, and it takes the bytes of one writer at a time.
-                    return self.fetch(writer, most, out);
-                }
+                return;
             }
         }
-        if let Some(owner) = self.pipes.free_if_over(id)
-            && self.table.get(owner).is_some()
-        {
-            self.table.at_mut(owner.pid).io.pipes -= 1;
-        }
+        self.serve_later(Some(id));
     }
 
     /// Hands bytes of a pipe to the reader that waits for them.
@@ -315,7 +320,7 @@ impl Coordinator {
         let moved = u32::try_from(moved).expect("at most what was left");
         if moved == 0 {
             self.cut_short(at, Outcome::FAULT, out);
-            return self.serve_those(id, out);
+            return self.serve_later(id);
         }
         if id.is_none() {
             let error = transfer.object == Object::ConsoleError;
@@ -324,7 +329,7 @@ impl Coordinator {
         if moved == transfer.left {
             let done = transfer.done + moved;
             self.finish_here(at, (Transfer { done, ..transfer }.outcome(), 0), out);
-            return self.serve_those(id, out);
+            return self.serve_later(id);
         }
         self.go_on(at, transfer, moved, out);
     }
@@ -340,22 +345,27 @@ impl Coordinator {
         let Some(wait) = wait_mut(&mut self.table, at) else { return };
         (wait.what, wait.ticket) = (Waiting::Transfer(after), None);
         let pipe = transfer.pipe().map(|(pipe, _)| pipe);
-        match pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {
+        let most = match pipe.and_then(|pipe| self.pipes.get_mut(pipe)) {
             Some(it) => {
                 it.copying = false;
-                self.serve_those(pipe, out);
+                it.room_for_first_writer()
             }
-            None => self.fetch(at, MAX_COPY, out),
+            None => MAX_COPY,
+        };
+        // Who reads is served behind that: there is room for these bytes whether or not it takes some.
+        if most > 0 {
+            self.fetch(at, most, out);
         }
+        self.serve_later(pipe);
     }
 
     /// The console's keys; none at all means that the input ends here, for one reader.
-    pub(crate) fn on_keys(&mut self, bytes: &[u8], out: &mut Outbox) {
+    pub(crate) fn on_keys(&mut self, bytes: &[u8]) {
         let Some(keyboard) = self.pipes.get_mut(PipeId::KEYBOARD) else { return };
         keyboard.ended |= bytes.is_empty();
         let taken = keyboard.ring.push(bytes);
         self.counters.keys_refused += (bytes.len() - taken) as u64;
-        self.serve_pipe(PipeId::KEYBOARD, out);
+        self.serve_later(Some(PipeId::KEYBOARD));
     }
 
     /// How many keys the next [`crate::Input::Keys`] may bring; more would be lost.

@@ -124,12 +124,6 @@ impl Coordinator {
     pub fn process_count(&self) -> usize {
         self.table.count()
     }
-
-    /// Is there work that one step could not finish?
-    #[must_use]
-    pub fn has_work(&self) -> bool {
-        !self.work.is_empty() || self.pipes.has_work()
-    }
 }
 
 pub(crate) fn view(process: &Process) -> ProcessView {

@@ -12,7 +12,7 @@ use crate::pipes::{Direction, PipeId};
 use crate::process::ProcessId;
 use crate::table::Table;
 use crate::transfer::Transfer;
-use core::num::NonZeroU32;
+use core::num::{NonZeroU16, NonZeroU32};
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
 
@@ -254,11 +254,9 @@ impl Waits {
 #[inline]
 pub(crate) fn places(mut bits: u16) -> impl Iterator<Item = u8> {
     core::iter::from_fn(move || {
-        let lowest = u8::try_from(bits.trailing_zeros()).expect("at most 16");
-        (bits != 0).then(|| {
-            bits &= bits - 1;
-            lowest
-        })
+        let lowest = NonZeroU16::new(bits)?.trailing_zeros();
+        bits &= bits - 1;
+        Some(lowest as u8)
     })
 }
 
@@ -334,9 +332,11 @@ impl Coordinator {
         };
         let Some(at) = self.table.at(pid).waits.find(pid, named) else { return Outcome::OK };
         let pipe = self.pipe_of(at);
-        self.cut_short(at, Outcome::INTERRUPTED, out);
+        if let Some(wait) = self.wait(at) {
+            self.finish_here(at, self.so_far(wait, Outcome::INTERRUPTED), out);
+        }
         self.set_clock(pid);
-        self.serve_those(pipe, out);
+        self.serve_later(pipe);
         Outcome(1)
     }
 
@@ -349,7 +349,7 @@ impl Coordinator {
         while let Some(at) = self.table.at(pid).waits.find(pid, |wait| wait.is_on(handle)) {
             let pipe = self.pipe_of(at);
             self.cut_short(at, Outcome::INTERRUPTED, out);
-            self.serve_those(pipe, out);
+            self.serve_later(pipe);
             count += 1;
         }
         Outcome(count)

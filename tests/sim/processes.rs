@@ -147,10 +147,32 @@ fn a_warned_vcore_that_gives_way_goes_on_where_it_can_and_one_that_does_not_is_p
             assert_eq!(scene.leaving(ONE), None);
         } else {
             scene.act(Action::Tick);
+            // That is a step of its own.
+            assert_eq!(scene.leaving(ONE), None);
+            scene.act(Action::Continue);
             assert_eq!(scene.leaving(ONE), Some(monitor::Leaving::Preempt));
         }
         scene.ends_well();
     }
+}
+
+#[test]
+fn a_warned_vcore_that_gives_way_when_its_time_is_up_but_before_it_is_preempted_goes_on() {
+    let mut scene = Scene::new(2);
+    let many = scene.setup.many(1);
+    scene.console(Control::Preempt { core: ONE, warning: 50 });
+    scene.settle();
+    scene.does(ONE, Op::Look);
+    scene.does(ONE, Op::Yield { wanted: 0, nice: true });
+    scene.act(Action::Tick);
+    scene.hears(ONE);
+    assert_eq!(scene.leaving(ONE), Some(monitor::Leaving::Yield));
+    scene.act(Action::Continue);
+    assert_eq!(scene.leaving(ONE), Some(monitor::Leaving::Yield));
+    scene.settle();
+    assert_eq!(scene.state(many), Some(State::RunningM));
+    assert_eq!(scene.leaving(ONE), None);
+    scene.ends_well();
 }
 
 #[test]

@@ -151,6 +151,7 @@ impl<M: Meter> Stage<'_, M> {
         let over = self.now + SOON;
         self.settle();
         self.tick("tick-warning-over", over);
+        self.go_on("warning-over-continued");
         self.settle();
     }
 
@@ -254,8 +255,10 @@ impl<M: Meter> Stage<'_, M> {
         let (reader, writer) = self.cast.pipe;
         self.read("read", reader);
         self.write("write", writer);
-        // It ends two calls, of the one that writes and of the one that waits to read.
         self.answer("copied-to-reader");
+        self.came_to(BYTES.len() as i32);
+        self.outcome = None;
+        self.go_on("pipe-continued");
         self.came_to(BYTES.len() as i32);
         self.settle();
     }
@@ -279,6 +282,7 @@ impl<M: Meter> Stage<'_, M> {
     fn keys(&mut self) {
         self.read("", 0);
         self.step("keys", Input::Keys { bytes: BYTES });
+        self.go_on("keys-continued");
         self.came_to(BYTES.len() as i32);
         self.settle();
     }

@@ -174,6 +174,12 @@ impl<'a, M: Meter> Stage<'a, M> {
         self.step(name, input.expect("the scene knows what it has asked for"));
     }
 
+    /// The work that the last step has left.
+    pub(super) fn go_on(&mut self, name: &'static str) {
+        assert!(self.is_to_continue(), "there is work, and no core was asked");
+        self.answer(name);
+    }
+
     /// All answers that are outstanding, and those to them.
     pub(super) fn settle(&mut self) {
         while let Some(input) = self.next_answer() {
