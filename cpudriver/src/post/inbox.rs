@@ -219,7 +219,8 @@ impl Inbox {
     }
 
     /// Handles an answer that a core waits for which is shown to be in user mode, and no more. True if that was all, or there
-    /// was nothing: as after [`Inbox::serve_urgent`]. Else the rest waits for a pass.
+    /// was nothing: as after [`Inbox::serve_urgent`]. Else the rest waits for a pass: also that of another sender, whose
+    /// interrupt may have been this one.
     #[inline(always)]
     #[must_use]
     pub fn serve_awaited(&mut self, hardware: &impl Hardware, handler: &mut impl Handler) -> bool {
@@ -228,6 +229,9 @@ impl Inbox {
             hardware.fence();
             if handler.awaited(sender) && !self.listed[sender.index()] {
                 self.list(sender);
+            }
+            if hardware.next_raised(0).is_some() {
+                return false;
             }
         }
         self.is_calm()

@@ -90,6 +90,10 @@ impl Handler for Reader {
         }
         some
     }
+    fn awaited(&mut self, sender: CoreId) -> bool {
+        self.take(sender, Lane::Routine);
+        !self.links[sender.index()].is_empty()
+    }
 }
 
 fn reader(senders: usize) -> (Vec<Sender<ToCore>>, Reader) {
@@ -233,6 +237,26 @@ fn an_immediate_message_overtakes_between_two_routine_ones() {
     diary.raised.borrow_mut()[0] = true;
     while inbox.serve(&diary, &mut reader) {}
     assert_eq!(reader.lines, ["0:Ping { nonce: 1 }", "0:Dump", "0:Ping { nonce: 2 }"]);
+}
+
+#[test]
+fn whoever_waits_for_one_sender_does_not_halt_while_another_has_something() {
+    let (mut tx, mut reader) = reader(2);
+    let (diary, mut inbox) = (Diary::new(Activity::User), Inbox::new(8));
+    // One interrupt may be that of both.
+    for (at, tx) in tx.iter_mut().enumerate() {
+        tx.send(&ToCore::Ping { nonce: 1 }).expect("there is room");
+        diary.raised.borrow_mut()[at] = true;
+    }
+    assert!(!inbox.serve_awaited(&diary, &mut reader), "the other waits for a pass");
+    assert_eq!(reader.lines.len(), 1);
+    assert!(inbox.serve(&diary, &mut reader));
+    assert_eq!(reader.lines.len(), 2);
+    assert!(inbox.serve_awaited(&diary, &mut reader), "there is nothing");
+    tx[1].send(&ToCore::Ping { nonce: 2 }).expect("there is room");
+    diary.raised.borrow_mut()[1] = true;
+    assert!(inbox.serve_awaited(&diary, &mut reader), "and that was all");
+    assert_eq!(reader.lines.len(), 3);
 }
 
 #[test]
