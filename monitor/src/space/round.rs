@@ -210,6 +210,8 @@ impl Coordinator {
         but: Option<CoreId>,
         out: &mut Outbox,
     ) {
+        // In a tree it has its place all the same: without it the tree is another one, with rings of its own to be made.
+        let but = but.filter(|_| self.config.strategy.is_direct());
         self.set_out(pid, changed, but);
         let process = self.table.at_mut(pid);
         let told = tell(&mut self.budget, &self.config, process, out);

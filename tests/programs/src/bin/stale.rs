@@ -3,7 +3,7 @@
 //!
 //!     run stale 3 1              (three vcores, of which vcore 1 writes)
 //!     run stale 3 1 munmap
-//!     run stale 3 1 mprotect part     (the page is one of 2 MiB that one entry maps; or `block`: all of them go)
+//!     run stale 3 1 mprotect part     (the page is one of 2 MiB that one entry maps; or block: all of them go)
 #![no_std]
 #![no_main]
 
