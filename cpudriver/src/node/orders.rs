@@ -85,23 +85,31 @@ pub(super) fn put_answer<Caller>(
     outbox.note(CoreId::MANAGEMENT, answer.lane());
 }
 
-/// Whether an order is about leases or translations.
+/// Whether an order is about leases or translations. Of each kind it is said, for a new one to be one or the other.
 #[inline(always)]
 const fn is_for_driver(order: &ToCore) -> bool {
-    matches!(
-        order,
+    match order {
         ToCore::StartCore { .. }
-            | ToCore::Preempt { .. }
-            | ToCore::Death { .. }
-            | ToCore::Notify { .. }
-            | ToCore::SetContext { .. }
-            | ToCore::Switch { .. }
-            | ToCore::Regrant { .. }
-            | ToCore::Done { .. }
-            | ToCore::Changed { .. }
-            | ToCore::TlbShootdown { .. }
-            | ToCore::TlbMulticast { .. }
-    )
+        | ToCore::Preempt { .. }
+        | ToCore::Death { .. }
+        | ToCore::Notify { .. }
+        | ToCore::SetContext { .. }
+        | ToCore::Switch { .. }
+        | ToCore::Regrant { .. }
+        | ToCore::Done { .. }
+        | ToCore::Changed { .. }
+        | ToCore::TlbShootdown { .. }
+        | ToCore::TlbMulticast { .. } => true,
+        ToCore::Ping { .. }
+        | ToCore::Dump
+        | ToCore::Stop
+        | ToCore::Link { .. }
+        | ToCore::Unlink { .. }
+        | ToCore::Experiment { .. }
+        | ToCore::Count
+        | ToCore::Panic
+        | ToCore::Hang => false,
+    }
 }
 
 impl<P: Platform> Node<P> {
@@ -267,17 +275,8 @@ impl<P: Platform> Node<P> {
             ToCore::Hang => loop {
                 self.platform.pause();
             },
-            ToCore::StartCore { .. }
-            | ToCore::Preempt { .. }
-            | ToCore::Death { .. }
-            | ToCore::Notify { .. }
-            | ToCore::SetContext { .. }
-            | ToCore::Switch { .. }
-            | ToCore::Regrant { .. }
-            | ToCore::Done { .. }
-            | ToCore::Changed { .. }
-            | ToCore::TlbShootdown { .. }
-            | ToCore::TlbMulticast { .. } => None,
+            // The driver's, see `is_for_driver`.
+            _ => None,
         }
     }
 
