@@ -112,6 +112,14 @@ impl Functions {
         let functions = functions(&self.loader, address).unwrap_or_default();
         functions.into_iter().filter_map(|(name, _)| name).collect()
     }
+
+    /// The innermost function that the instruction at an address belongs to, and its file and line: `function at file:line`.
+    #[must_use]
+    pub fn line_at(&self, address: u64) -> Option<String> {
+        let (name, place) = functions(&self.loader, address)?.into_iter().next()?;
+        let place = place.map(|(file, line)| format!(" at {}:{line}", shortened(&file)));
+        Some(format!("{}{}", name.as_deref().unwrap_or("?"), place.unwrap_or_default()))
+    }
 }
 
 fn symbol(loader: &Loader, address: u64) -> Option<String> {

@@ -27,6 +27,8 @@ pub enum By {
     Functions,
     /// Functions as they were written: one that was inlined counts by itself.
     Inlined,
+    /// Each instruction by itself, in order of their addresses, with its line: to be held against a disassembly.
+    Instructions,
 }
 
 /// What one function executed, per operation, on average.
@@ -47,8 +49,11 @@ pub struct Profile {
     pub cores: u32,
     /// What the row measured.
     pub params: Params,
-    /// By QEMU's index of the core, those that executed most first.
+    /// By QEMU's index of the core, those that executed most first; instructions in order of their addresses.
     pub by_core: BTreeMap<u32, Vec<Share>>,
+    /// Whether the smallest shares are left out when it is shown.
+    #[serde(skip)]
+    is_shortened: bool,
 }
 
 /// Makes profiles of what the plugin has counted.
@@ -85,7 +90,10 @@ impl Profiler {
             let share =
                 |(function, count)| Share { function, instructions: count as f64 / operations };
             let mut shares: Vec<Share> = functions.into_iter().map(share).collect();
-            shares.sort_by_key(|share| Reverse((share.instructions * 1000.0) as u64));
+            // Names of instructions begin with their addresses.
+            if self.by != By::Instructions {
+                shares.sort_by_key(|share| Reverse((share.instructions * 1000.0) as u64));
+            }
             shares
         };
         self.profiles.push(Profile {
@@ -93,6 +101,7 @@ impl Profiler {
             cores: task.cores.into(),
             params: row.params.clone(),
             by_core: named.into_iter().map(|(vcpu, it)| (vcpu, shares(it))).collect(),
+            is_shortened: self.by != By::Instructions,
         });
     }
 
@@ -117,11 +126,12 @@ impl Profiler {
         let is_kernel = address >= KERNEL;
         let program = self.program.as_ref().and_then(|(_, functions)| functions.as_ref());
         let functions = if is_kernel { self.kernel.as_ref() } else { program };
+        if self.by == By::Instructions {
+            let line = functions.and_then(|it| it.line_at(address)).unwrap_or_default();
+            return format!("{address:#018x} {line}").trim_end().to_owned();
+        }
         let names = functions.map(|it| it.at(address)).unwrap_or_default();
-        let name = match self.by {
-            By::Functions => names.last(),
-            By::Inlined => names.first(),
-        };
+        let name = if self.by == By::Inlined { names.first() } else { names.last() };
         match (name, is_kernel) {
             (Some(name), true) => name.clone(),
             (Some(name), false) => format!("user: {name}"),
@@ -130,19 +140,20 @@ impl Profiler {
     }
 }
 
-/// Shows profiles to people: for each row and core the functions, those that executed most first.
+/// Shows profiles to people: for each row and core the functions, those that executed most first, or the instructions.
 #[must_use]
 pub fn listing(profiles: &[Profile]) -> String {
     let mut text = String::new();
     for profile in profiles {
         let params = profile.params.iter().map(|(name, value)| format!(" {name}={}", plain(value)));
-        let Profile { experiment, cores, .. } = profile;
+        let Profile { experiment, cores, is_shortened, .. } = profile;
         let plural = if *cores == 1 { "" } else { "s" };
         let head = format!("{experiment} on {cores} core{plural},{}", params.collect::<String>());
         for (core, shares) in &profile.by_core {
             let total: f64 = shares.iter().map(|share| share.instructions).sum();
             let _ = writeln!(text, "\n{head}: core {core} executed {total:.1} instructions");
-            let is_large = |share: &&Share| share.instructions >= total * LEAST_SHARE;
+            let least = if *is_shortened { total * LEAST_SHARE } else { 0.0 };
+            let is_large = |share: &&Share| share.instructions >= least;
             let large = shares.iter().take_while(is_large);
             let shown: f64 = large.clone().map(|share| share.instructions).sum();
             for Share { function, instructions } in large {

@@ -67,3 +67,12 @@ fn functions_of_the_experiments_program_are_named() {
     assert!(text.contains("user: boot::bench::profile::Profiler::open_program"), "{text}");
     assert!(named("bench_vcore").contains(&format!("{entry:#x}")), "another's program");
 }
+
+#[test]
+fn instructions_come_one_by_one_in_order_and_none_is_left_out() {
+    let samples = [region(&[(0, 0x48, 2), (0, 0x40, 2_000_000)])];
+    let text = listed(By::Instructions, Vec::new(), &samples);
+    let lines: Vec<Vec<_>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[2], ["1000000.0", "0x0000000000000040"], "{text}");
+    assert_eq!(lines[3], ["1.0", "0x0000000000000048"], "{text}");
+}
