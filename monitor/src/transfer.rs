@@ -237,11 +237,15 @@ impl Coordinator {
         self.serve_later(Some(id));
     }
 
-    /// Hands bytes of a pipe to the reader that waits for them.
+    /// Hands bytes of a pipe to the reader that waits for them. One that dies leaves them to others: it may close the pipe
+    /// in the same step, and then they would be gone before they are copied.
     #[inline(always)]
     fn give(&mut self, id: PipeId, reader: WaitRef, out: &mut Outbox) {
         let Self { table, pipes, cores, .. } = self;
         let Some(process) = table.by_pid_mut(reader.pid()) else { return };
+        if process.is_dying() {
+            return self.detach(reader);
+        }
         let Some(wait) = process.waits.get(reader) else { return };
         let Some(&Transfer { at, left, .. }) = wait.transfer() else { return };
         let (call, link) = ((wait.call.at, wait.call.lease.vcore), wait.link());

@@ -300,7 +300,7 @@ impl Coordinator {
     }
 
     /// Takes a call out of the queue that it stands in; what is being copied in for it comes too late.
-    fn detach(&mut self, at: WaitRef) {
+    pub(crate) fn detach(&mut self, at: WaitRef) {
         let Some(wait) = wait_mut(&mut self.table, at) else { return };
         let stands = wait.stands();
         (wait.ticket, wait.link) = (None, None);

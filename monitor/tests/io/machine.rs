@@ -46,6 +46,8 @@ pub(crate) struct Machine {
     pub(crate) listed: Vec<Pid>,
     /// Copies are held back until [`Machine::copy`].
     pub(crate) hold: bool,
+    /// What steps leave for later ones is not gone on with.
+    pub(crate) hold_work: bool,
     copies: VecDeque<(ProcessId, u32, u64, u32)>,
 }
 
@@ -72,6 +74,7 @@ impl Machine {
             loads: Vec::new(),
             listed: Vec::new(),
             hold: false,
+            hold_work: false,
             copies: VecDeque::new(),
         };
         new.step(Input::Tick);
@@ -95,7 +98,14 @@ impl Machine {
         }
         let broken = self.coordinator.audit();
         assert_eq!(broken, Ok(()), "after {input:?}");
-        while self.coordinator.has_work() && !matches!(input, Input::Continue) {
+        if !matches!(input, Input::Continue) && !self.hold_work {
+            self.go_on();
+        }
+    }
+
+    /// Goes on with what steps have left for later ones.
+    pub(crate) fn go_on(&mut self) {
+        while self.coordinator.has_work() {
             self.step_once(Input::Continue);
         }
     }

@@ -1,7 +1,7 @@
 //! Bytes from writers to readers.
 
 use crate::machine::{HERE, Machine, NOWHERE, close, dup, read, write};
-use monitor::{MAX_COPY, ProcessId};
+use monitor::{MAX_COPY, ProcessId, State};
 use proto::call::{ALL_HANDLES, NO_HANG, Outcome};
 use proto::id::Pid;
 use proto::message::ToMonitor;
@@ -195,6 +195,37 @@ fn a_parent_that_waits_for_its_childs_pipe_wakes_when_the_child_dies_and_reaps_i
     let wait = machine.call(parent, |call| ToMonitor::Wait { call, pid: Pid(0), flags: 0 });
     assert_eq!(machine.result(wait), (Outcome(i32::from(child.pid.0)), 9));
     assert_eq!(machine.coordinator.process_count(), 1);
+}
+
+#[test]
+fn bytes_that_a_dying_process_waits_for_are_left_to_the_living() {
+    // A child that never ran closes its ends in the step in which its parent dies, before the parent closes its own.
+    for others in [false, true] {
+        let mut machine = Machine::new();
+        let parent = machine.program();
+        let (reader, writer) = machine.pipe(parent);
+        let child = machine.child(parent, ALL_HANDLES);
+        let waiting = machine.call(parent, read(reader, HERE, 9));
+        let living = others.then(|| machine.child(parent, ALL_HANDLES));
+        if let Some(living) = living {
+            machine.run(living);
+        }
+        machine.write(parent, HERE + 64, b"xy");
+        machine.hold_work = true;
+        machine.ask(parent, write(writer, HERE + 64, 2));
+        assert!(machine.waits(waiting));
+        assert_eq!(machine.coordinator.process(child.pid).unwrap().state, State::Created);
+        machine.kill(parent);
+        machine.hold_work = false;
+        machine.go_on();
+        assert_eq!(machine.outcome(waiting), Outcome::INTERRUPTED);
+        if let Some(living) = living {
+            assert_eq!(machine.ask(living, read(reader, HERE, 9)), Outcome(2));
+            assert_eq!(machine.read(living, HERE, 2), b"xy");
+            machine.kill(living);
+        }
+        assert_eq!(machine.coordinator.pipes().count(), 1);
+    }
 }
 
 #[test]
