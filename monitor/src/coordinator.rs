@@ -160,17 +160,26 @@ impl Coordinator {
     pub fn step(&mut self, now: u64, input: &Input<'_>, out: &mut Outbox) {
         match *input {
             Input::Message { core, ref message } => self.hear(now, core, message, out),
+            Input::Continue => self.continue_work(now, out),
             _ => self.take(now, input, out),
         }
     }
 
-    /// A step with an input that is no message.
+    /// As [`Coordinator::step`] with an [`Input::Continue`].
+    #[inline(never)]
+    pub fn continue_work(&mut self, now: u64, out: &mut Outbox) {
+        self.begin_step(now);
+        self.on_continue(out);
+        self.end_step(out);
+    }
+
+    /// A step with another input.
     #[inline(never)]
     fn take(&mut self, now: u64, input: &Input<'_>, out: &mut Outbox) {
         self.begin_step(now);
         match *input {
             // They are heard elsewhere.
-            Input::Message { .. } => {}
+            Input::Message { .. } | Input::Continue => {}
             Input::Flushed { ref cores, ticket } => self.on_flushed(cores, ticket, out),
             Input::Tick => {
                 if self.armed <= self.now {
@@ -187,7 +196,6 @@ impl Coordinator {
             Input::ResumeHeartbeat => self.heartbeat_paused = false,
             Input::SetStrategy(strategy) => self.set_strategy(strategy),
             Input::SetFlushPages(pages) => self.set_flush_pages(pages),
-            Input::Continue => self.on_continue(out),
             Input::Spawn { caller, name, root, frames } => {
                 self.on_spawn(caller, name, (root, frames), out);
             }

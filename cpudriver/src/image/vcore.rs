@@ -170,6 +170,7 @@ enum AtOnce {
 
 impl Cpu {
     /// Has this core a vcore that can run now?
+    #[inline(always)]
     pub(super) fn has_vcore(&self) -> bool {
         let driver = self.node.driver();
         driver.lease().is_some() && driver.request().is_none()

@@ -63,6 +63,8 @@ const LOCAL: usize = 8;
 const TYPED_AHEAD: usize = 256;
 /// Passes after which core 0 looks for keys although it has heard of none, a power of two.
 const PASSES_PER_LOOK: u32 = 1 << 14;
+/// Steps of work that the coordinator has left which one pass goes on with at most: time and keys have their turn then.
+const STEPS_PER_PASS: u32 = 16;
 
 /// All that core 0 owns beside its own [`Cpu`].
 #[derive(Debug)]
@@ -114,7 +116,7 @@ pub(crate) struct Hub {
     beats: bool,
     /// For when the timer of this core is set while a program runs.
     armed: Option<u64>,
-    /// An event has come that a command may wait for.
+    /// An event has come that a command may wait for, and may not have looked at.
     has_noted: bool,
     /// A core that was sent an NMI, and how many reports it had completed before.
     interrupted_core: Option<(CoreId, u32)>,

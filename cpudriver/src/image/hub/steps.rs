@@ -30,6 +30,16 @@ impl Hub {
         self.take_step(node, |it, now, out| it.hear(now, core, message, out));
     }
 
+    /// Has the coordinator go on with what it has left to do.
+    #[inline(always)]
+    pub(super) fn tell_continue(&mut self, node: &mut Node) {
+        if self.recorder.is_some() {
+            return self.tell(Input::Continue, node);
+        }
+        probes::heard(&self.coordinator, &Input::Continue);
+        self.take_step(node, Coordinator::continue_work);
+    }
+
     /// Has the coordinator make a step that is not recorded, and does what it asks for.
     #[inline(always)]
     fn take_step(
