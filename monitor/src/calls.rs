@@ -77,10 +77,11 @@ impl Coordinator {
             ToMonitor::Provision { call, pid, core } => {
                 self.answer(call, out, |it, caller, out| it.hand_on(caller, pid, core, out));
             }
-            ToMonitor::Map { .. }
-            | ToMonitor::Protect { .. }
-            | ToMonitor::Unmap { .. }
-            | ToMonitor::Share { .. } => self.on_memory_call(core, request, out),
+            ToMonitor::Unmap { ref call, range } => self.on_unmap((core, call), range, out),
+            ToMonitor::Protect { ref call, range, rights } => {
+                self.on_protect((core, call), range, rights, out);
+            }
+            ToMonitor::Map { .. } | ToMonitor::Share { .. } => self.on_memory_call(request, out),
             ToMonitor::Wait { call, pid, flags } => {
                 if self.caller(&call).is_some() {
                     self.on_wait(call, pid, flags, out);

@@ -74,6 +74,12 @@ pub mod said {
     pub const SHOOTDOWN_DONE: u8 = 6;
     /// [`super::ToMonitor::Released`]
     pub const RELEASED: u8 = 14;
+    /// [`super::ToMonitor::Fault`]
+    pub const FAULT: u8 = 19;
     /// [`super::ToMonitor::NotifyVcore`]
     pub const NOTIFY_VCORE: u8 = 26;
+    /// [`super::ToMonitor::Unmap`]
+    pub const UNMAP: u8 = 28;
+    /// [`super::ToMonitor::Protect`]
+    pub const PROTECT: u8 = 43;
 }

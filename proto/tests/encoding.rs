@@ -203,7 +203,10 @@ fn the_tags_by_name_are_those_in_the_slot() {
     let said = [
         (said::SHOOTDOWN_DONE, "ToMonitor::ShootdownDone"),
         (said::RELEASED, "ToMonitor::Released"),
+        (said::FAULT, "ToMonitor::Fault"),
         (said::NOTIFY_VCORE, "ToMonitor::NotifyVcore"),
+        (said::UNMAP, "ToMonitor::Unmap"),
+        (said::PROTECT, "ToMonitor::Protect"),
     ];
     for (tag, name) in said {
         assert_eq!(TO_MONITOR[usize::from(tag)].name, name);

@@ -14,17 +14,13 @@ use proto::message::{PageRange, ToMonitor};
 const ALL_RIGHTS: Rights = Rights(7);
 
 impl Coordinator {
-    /// A request about memory. Apart from the others, which so many registers as it takes would cost more.
+    /// A request for memory. Apart from the others, which so many registers as it takes would cost more.
     #[inline(never)]
-    pub(crate) fn on_memory_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
+    pub(crate) fn on_memory_call(&mut self, request: &ToMonitor, out: &mut Outbox) {
         match *request {
             ToMonitor::Map { call, first, pages, rights, flags } => {
                 self.on_map(call, PageRange { first, pages }, rights, flags, out);
             }
-            ToMonitor::Protect { call, range, rights } => {
-                self.on_protect((core, call), range, rights, out);
-            }
-            ToMonitor::Unmap { call, range } => self.on_unmap((core, call), range, out),
             ToMonitor::Share { call, pid, first } => self.on_share_call(call, pid, first, out),
             _ => {}
         }
@@ -122,17 +118,30 @@ impl Coordinator {
         self.next_ticket
     }
 
-    fn on_protect(
+    /// Gives pages other rights. Apart from the others, as [`on_memory_call`](Self::on_memory_call).
+    #[inline(never)]
+    pub(crate) fn on_protect(
         &mut self,
+        (core, call): (CoreId, &Call),
+        range: PageRange,
+        rights: Rights,
+        out: &mut Outbox,
+    ) {
+        let Some(pid) = self.caller(call) else { return };
+        if !self.protect_at_once(pid, (core, call), (range, rights), out) {
+            self.protect_by_and_by(pid, (core, *call), range, rights, out);
+        }
+    }
+
+    #[inline(never)]
+    fn protect_by_and_by(
+        &mut self,
+        pid: Pid,
         (core, call): (CoreId, Call),
         range: PageRange,
         rights: Rights,
         out: &mut Outbox,
     ) {
-        let Some(pid) = self.caller(&call) else { return };
-        if self.protect_at_once(pid, (core, &call), (range, rights), out) {
-            return;
-        }
         self.let_go_on(core, &call, out);
         match self.protect(pid, range, rights) {
             Err(why) => self.complete(pid, call, why, 0, out),
@@ -174,11 +183,28 @@ impl Coordinator {
         Ok(flush)
     }
 
-    fn on_unmap(&mut self, (core, call): (CoreId, Call), range: PageRange, out: &mut Outbox) {
-        let Some(pid) = self.caller(&call) else { return };
-        if self.unmap_at_once(pid, (core, &call), range, out) {
-            return;
+    /// Takes pages out. Apart from the others, as [`on_memory_call`](Self::on_memory_call).
+    #[inline(never)]
+    pub(crate) fn on_unmap(
+        &mut self,
+        (core, call): (CoreId, &Call),
+        range: PageRange,
+        out: &mut Outbox,
+    ) {
+        let Some(pid) = self.caller(call) else { return };
+        if !self.unmap_at_once(pid, (core, call), range, out) {
+            self.unmap_by_and_by(pid, (core, *call), range, out);
         }
+    }
+
+    #[inline(never)]
+    fn unmap_by_and_by(
+        &mut self,
+        pid: Pid,
+        (core, call): (CoreId, Call),
+        range: PageRange,
+        out: &mut Outbox,
+    ) {
         self.let_go_on(core, &call, out);
         match self.unmap(pid, range) {
             Err(why) => self.complete(pid, call, why, 0, out),

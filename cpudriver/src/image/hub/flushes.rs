@@ -5,7 +5,7 @@ use super::{Hub, Node};
 use crate::arch::cpu;
 use monitor::{CoreSet, Input, MOST_FLUSHED};
 use proto::id::CoreId;
-use proto::message::{ToCore, ToMonitor};
+use proto::message::{ToCore, ToMonitor, said};
 
 /// Answers to one shootdown that have come in this pass and that the coordinator has not been told of. Whatever else it is
 /// told, it has been told of them before.
@@ -62,11 +62,11 @@ impl Hub {
     fn tell_all_flushed(&mut self, node: &mut Node) {
         let Flushed { ref cores, last: core, count, ticket } = self.flushed;
         self.flushed.count = 0;
-        let input = match count {
-            1 => Input::Message { core, message: ToMonitor::ShootdownDone { ticket } },
-            _ => Input::Flushed { cores: *cores, ticket },
-        };
-        self.tell(input, node);
+        if count > 1 {
+            return self.tell(Input::Flushed { cores: *cores, ticket }, node);
+        }
+        let message = ToMonitor::ShootdownDone { ticket };
+        self.tell_of_memory::<{ said::SHOOTDOWN_DONE }>(core, message, node);
     }
 
     /// Tells all of these cores to flush.

@@ -14,6 +14,7 @@ mod family;
 mod flushes;
 mod keys;
 mod links;
+mod memory;
 mod parts;
 mod passes;
 mod printed;

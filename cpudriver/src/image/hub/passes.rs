@@ -53,6 +53,9 @@ impl Handler for Desk<'_> {
                 let message = receiver.take_known::<Self, { said::NOTIFY_VCORE }>(Lane::Routine);
                 self.hear_known::<{ said::NOTIFY_VCORE }>(sender, message);
             }
+            said::FAULT => self.hub.hear_of_memory::<{ said::FAULT }>(sender, self.cpu_node),
+            said::UNMAP => self.hub.hear_of_memory::<{ said::UNMAP }>(sender, self.cpu_node),
+            said::PROTECT => self.hub.hear_of_memory::<{ said::PROTECT }>(sender, self.cpu_node),
             _ => {
                 self.hub.take_message(sender, Lane::Routine, self.cpu_node);
             }

@@ -31,7 +31,7 @@ const CAPTURED_BYTES: usize = 8192;
 
 /// The memory of processes, and the programs that there are.
 pub(crate) struct Programs {
-    spaces: Spaces,
+    pub(super) spaces: Spaces,
     archive: Archive<'static>,
     pub(super) chores: VecDeque<Chore>,
     /// The call that comes to something else than the coordinator knows, and to what.
@@ -214,7 +214,7 @@ impl Programs {
             | Output::Unmap { .. }
             | Output::Release { .. }
             | Output::Share { .. }
-            | Output::AddVcores { .. } => self.apply_to_tables(it, output),
+            | Output::AddVcores { .. } => self.change(it, output),
             Output::CopyOut { process, call, address, bytes } => {
                 self.copy_out(it, (process, call), address, it.bytes(bytes));
             }
@@ -255,40 +255,6 @@ impl Programs {
             }
             _ => {}
         }
-    }
-
-    /// Those that change page tables. The coordinator has reserved the frames that they need.
-    fn apply_to_tables(&mut self, it: &Coordinator, output: &Output) {
-        let done = match *output {
-            Output::Populate { process, range, alike, rights } => match it.root(process) {
-                Some(root) => self.spaces.populate(root, (range, alike), rights),
-                None => Ok(()),
-            },
-            Output::AddVcores { process, vcores } => match it.root(process) {
-                Some(root) => self.spaces.add_vcores(root, vcores),
-                None => Ok(()),
-            },
-            Output::Share { from, to, range, rights } => match (it.root(from), it.root(to)) {
-                (Some(from), Some(to)) => self.spaces.share(from, to, range, rights),
-                _ => Ok(()),
-            },
-            Output::Protect { process, range, alike, rights } => match it.root(process) {
-                Some(root) => self.spaces.protect(root, (range, alike), rights),
-                None => Ok(()),
-            },
-            Output::Unmap { process, range, alike, unused, ticket } => match it.root(process) {
-                Some(root) => self.spaces.unmap(root, (range, alike), unused, ticket),
-                None => Ok(()),
-            },
-            Output::Release { process, ticket, frames } => {
-                if let Some(root) = it.root(process) {
-                    self.spaces.release(root, ticket, frames);
-                }
-                Ok(())
-            }
-            _ => Ok(()),
-        };
-        done.expect("the coordinator has reckoned with all frames that it asks for");
     }
 
     /// Copies bytes to a process, or notes that its call has failed.

@@ -51,7 +51,7 @@ impl Hub {
         step(&mut self.coordinator, cpu::now(), &mut self.outputs);
         drop(coordinating);
         if !self.outputs.outputs().is_empty() {
-            self.apply(&[], node);
+            self.apply(0, &[], node);
         }
         self.tell_of_enqueued(node);
     }
@@ -105,15 +105,22 @@ impl Hub {
             Input::Copied { bytes, .. } => bytes,
             _ => &[],
         };
-        self.apply(copied, node);
+        self.apply(0, copied, node);
     }
 
-    /// Does what the last step asked for, in order.
+    /// Does what the last step asked for from this output on, and tells the coordinator what came of events.
+    #[inline(never)]
+    pub(super) fn apply_from(&mut self, first: usize, node: &mut Node) {
+        self.apply(first, &[], node);
+        self.tell_of_enqueued(node);
+    }
+
+    /// Does what the last step asked for from this output on, in order.
     #[inline(always)]
-    fn apply(&mut self, copied: &[u8], node: &mut Node) {
+    fn apply(&mut self, first: usize, copied: &[u8], node: &mut Node) {
         let mut outputs = core::mem::take(&mut self.outputs);
         // They are large, so they are looked at where they are.
-        for output in outputs.outputs() {
+        for output in outputs.outputs().get(first..).unwrap_or(&[]) {
             if self.trace.is_some() {
                 self.trace_output(output);
             }

@@ -3,12 +3,12 @@
 //! Ranges are the coordinator's: few pages a call, all in [`MAP_AREA`], or in the stack where it is only about
 //! frames for it. A call about other pages does nothing.
 
-use super::entry::{self, HUGE, ONE, PRESENT, SHARED};
+use super::entry::{self, FOREIGN, HUGE, ONE, PRESENT, SHARED};
 use super::fields::reserved_index;
 use super::frame::{Frame, NoFrames};
 use super::huge::is_whole;
 use super::memory::{ENTRIES, Memory, PAGE};
-use super::tables::{Slot, index};
+use super::tables::{Leaf, Slot, index};
 use super::{Spaces, note};
 use core::ops::Range;
 use proto::memory::{MAP_AREA, Rights};
@@ -55,17 +55,46 @@ impl<M: Memory> Spaces<M> {
     /// # Errors
     ///
     /// [`NoFrames`]; the pages before have been done.
+    #[inline(always)]
     pub fn populate(
         &mut self,
         root: u64,
         (range, alike): (PageRange, u32),
         rights: Rights,
     ) -> Result<(), NoFrames> {
-        let end = range.first.saturating_add(alike.into());
-        let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED, STACK], range))
-        else {
+        let Some(root) = self.pool.root(root) else { return Ok(()) };
+        if range.pages == 1 && self.populate_one(root, range.first, rights)? {
             return Ok(());
+        }
+        self.populate_all(root, (range, alike), rights)
+    }
+
+    /// Gives a zeroed frame to a page that has none and whose table is there, as it mostly is when a page is used first;
+    /// says whether that was so.
+    #[inline(always)]
+    fn populate_one(&mut self, root: Frame, page: u64, rights: Rights) -> Result<bool, NoFrames> {
+        let is_inside = MAPPED.contains(&page) || STACK.contains(&page);
+        let Some(Leaf { above, to_table, slot }) = self.find_leaf(root, page, is_inside) else {
+            return Ok(false);
         };
+        if slot.load(&self.memory) != 0 {
+            return Ok(false);
+        }
+        let new = self.zeroed()?;
+        slot.store(&mut self.memory, self.format.page(new, rights));
+        above.store(&mut self.memory, to_table + ONE);
+        Ok(true)
+    }
+
+    #[inline(never)]
+    fn populate_all(
+        &mut self,
+        root: Frame,
+        (range, alike): (PageRange, u32),
+        rights: Rights,
+    ) -> Result<(), NoFrames> {
+        let end = range.first.saturating_add(alike.into());
+        let Some(pages) = within(&[MAPPED, STACK], range) else { return Ok(()) };
         for pages in by_table(pages) {
             let block = self.make_block(root, pages.start)?;
             let entry = block.slot.load(&self.memory);
@@ -94,16 +123,35 @@ impl<M: Memory> Spaces<M> {
     /// # Errors
     ///
     /// [`NoFrames`]; the pages before have been done.
+    #[inline(always)]
     pub fn protect(
         &mut self,
         root: u64,
         (range, alike): (PageRange, u32),
         rights: Rights,
     ) -> Result<(), NoFrames> {
-        let end = range.first.saturating_add(alike.into());
-        let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED], range)) else {
+        let Some(root) = self.pool.root(root) else { return Ok(()) };
+        // Mostly it is one page, which a table maps.
+        let is_one = range.pages == 1 && MAPPED.contains(&range.first);
+        if let Some(Leaf { slot, .. }) = self.find_leaf(root, range.first, is_one) {
+            let old = slot.load(&self.memory);
+            if old != 0 {
+                slot.store(&mut self.memory, self.format.with_rights(old, rights));
+            }
             return Ok(());
-        };
+        }
+        self.protect_all(root, (range, alike), rights)
+    }
+
+    #[inline(never)]
+    fn protect_all(
+        &mut self,
+        root: Frame,
+        (range, alike): (PageRange, u32),
+        rights: Rights,
+    ) -> Result<(), NoFrames> {
+        let end = range.first.saturating_add(alike.into());
+        let Some(pages) = within(&[MAPPED], range) else { return Ok(()) };
         for pages in by_table(pages) {
             let Some(block) = self.find_block(root, pages.start) else { continue };
             let above = block.slot;
@@ -130,6 +178,7 @@ impl<M: Memory> Spaces<M> {
     /// # Errors
     ///
     /// [`NoFrames`]; the pages before have been done.
+    #[inline(always)]
     pub fn unmap(
         &mut self,
         root: u64,
@@ -137,10 +186,41 @@ impl<M: Memory> Spaces<M> {
         unused: PageRange,
         ticket: u32,
     ) -> Result<(), NoFrames> {
-        let end = range.first.saturating_add(alike.into());
-        let (Some(root), Some(pages)) = (self.pool.root(root), within(&[MAPPED], range)) else {
+        let Some(root) = self.pool.root(root) else { return Ok(()) };
+        // Mostly it is one page, whose table stays.
+        let is_one = range.pages == 1 && unused == range && MAPPED.contains(&range.first);
+        if is_one && self.unmap_one(root, range.first, ticket) {
             return Ok(());
+        }
+        self.unmap_all(root, (range, alike), unused, ticket)
+    }
+
+    /// Takes a page out of a table if it is there and its frame is the space's alone; says whether.
+    #[inline(always)]
+    fn unmap_one(&mut self, root: Frame, page: u64, ticket: u32) -> bool {
+        let Some(Leaf { above, to_table, slot }) = self.find_leaf(root, page, true) else {
+            return false;
         };
+        let old = slot.load(&self.memory);
+        if old == 0 || old & (FOREIGN | SHARED) != 0 {
+            return false;
+        }
+        slot.store(&mut self.memory, 0);
+        above.store(&mut self.memory, to_table - ONE);
+        self.put_own(root, ticket, entry::frame(old));
+        true
+    }
+
+    #[inline(never)]
+    fn unmap_all(
+        &mut self,
+        root: Frame,
+        (range, alike): (PageRange, u32),
+        unused: PageRange,
+        ticket: u32,
+    ) -> Result<(), NoFrames> {
+        let end = range.first.saturating_add(alike.into());
+        let Some(pages) = within(&[MAPPED], range) else { return Ok(()) };
         let unused = unused.first..unused.first.saturating_add(unused.pages.into());
         for pages in by_table(pages) {
             let first = pages.start;

@@ -196,9 +196,49 @@ impl<M: Memory> Spaces<M> {
         batch.set_first(&mut self.memory, Some(self.pool.index(frame) | kind));
     }
 
+    /// Puts a frame that is the space's alone into the batch of a ticket.
+    #[inline(always)]
+    pub(super) fn put_own(&mut self, root: Frame, ticket: u32, frame: Frame) {
+        let first = Batch::at(root, 0);
+        if first.first(&self.memory).is_some() {
+            let batch = self.batch(root, ticket);
+            return self.put(batch, frame, 0);
+        }
+        // Mostly it is the first in the only one.
+        *self.pool.word(frame) = END;
+        first.set_ticket(&mut self.memory, ticket);
+        first.set_first(&mut self.memory, Some(self.pool.index(frame)));
+    }
+
     /// Gives up to `most` frames of a batch back, of those whose last owner the space was; of a run all or none.
+    #[inline(always)]
     pub fn release(&mut self, root: u64, ticket: u32, most: u32) {
         let Some(root) = self.pool.root(root) else { return };
+        if most == 0 || !self.release_only(root, ticket) {
+            self.release_some(root, ticket, most);
+        }
+    }
+
+    /// Gives the batch of a ticket back if it is the only one and has but one frame, which is the space's alone, as it mostly
+    /// is; says whether.
+    #[inline(always)]
+    fn release_only(&mut self, root: Frame, ticket: u32) -> bool {
+        let batch = Batch::at(root, 0);
+        let link = batch.first(&self.memory).filter(|link| link & RUN == 0);
+        let Some(frame) = link.map(|link| self.pool.frame(link)) else { return false };
+        let is_only = batch.ticket(&self.memory) == ticket
+            && *self.pool.word(frame) == END
+            && batch.next().is_none_or(|next| next.first(&self.memory).is_none());
+        if is_only {
+            batch.set_ticket(&mut self.memory, 0);
+            batch.set_first(&mut self.memory, None);
+            self.pool.give(frame);
+        }
+        is_only
+    }
+
+    #[inline(never)]
+    fn release_some(&mut self, root: Frame, ticket: u32, most: u32) {
         if let Some(batch) = self.find_batch(root, ticket) {
             self.give_batch(batch, most);
         }

@@ -20,6 +20,15 @@ pub(super) struct Block {
     pub(super) slot: Slot,
 }
 
+/// Where the entry of a page is that has one of its own.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaf {
+    /// The entry that leads to its table, and what it was.
+    pub(super) above: Slot,
+    pub(super) to_table: u64,
+    pub(super) slot: Slot,
+}
+
 impl Slot {
     pub(super) fn load(self, memory: &impl Memory) -> u64 {
         memory.load_u64(self.table, self.index * 8)
@@ -38,6 +47,7 @@ pub(super) const fn index(page: u64, level: u32) -> usize {
 impl<M: Memory> Spaces<M> {
     /// The entry of level 1 for the page's block, if there is the table that it lies in: it leads to the table with the
     /// page's own entry, or to a run of which the page is one ([`HUGE`]), or is 0.
+    #[inline(always)]
     pub(super) fn find_block(&self, root: Frame, page: u64) -> Option<Block> {
         let mut above = Slot { table: root, index: index(page, 3) };
         let mut slot = above;
@@ -56,6 +66,18 @@ impl<M: Memory> Spaces<M> {
     pub(super) fn find_table(&self, root: Frame, page: u64) -> Option<Slot> {
         let Block { slot, .. } = self.find_block(root, page)?;
         (slot.load(&self.memory) & (PRESENT | HUGE) == PRESENT).then_some(slot)
+    }
+
+    /// The place of the page's own entry, if `is_sought` and there is the table that it lies in.
+    #[inline(always)]
+    pub(super) fn find_leaf(&self, root: Frame, page: u64, is_sought: bool) -> Option<Leaf> {
+        if !is_sought {
+            return None;
+        }
+        let Block { slot: above, .. } = self.find_block(root, page)?;
+        let to_table = above.load(&self.memory);
+        let slot = Slot { table: entry::frame(to_table), index: index(page, 0) };
+        (to_table & (PRESENT | HUGE) == PRESENT).then_some(Leaf { above, to_table, slot })
     }
 
     /// The page's entry, or what it would be were its block not mapped by one entry; 0 if there is neither.

@@ -1,0 +1,188 @@
+//! What is said about memory, and what comes of it: from a core's ring to the answer in code of its own, in which the kind of the
+//! message is a constant. A program stands still meanwhile.
+
+use super::programs::Programs;
+use super::stars::Stars;
+use super::{Hub, Node, probes};
+use crate::arch::{cpu, heap};
+use monitor::{Coordinator, Input, Outbox, Output};
+use proto::id::CoreId;
+use proto::message::{Lane, ToCore, ToMonitor, said, tag};
+
+/// Names the code that encodes an order of this kind when a message of that kind has been heard, see
+/// [`proto::slot::Slot::encode_for`].
+struct Order<const HEARD: u8, const KIND: u8>;
+
+impl Hub {
+    /// Takes a message of a core, of which is known that it is of this kind, and does what comes of it.
+    #[inline(never)]
+    pub(super) fn hear_of_memory<const TAG: u8>(&mut self, sender: CoreId, node: &mut Node) {
+        let Some(receiver) = self.stars.receiver(sender) else { return };
+        let message = receiver.take_known::<Self, TAG>(Lane::Routine);
+        self.tell_flushed(node);
+        match message {
+            Ok(message) => self.tell_of_memory::<TAG>(sender, message, node),
+            Err(_) => self.stars.note_malformed(),
+        }
+    }
+
+    /// Tells the coordinator such a message. It is made anew, for the compiler to see of which kind it is.
+    #[inline(always)]
+    pub(super) fn tell_of_memory<const TAG: u8>(
+        &mut self,
+        core: CoreId,
+        message: ToMonitor,
+        node: &mut Node,
+    ) {
+        if self.recorder.is_some() {
+            return self.tell(Input::Message { core, message }, node);
+        }
+        probes::heard(&self.coordinator, &Input::Message { core, message });
+        match message {
+            ToMonitor::Fault { lease, address, vector, code, at } if TAG == said::FAULT => {
+                self.take_step_on_memory::<TAG>(node, |it, now, out| {
+                    let message = ToMonitor::Fault { lease, address, vector, code, at };
+                    it.hear_known(now, core, &message, out);
+                });
+            }
+            ToMonitor::Unmap { call, range } if TAG == said::UNMAP => {
+                self.take_step_on_memory::<TAG>(node, |it, now, out| {
+                    it.hear_known(now, core, &ToMonitor::Unmap { call, range }, out);
+                });
+            }
+            ToMonitor::Protect { call, range, rights } if TAG == said::PROTECT => {
+                self.take_step_on_memory::<TAG>(node, |it, now, out| {
+                    it.hear_known(now, core, &ToMonitor::Protect { call, range, rights }, out);
+                });
+            }
+            ToMonitor::ShootdownDone { ticket } if TAG == said::SHOOTDOWN_DONE => {
+                self.take_step_on_memory::<TAG>(node, |it, now, out| {
+                    it.hear_known(now, core, &ToMonitor::ShootdownDone { ticket }, out);
+                });
+            }
+            _ => self.tell(Input::Message { core, message }, node),
+        }
+    }
+
+    /// Has the coordinator make a step that is not recorded, and does what it asks for. Mostly page tables change and one core
+    /// hears of it, which is done here; where there is anything else, all that is left is done as after any step.
+    #[inline(always)]
+    fn take_step_on_memory<const TAG: u8>(
+        &mut self,
+        node: &mut Node,
+        step: impl FnOnce(&mut Coordinator, u64, &mut Outbox),
+    ) {
+        let now = cpu::now();
+        let coordinating = heap::Coordinating::begin();
+        step(&mut self.coordinator, now, &mut self.outputs);
+        drop(coordinating);
+        let Self { coordinator, outputs, programs, stars, sent, trace, .. } = self;
+        let mut done = 0;
+        if let (Some(programs), None) = (programs, trace) {
+            for output in outputs.outputs() {
+                let is_done = match *output {
+                    Output::Send { core, ref message } if core != CoreId::MANAGEMENT => {
+                        let sent = sent.get_mut(core.index()).map(|sent| (&mut sent[1], now));
+                        order::<TAG>(stars, core, message, sent, node)
+                    }
+                    _ => programs.change_at_once::<TAG>(coordinator, output),
+                };
+                if !is_done {
+                    break;
+                }
+                done += 1;
+            }
+        }
+        if done == self.outputs.outputs().len() {
+            return self.outputs.clear();
+        }
+        self.apply_from(done, node);
+    }
+}
+
+/// Sends a core an order that a message of this kind may bring; false if it is another. `sent` is when the core was last sent a
+/// shootdown, and when it is now.
+#[inline(always)]
+fn order<const HEARD: u8>(
+    stars: &mut Stars,
+    core: CoreId,
+    message: &ToCore,
+    sent: Option<(&mut u64, u64)>,
+    node: &mut Node,
+) -> bool {
+    let outbox = node.outbox();
+    match *message {
+        ToCore::Done { lease, outcome } => {
+            let order = ToCore::Done { lease, outcome };
+            stars.send_for::<Order<HEARD, { tag::DONE }>>(core, &order, outbox);
+        }
+        ToCore::Changed { lease, range } if HEARD != said::FAULT => {
+            let order = ToCore::Changed { lease, range };
+            stars.send_for::<Order<HEARD, { tag::CHANGED }>>(core, &order, outbox);
+        }
+        ToCore::TlbShootdown { pid, generation, range, ticket }
+            if HEARD == said::UNMAP || HEARD == said::PROTECT =>
+        {
+            let order = ToCore::TlbShootdown { pid, generation, range, ticket };
+            stars.send_for::<Order<HEARD, 0>>(core, &order, outbox);
+            if let Some((sent, now)) = sent {
+                *sent = now;
+            }
+        }
+        _ => return false,
+    }
+    true
+}
+
+impl Programs {
+    /// Changes page tables as a message of this kind may ask for; false if that is something else.
+    #[inline(always)]
+    fn change_at_once<const HEARD: u8>(&mut self, it: &Coordinator, output: &Output) -> bool {
+        let is_asked = match *output {
+            Output::Populate { .. } => HEARD == said::FAULT,
+            Output::Protect { .. } => HEARD == said::PROTECT,
+            Output::Unmap { .. } => HEARD == said::UNMAP,
+            Output::Release { .. } => HEARD == said::UNMAP || HEARD == said::SHOOTDOWN_DONE,
+            _ => false,
+        };
+        if is_asked {
+            self.change(it, output);
+        }
+        is_asked
+    }
+
+    /// Changes page tables, where the output says so. The coordinator has reserved the frames that are needed.
+    #[inline(always)]
+    pub(super) fn change(&mut self, it: &Coordinator, output: &Output) {
+        let done = match *output {
+            Output::Populate { process, range, alike, rights } => match it.root(process) {
+                Some(root) => self.spaces.populate(root, (range, alike), rights),
+                None => Ok(()),
+            },
+            Output::AddVcores { process, vcores } => match it.root(process) {
+                Some(root) => self.spaces.add_vcores(root, vcores),
+                None => Ok(()),
+            },
+            Output::Share { from, to, range, rights } => match (it.root(from), it.root(to)) {
+                (Some(from), Some(to)) => self.spaces.share(from, to, range, rights),
+                _ => Ok(()),
+            },
+            Output::Protect { process, range, alike, rights } => match it.root(process) {
+                Some(root) => self.spaces.protect(root, (range, alike), rights),
+                None => Ok(()),
+            },
+            Output::Unmap { process, range, alike, unused, ticket } => match it.root(process) {
+                Some(root) => self.spaces.unmap(root, (range, alike), unused, ticket),
+                None => Ok(()),
+            },
+            Output::Release { process, ticket, frames } => {
+                if let Some(root) = it.root(process) {
+                    self.spaces.release(root, ticket, frames);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        done.expect("the coordinator has reckoned with all frames that it asks for");
+    }
+}
