@@ -202,11 +202,14 @@ impl<P: Platform> Node<P> {
     #[inline(always)]
     pub(super) fn take_awaited(&mut self) -> bool {
         let has_immediate = |star: &Star| !star.receiver.is_lane_empty(Lane::Immediate);
-        if self.star.as_deref().is_none_or(has_immediate) {
-            return true;
-        }
-        self.take_routine_order();
-        self.star.as_ref().is_some_and(|star| !star.receiver.is_empty())
+        let Some(star) = self.star.as_deref().filter(|star| !has_immediate(star)) else { return true };
+        let _ = match star.receiver.first_tag(Lane::Routine) {
+            Some(tag::CHANGED) => self.follow_known::<{ tag::CHANGED }>(),
+            Some(tag::DONE) => self.follow_known::<{ tag::DONE }>(),
+            _ => self.take_routine_order(),
+        };
+        // What is put into the other lane from now on raises the sender's flag anew.
+        self.star.as_ref().is_some_and(|star| !star.receiver.is_lane_empty(Lane::Routine))
     }
 
     #[inline(never)]
