@@ -159,28 +159,36 @@ impl Event {
 #[derive(Debug)]
 pub struct Trace<'a> {
     events: &'a mut [Event],
-    /// Where the next event goes.
-    at: usize,
+    /// What of the number of an event tells its place.
+    mask: usize,
     recorded: u64,
 }
 
 impl<'a> Trace<'a> {
     /// A trace that keeps as many events as the buffer has places; what they hold doesn't matter. Without
     /// places, events are counted and forgotten.
+    ///
+    /// # Panics
+    /// When the number of places is neither 0 nor a power of two.
     #[must_use]
     pub const fn new(events: &'a mut [Event]) -> Self {
-        Self { events, at: 0, recorded: 0 }
+        let places = events.len();
+        assert!(places == 0 || places.is_power_of_two(), "a place is found by a mask");
+        Self { events, mask: places.wrapping_sub(1), recorded: 0 }
+    }
+
+    /// The place of the event with this number.
+    #[inline(always)]
+    const fn place(&self, number: u64) -> usize {
+        number as usize & self.mask
     }
 
     /// Adds an event, in place of the oldest if there is no room.
     #[inline]
     pub fn record(&mut self, stamp: u64, what: What) {
-        if let Some(place) = self.events.get_mut(self.at) {
+        let at = self.place(self.recorded);
+        if let Some(place) = self.events.get_mut(at) {
             *place = Event { stamp, what };
-        }
-        self.at += 1;
-        if self.at >= self.events.len() {
-            self.at = 0;
         }
         self.recorded += 1;
     }
@@ -188,7 +196,7 @@ impl<'a> Trace<'a> {
     /// The message of which the last event tells was answered at once: that is no event of its own.
     #[inline]
     pub fn answered(&mut self, with: Kind) {
-        let last = self.at.checked_sub(1).unwrap_or(self.events.len().wrapping_sub(1));
+        let last = self.place(self.recorded.wrapping_sub(1));
         if let Some(What::Received { answer, .. }) =
             self.events.get_mut(last).map(|it| &mut it.what)
         {
@@ -210,7 +218,8 @@ impl<'a> Trace<'a> {
 
     /// The events that are kept, the oldest first.
     pub fn events(&self) -> impl DoubleEndedIterator<Item = &Event> + Clone {
-        let (newer, older) = self.events.split_at(self.at);
+        let next = self.place(self.recorded).min(self.events.len());
+        let (newer, older) = self.events.split_at(next);
         let older = if self.recorded < self.events.len() as u64 { &[] } else { older };
         older.iter().chain(newer)
     }
@@ -239,16 +248,16 @@ mod tests {
 
     #[test]
     fn the_newest_events_are_kept_in_order() {
-        let mut buffer = [Event::EMPTY; 3];
+        let mut buffer = [Event::EMPTY; 4];
         let mut trace = Trace::new(&mut buffer);
         assert_eq!(stamps(trace.events()), [0; 0]);
-        for stamp in 1..=5 {
+        for stamp in 1..=6 {
             trace.record(stamp, What::Timer);
         }
-        assert_eq!(stamps(trace.events()), [3, 4, 5]);
-        assert_eq!(stamps(trace.events().rev()), [5, 4, 3]);
-        assert_eq!(stamps(trace.last(2)), [4, 5]);
-        assert_eq!((trace.recorded(), trace.overwritten()), (5, 2));
+        assert_eq!(stamps(trace.events()), [3, 4, 5, 6]);
+        assert_eq!(stamps(trace.events().rev()), [6, 5, 4, 3]);
+        assert_eq!(stamps(trace.last(2)), [5, 6]);
+        assert_eq!((trace.recorded(), trace.overwritten()), (6, 2));
     }
 
     #[test]
@@ -301,7 +310,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_is_the_end_of_all_that_was_recorded(size in 0_usize..9, count in 0_u64..40) {
+        fn it_is_the_end_of_all_that_was_recorded(bits in 0_u32..5, count in 0_u64..40) {
+            let size = (1_usize << bits) >> 1;
             let mut buffer = vec![Event::EMPTY; size];
             let mut trace = Trace::new(&mut buffer);
             for stamp in 0..count {

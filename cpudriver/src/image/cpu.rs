@@ -75,10 +75,7 @@ impl Cpu {
                 return;
             }
         }
-        if let Some(message) = self.run_vcore() {
-            probes::before_request(&message);
-            self.send_request(&message);
-        }
+        self.run_vcore();
     }
 
     fn play(&mut self, job: &jobs::Job) {

@@ -11,6 +11,7 @@
 //! | runs the script or the console, between passes of the hub | |
 
 mod bench;
+mod calls;
 mod clock;
 pub mod cpu;
 mod hub;
@@ -18,6 +19,7 @@ pub mod platform;
 #[cfg_attr(not(feature = "probes"), path = "no_probes.rs")]
 mod probes;
 mod shell;
+mod user_mode;
 mod vcore;
 
 use crate::arch::{self, handoff, heap, percpu, smp};

@@ -71,9 +71,6 @@ pub enum Next {
     Park,
 }
 
-/// Names the code that encodes a request.
-struct Request;
-
 /// One core in the network.
 #[derive(Debug)]
 pub struct Node<P> {
@@ -181,11 +178,13 @@ impl<P: Platform> Node<P> {
         &self.driver
     }
 
-    /// Sends a request of the vcore that runs here; false if there is no room for it.
-    pub fn request(&mut self, request: &ToMonitor) -> bool {
+    /// Sends a request of the vcore that runs here; false if there is no room for it. `Caller` names the place, see
+    /// [`Sender::send_for`].
+    #[inline(always)]
+    pub fn request_for<Caller>(&mut self, request: &ToMonitor) -> bool {
         let (kind, lane) = (Kind::from(request), request.lane());
         let Some(star) = &mut self.star else { return false };
-        let sent = star.sender.send_for::<Request>(request);
+        let sent = star.sender.send_for::<Caller>(request);
         if sent {
             self.outbox.tell_at_once(CoreId::MANAGEMENT, &self.platform);
             self.note(What::Sent { kind, lane, to: CoreId::MANAGEMENT });

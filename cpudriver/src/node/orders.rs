@@ -1,13 +1,13 @@
 //! What a node does about the orders of the coordinator.
 
-use super::{Counts, Job, Next, Node, Parcel, Part, Platform, Star};
+use super::{Counts, Job, Next, Node, Parcel, Part, Platform};
 use crate::driver::{Effect, Shootdown, Sink, Trap};
 use crate::post::{Outbox, Sender};
 use crate::trace::{Kind, Trace, What};
 use core::marker::PhantomData;
 use proto::id::CoreId;
 use proto::message::{Lane, ToCore, ToMonitor, tag};
-use proto::slot::NoMessage;
+use proto::slot::{NoMessage, Slot};
 
 /// Does what the driver wants done, in order, but for messages: those to others follow when all is done.
 struct Doer<P> {
@@ -112,6 +112,16 @@ const fn is_for_driver(order: &ToCore) -> bool {
     }
 }
 
+/// An order, and how many bytes its encoding takes.
+type Decoded = (Result<ToCore, NoMessage>, u64);
+
+/// Decodes the order in a slot, of which the tag has told that it is of this kind.
+#[inline(always)]
+fn decode<const TAG: u8>(slot: &Slot) -> Decoded {
+    let mut bytes = 0;
+    (slot.decode_known::<Known<TAG>, TAG, ToCore>(&mut bytes), bytes)
+}
+
 impl<P: Platform> Node<P> {
     /// Handles one message from another core's lane; false if there was none. That there is none is seen in the
     /// caller's own code: a lane is looked at more often than something is taken from it.
@@ -156,23 +166,29 @@ impl<P: Platform> Node<P> {
             return self.take_immediate_order().then_some(Lane::Immediate);
         }
         // Those that others wait for have code of their own, in which their kind is a constant.
-        let _ = match star.receiver.first_tag(Lane::Routine)? {
-            tag::DEATH => self.follow_known::<{ tag::DEATH }>(),
-            tag::NOTIFY => self.follow_known::<{ tag::NOTIFY }>(),
-            tag::START_CORE => self.follow_known::<{ tag::START_CORE }>(),
-            _ => self.take_routine_order(),
-        };
+        let slot = star.receiver.first(Lane::Routine)?;
+        match slot.tag() {
+            tag::DEATH => self.follow_known::<{ tag::DEATH }>(decode::<{ tag::DEATH }>(slot)),
+            tag::NOTIFY => self.follow_known::<{ tag::NOTIFY }>(decode::<{ tag::NOTIFY }>(slot)),
+            tag::START_CORE => {
+                self.follow_known::<{ tag::START_CORE }>(decode::<{ tag::START_CORE }>(slot));
+            }
+            _ => {
+                self.take_routine_order();
+            }
+        }
         Some(Lane::Routine)
     }
 
-    /// Handles the order that is first in the routine lane, of which is known that it is the driver's, of this kind, and is not
-    /// handed on to other cores.
+    /// Handles the order that is first in the routine lane and has been decoded there, of which is known that it is the driver's,
+    /// of this kind, and is not handed on to other cores.
     #[inline(always)]
-    fn follow_known<const TAG: u8>(&mut self) -> bool {
-        let Some(star) = &mut self.star else { return false };
-        let Ok(order) = star.receiver.take_known::<Known<TAG>, TAG>(Lane::Routine) else {
+    fn follow_known<const TAG: u8>(&mut self, (order, bytes): Decoded) {
+        let Some(star) = &mut self.star else { return };
+        star.receiver.free(Lane::Routine, bytes);
+        let Ok(order) = order else {
             self.counts.stray += 1;
-            return true;
+            return;
         };
         let (kind, lane, from) = (Kind::ToCore(TAG), Lane::Routine, CoreId::MANAGEMENT);
         self.trace.record(self.platform.now(), What::Received { kind, lane, from, answer: None });
@@ -186,7 +202,6 @@ impl<P: Platform> Node<P> {
             caller: PhantomData,
         };
         driver.on_message(&order, &mut teller);
-        true
     }
 
     /// Handles one message of a core that may have sent through another link as well; from which lane.
@@ -201,13 +216,18 @@ impl<P: Platform> Node<P> {
     /// Handles the next order, unless one of the immediate lane is there; whether there may be more.
     #[inline(always)]
     pub(super) fn take_awaited(&mut self) -> bool {
-        let has_immediate = |star: &Star| !star.receiver.is_lane_empty(Lane::Immediate);
-        let Some(star) = self.star.as_deref().filter(|star| !has_immediate(star)) else { return true };
-        let _ = match star.receiver.first_tag(Lane::Routine) {
-            Some(tag::CHANGED) => self.follow_known::<{ tag::CHANGED }>(),
-            Some(tag::DONE) => self.follow_known::<{ tag::DONE }>(),
-            _ => self.take_routine_order(),
-        };
+        let Some(star) = self.star.as_deref() else { return true };
+        if !star.receiver.is_lane_empty(Lane::Immediate) {
+            return true;
+        }
+        let Some(slot) = star.receiver.first(Lane::Routine) else { return false };
+        match slot.tag() {
+            tag::CHANGED => self.follow_known::<{ tag::CHANGED }>(decode::<{ tag::CHANGED }>(slot)),
+            tag::DONE => self.follow_known::<{ tag::DONE }>(decode::<{ tag::DONE }>(slot)),
+            _ => {
+                self.take_routine_order();
+            }
+        }
         // What is put into the other lane from now on raises the sender's flag anew.
         self.star.as_ref().is_some_and(|star| !star.receiver.is_lane_empty(Lane::Routine))
     }

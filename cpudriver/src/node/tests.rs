@@ -167,7 +167,7 @@ fn a_request_of_the_vcore_is_sent_and_answered() {
     net.ask(1, ToCore::StartCore { lease, root: 0x7000, notified: 0 });
     let told = net.node(1).trap(Trap::Exit { code: 3 });
     assert_eq!(told, Some(ToMonitor::Exit { lease, code: 3 }));
-    assert!(net.node(1).request(&ToMonitor::Exit { lease, code: 3 }));
+    assert!(net.node(1).request_for::<()>(&ToMonitor::Exit { lease, code: 3 }));
     net.node(1).flush();
     assert_eq!(net.answers(1), [ToMonitor::Exit { lease, code: 3 }]);
     assert_eq!(net.node(1).trap(Trap::Exit { code: 3 }), None, "it stands still");

@@ -205,6 +205,27 @@ impl<M: Post> Receiver<M> {
         };
         ring::take_known::<Caller, TAG, M>(ring, &mut self.received)
     }
+
+    /// The slot of the oldest message of a lane, if there is any. Whoever has read it [frees](Self::free) it: so its kind is
+    /// looked at once, and what is done about each kind can be code of its own.
+    #[inline(always)]
+    #[must_use]
+    pub fn first(&self, lane: Lane) -> Option<&Slot> {
+        ring::first(match lane {
+            Lane::Immediate => &self.immediate,
+            Lane::Routine => &self.routine,
+        })
+    }
+
+    /// Frees the slot of the oldest message of a lane, whose encoding took so many bytes, and counts it.
+    #[inline(always)]
+    pub fn free(&mut self, lane: Lane, bytes: u64) {
+        let ring = match lane {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        ring::free(ring, bytes, &mut self.received);
+    }
 }
 
 /// Allocates the rings of a link with `slots` slots in each lane and gives its two ends. They are

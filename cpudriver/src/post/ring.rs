@@ -156,6 +156,20 @@ pub(super) fn take_known<Caller, const TAG: u8, M: Message>(
     message
 }
 
+/// The slot of the oldest message, if there is any.
+#[inline(always)]
+pub(super) fn first(ring: &Consumer<Slot>) -> Option<&Slot> {
+    ring.peek().ok()
+}
+
+/// Frees the slot of the oldest message, which was read where it lies and took so many bytes.
+#[inline(always)]
+pub(super) fn free(ring: &mut Consumer<Slot>, bytes: u64, traffic: &mut Traffic) {
+    traffic.messages += 1;
+    traffic.bytes += bytes;
+    let _ = ring.pop();
+}
+
 /// Puts a batch, see [`SlotProducer::put_all`].
 #[inline(never)]
 pub(super) fn put_all<C: Codec<M>, M>(

@@ -82,20 +82,20 @@ pub enum Request {
 }
 
 /// A call as the program has written it.
-struct Block<'a> {
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
     words: &'a [u64; 8],
-    call: Call,
+    /// How the coordinator names it.
+    pub call: Call,
 }
 
 impl Request {
-    /// What the structure `words`, which lies at `at`, asks for.
+    /// What a structure asks for. Long: what is in a hurry is looked for with the block's own methods before.
     #[must_use]
-    pub fn of(words: &[u64; 8], at: u64, lease: Lease) -> Self {
-        let [number, options] =
-            [block::NUMBER, block::OPTIONS].map(|at| words[at / 8] >> (at % 8 * 8));
-        let call = Call { lease, at: at & !7 | options & 1 };
-        let it = Block { words, call };
-        match it.at_once(number as u32).or_else(|| it.asked(number as u32)) {
+    #[inline(never)]
+    pub fn of(block: &Block<'_>) -> Self {
+        let number = block.number();
+        match block.at_once(number).or_else(|| block.asked(number)) {
             Some(Ok(request)) => request,
             Some(Err(outcome)) => Self::Refuse(outcome),
             None => Self::Refuse(Outcome::NO_CALL),
@@ -105,11 +105,55 @@ impl Request {
 
 type Decoded = Option<Result<Request, Outcome>>;
 
-impl Block<'_> {
+impl<'a> Block<'a> {
+    /// The structure `words`, which lies at `at`, of a vcore that runs under this lease.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new(words: &'a [u64; 8], at: u64, lease: Lease) -> Self {
+        let options = words[block::OPTIONS / 8] >> (block::OPTIONS % 8 * 8);
+        Self { words, call: Call { lease, at: at & !7 | options & 1 } }
+    }
+
+    /// The number of the call, as in [`number`].
+    #[inline(always)]
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        (self.words[block::NUMBER / 8] >> (block::NUMBER % 8 * 8)) as u32
+    }
+
+    /// The pages that a call unmaps or protects: `None` if they are none, or more than a vcore stands still for.
+    #[inline(always)]
+    #[must_use]
+    pub fn few_pages(&self) -> Option<PageRange> {
+        self.pages(0, 1).ok().filter(|range| range.pages <= memory::FEW)
+    }
+
+    /// The rights that a call gives to pages.
+    ///
+    /// # Errors
+    ///
+    /// What the call comes to, if they are none.
+    #[inline(always)]
+    pub fn rights(&self) -> Result<Rights, Outcome> {
+        self.flags(2).map(Rights)
+    }
+
+    /// The vcore of the own process that a call sends an event to, the event and its value.
+    ///
+    /// # Errors
+    ///
+    /// What the call comes to, if they are none.
+    #[inline(always)]
+    pub fn event_to_vcore(&self) -> Result<(VcoreId, u16, u64), Outcome> {
+        Ok((self.vcore(0)?, self.kind(1)?, self.word(2)))
+    }
+
+    #[inline(always)]
     fn word(&self, n: usize) -> u64 {
         self.words[block::ARGUMENTS / 8 + n]
     }
 
+    #[inline(always)]
     fn flags(&self, n: usize) -> Result<u8, Outcome> {
         u8::try_from(self.word(n)).map_err(|_| Outcome::INVALID)
     }
@@ -118,6 +162,7 @@ impl Block<'_> {
         u16::try_from(self.word(n)).map(Pid).map_err(|_| Outcome::NO_PROCESS)
     }
 
+    #[inline(always)]
     fn vcore(&self, n: usize) -> Result<VcoreId, Outcome> {
         u16::try_from(self.word(n)).map(VcoreId).map_err(|_| Outcome::INVALID)
     }
@@ -130,6 +175,7 @@ impl Block<'_> {
         u8::try_from(self.word(n)).map_err(|_| Outcome::BAD_HANDLE)
     }
 
+    #[inline(always)]
     fn kind(&self, n: usize) -> Result<u16, Outcome> {
         u16::try_from(self.word(n)).map_err(|_| Outcome::INVALID)
     }
@@ -140,6 +186,7 @@ impl Block<'_> {
     }
 
     /// Whole pages from an address and a number of bytes.
+    #[inline(always)]
     fn pages(&self, address: usize, bytes: usize) -> Result<PageRange, Outcome> {
         let (start, bytes) = (self.word(address), self.word(bytes));
         let end = start.checked_add(bytes).ok_or(Outcome::INVALID)?;
@@ -232,7 +279,7 @@ impl Block<'_> {
     }
 
     fn notify_self(&self) -> Result<ToMonitor, Outcome> {
-        let (vcore, event, value) = (self.vcore(0)?, self.kind(1)?, self.word(2));
+        let (vcore, event, value) = self.event_to_vcore()?;
         Ok(ToMonitor::NotifyVcore { call: self.call, vcore, event, value })
     }
 
@@ -326,14 +373,14 @@ impl Block<'_> {
     }
 
     fn protect(&self) -> Result<ToMonitor, Outcome> {
-        let (range, rights) = (self.pages(0, 1)?, Rights(self.flags(2)?));
+        let (range, rights) = (self.pages(0, 1)?, self.rights()?);
         Ok(ToMonitor::Protect { call: self.call, range, rights })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Request;
+    use super::{Block, Request};
     use proptest::prelude::*;
     use proto::call::{Call, Outcome};
     use proto::id::{Lease, Pid, VcoreId};
@@ -346,7 +393,7 @@ mod tests {
         let mut words = [0; 8];
         words[0] = u64::from(number) | u64::from(options) << 32;
         words[3..].copy_from_slice(&arguments);
-        Request::of(&words, AT, Lease::default())
+        Request::of(&Block::new(&words, AT, Lease::default()))
     }
 
     fn call() -> Call {
@@ -428,7 +475,13 @@ mod tests {
             for first in [words[0], small] {
                 let mut words = words;
                 words[0] = first;
-                let _ = Request::of(&words, AT, Lease::default());
+                let block = Block::new(&words, AT, Lease::default());
+                let request = Request::of(&block);
+                if let number::UNMAP | number::PROTECT = block.number() {
+                    let is_change = matches!(request, Request::Change(_));
+                    let has_rights = block.number() == number::UNMAP || block.rights().is_ok();
+                    prop_assert_eq!(is_change, block.few_pages().is_some() && has_rights);
+                }
             }
         }
     }

@@ -42,21 +42,21 @@ pub fn word(at: u64) -> Result<u64, CallFault> {
     if failed == 0 { Ok(word) } else { Err(CallFault) }
 }
 
-/// Copies the structure of the program's call in, once. `at` is a multiple of its alignment.
+/// Copies the structure of the program's call into `words`, once. `at` is a multiple of its alignment.
 ///
 /// # Errors
 ///
-/// When the program could not read and write it.
-pub fn copy_block(at: u64) -> Result<[u64; 8], CallFault> {
+/// When the program could not read and write it; then `words` means nothing.
+#[inline(always)]
+pub fn copy_block(at: u64, words: &mut [u64; 8]) -> Result<(), CallFault> {
     if at >= places::USER_END {
         return Err(CallFault);
     }
-    let mut words = [0; 8];
     let smap = u64::from(machine().has_smap);
     // SAFETY: the structure lies in the half of programs as a whole, because it is aligned. A page fault at
-    // it ends the copy; the words are this function's own.
-    let failed = unsafe { atoll_copy_block(at, &raw mut words, block::DONE as u64, smap) };
-    if failed == 0 { Ok(words) } else { Err(CallFault) }
+    // it ends the copy; the words are the caller's own.
+    let failed = unsafe { atoll_copy_block(at, &raw mut *words, block::DONE as u64, smap) };
+    if failed == 0 { Ok(()) } else { Err(CallFault) }
 }
 
 /// Copies a context in, once, from any address that a program has named.
