@@ -29,6 +29,11 @@ impl Source {
 /// set, because some processors force them to be.
 pub(super) const SPURIOUS: u8 = 0x4f;
 
+/// Whether an interrupt of this source has arrived on this core and was not taken.
+pub fn has_come(source: Source) -> bool {
+    percpu::this().pending[source as usize].load(Ordering::Relaxed)
+}
+
 /// Whether an interrupt of this source has arrived on this core since the last look.
 pub fn take(source: Source) -> bool {
     // Load and store may be apart: handlers run at that wait alone.

@@ -26,6 +26,15 @@ pub struct Cpu {
     pub halted: Option<Seen>,
 }
 
+/// What ended a halt; a key that was typed is neither.
+#[derive(Clone, Copy, Debug)]
+pub struct Woken {
+    /// Another core has rung.
+    pub heard: bool,
+    /// The timer has fired.
+    pub timer: bool,
+}
+
 impl Cpu {
     /// Allocates what a core of a machine with `cores` cores needs, from its own arena.
     pub fn new(core: CoreId, cores: usize, star: Option<&'static mut Star>) -> Self {
@@ -94,22 +103,21 @@ impl Cpu {
         self.note_halt(before);
     }
 
-    /// Notes that this core halted from that time on, and what ended it; whether the timer fired.
-    fn note_halt(&mut self, before: u64) -> bool {
+    /// Notes that this core halted from that time on, and what ended it.
+    #[inline(always)]
+    fn note_halt(&mut self, before: u64) -> Woken {
         let now = cpu::now();
         let (heard, timer) = (interrupts::take(Source::Doorbell), interrupts::take(Source::Timer));
         self.node.slept((before, now), heard, timer);
-        timer
+        Woken { heard, timer }
     }
 
-    /// Halts, unless there is something to do, and counts what ended the halt; whether the timer fired.
-    pub fn sleep(&mut self) -> bool {
+    /// Halts, unless there is something to do, and counts what ended the halt; `None` if it did not halt.
+    #[inline(always)]
+    pub fn sleep(&mut self) -> Option<Woken> {
         probes::before_halt(self);
         let before = cpu::now();
-        if !self.inbox.sleep(self.node.platform()) {
-            return false;
-        }
-        self.note_halt(before)
+        self.inbox.sleep(self.node.platform()).then(|| self.note_halt(before))
     }
 }
 

@@ -27,6 +27,7 @@ mod storm;
 mod traces;
 mod trees;
 mod turns;
+mod writes;
 
 use answers::Answers;
 use family::Family;
@@ -119,6 +120,8 @@ pub(crate) struct Hub {
     armed: Option<u64>,
     /// An event has come that a command may wait for, and may not have looked at.
     has_noted: bool,
+    /// Something has been done since core 0 dozed off that a pass or a command has to look at.
+    is_stirred: bool,
     /// A core that was sent an NMI, and how many reports it had completed before.
     interrupted_core: Option<(CoreId, u32)>,
 }
@@ -195,6 +198,7 @@ impl Hub {
             beats: false,
             armed: None,
             has_noted: false,
+            is_stirred: false,
             interrupted_core: None,
         }
     }

@@ -11,9 +11,9 @@ use proto::message::{Lane, ToMonitor, said};
 use proto::slot::NoMessage;
 
 /// The hub as the handler of core 0's inbox: messages wait in `outputs` and `local` until the pass is over.
-struct Desk<'a> {
-    hub: &'a mut Hub,
-    cpu_node: &'a mut Node,
+pub(super) struct Desk<'a> {
+    pub(super) hub: &'a mut Hub,
+    pub(super) cpu_node: &'a mut Node,
 }
 
 impl Handler for Desk<'_> {
@@ -116,7 +116,9 @@ impl Hub {
     fn take_message(&mut self, sender: CoreId, lane: Lane, node: &mut Node) -> bool {
         match self.stars.take(sender, lane) {
             Ok(message) => {
-                if !self.keeps(sender, &message, node) {
+                if self.keeps(sender, &message, node) {
+                    self.is_stirred = true;
+                } else {
                     self.tell_message(sender, &message, node);
                 }
             }
@@ -167,6 +169,12 @@ impl Hub {
         let mut any = self.has_work() && self.do_chore(node);
         any |= inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
         self.tell_flushed(node);
+        self.end_pass(cpu) | any
+    }
+
+    /// Makes the rest of a pass, when messages of other cores have been handled; whether there was anything.
+    pub(super) fn end_pass(&mut self, cpu: &mut Cpu) -> bool {
+        let (node, mut any) = (&mut cpu.node, false);
         if !self.local.is_empty() || !self.held_up.is_empty() {
             any |= self.hear_own(node);
         }

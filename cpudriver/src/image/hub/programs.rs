@@ -10,10 +10,10 @@ use super::{Hub, Node};
 use crate::arch::space::Spaces;
 use crate::arch::{self, cpu, time, user};
 use crate::image::vcore;
-use crate::program::space::{Global, Identity, LoadError, Loaded, PRIVATE, PUBLIC};
+use crate::program::space::{Global, Identity, LoadError, Loaded};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use monitor::{Coordinator, Enqueued, Input, Mailbox, Name, Output, ProcessId, Program, State};
+use monitor::{Coordinator, Input, Name, Output, ProcessId, Program, State};
 use proto::archive::Archive;
 use proto::call::{Call, Outcome};
 use proto::id::Pid;
@@ -35,9 +35,9 @@ pub(crate) struct Programs {
     archive: Archive<'static>,
     pub(super) chores: VecDeque<Chore>,
     /// The call that comes to something else than the coordinator knows, and to what.
-    failed: Option<(u64, Outcome)>,
+    pub(super) failed: Option<(u64, Outcome)>,
     /// Events that were put where queues say, of which the coordinator is to be told.
-    enqueued: VecDeque<Input<'static>>,
+    pub(super) enqueued: VecDeque<Input<'static>>,
     /// What programs print.
     pub(super) printed: Printed,
     /// What they print is kept here instead, but for complaints.
@@ -172,16 +172,14 @@ impl Programs {
     }
 
     /// Those that write to the memory of a process.
-    fn apply_to(&mut self, it: &Coordinator, output: &Output) {
+    pub(super) fn apply_to(&mut self, it: &Coordinator, output: &Output) {
         match *output {
             Output::Post { process, vcore, event } => {
                 if let Some(root) = it.root(process) {
                     self.spaces.post(root, vcore, event);
                 }
             }
-            Output::PostFor { .. } | Output::Enqueue { .. } | Output::SetLast { .. } => {
-                self.apply_to_queues(it, output);
-            }
+            Output::Enqueue { .. } | Output::SetLast { .. } => self.apply_to_queues(it, output),
             Output::SetPending { process, vcore } => {
                 if let Some(root) = it.root(process) {
                     self.spaces.set_pending(root, vcore);
@@ -190,13 +188,6 @@ impl Programs {
             Output::Warn { process, vcore, deadline } => {
                 if let Some(root) = it.root(process) {
                     self.spaces.set_deadline(root, vcore, deadline);
-                }
-            }
-            Output::Complete { process, call, outcome, value } => {
-                let failed = self.failed.take_if(|it| it.0 == call);
-                let outcome = failed.map_or(outcome, |it| it.1);
-                if let Some(root) = it.root(process) {
-                    self.spaces.complete(root, call, outcome, value);
                 }
             }
             Output::Map { process, vcore, core } => {
@@ -220,38 +211,6 @@ impl Programs {
             }
             Output::List { process, call, address, first, count } => {
                 self.list(it, (process, call), address, (first, count));
-            }
-            _ => {}
-        }
-    }
-
-    /// Those that are about events for programs.
-    fn apply_to_queues(&mut self, it: &Coordinator, output: &Output) {
-        match *output {
-            Output::PostFor { process, vcore, mailbox, event, call } => {
-                let Some(root) = it.root(process) else { return };
-                let mailbox = match mailbox {
-                    Mailbox::Public => PUBLIC,
-                    Mailbox::Private => PRIVATE,
-                };
-                if self.spaces.try_post(root, vcore, mailbox, event) {
-                    return;
-                }
-                match call {
-                    0 => self.spaces.note_lost(root, vcore, mailbox, event),
-                    _ => self.failed = Some((call, Outcome::AGAIN)),
-                }
-            }
-            Output::Enqueue { process, sending } => {
-                let refused = Enqueued::Refused(Outcome::NO_PROCESS);
-                let what =
-                    it.root(process).map_or(refused, |root| self.spaces.enqueue(root, &sending));
-                self.enqueued.push_back(Input::Enqueued { process, sending, what });
-            }
-            Output::SetLast { process, queue, vcore } => {
-                if let Some(root) = it.root(process) {
-                    self.spaces.set_last(root, queue, vcore);
-                }
             }
             _ => {}
         }

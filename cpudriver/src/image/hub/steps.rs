@@ -1,6 +1,7 @@
 //! The coordinator's steps: it is told one thing at a time, and what it asks for is done, in order.
 
 use super::programs::Programs;
+use super::stars::Stars;
 use super::{Hub, Node, probes};
 use crate::arch::{cpu, heap, report, smp};
 use monitor::{Coordinator, Input, Outbox, Output, Owed};
@@ -47,13 +48,40 @@ impl Hub {
         node: &mut Node,
         step: impl FnOnce(&mut Coordinator, u64, &mut Outbox),
     ) {
+        let now = cpu::now();
         let coordinating = heap::Coordinating::begin();
-        step(&mut self.coordinator, cpu::now(), &mut self.outputs);
+        step(&mut self.coordinator, now, &mut self.outputs);
         drop(coordinating);
-        if !self.outputs.outputs().is_empty() {
-            self.apply(0, &[], node);
+        let done = self.apply_frequent(now, node);
+        if done == self.outputs.outputs().len() {
+            return self.outputs.clear();
         }
-        self.tell_of_enqueued(node);
+        self.apply_from(done, node);
+    }
+
+    /// Does what the last step, which was made at `now`, asked for, as long as it is only to send messages to other cores and
+    /// to write to the memory of processes; how much was done.
+    #[inline(always)]
+    fn apply_frequent(&mut self, now: u64, node: &mut Node) -> usize {
+        let Self { coordinator, outputs, programs, stars, sent, trace, .. } = self;
+        let (Some(programs), None) = (programs, trace) else { return 0 };
+        let mut done = 0;
+        // They are large, so they are looked at where they are.
+        for output in outputs.outputs() {
+            let is_done = match *output {
+                Output::Send { core, ref message } if core != CoreId::MANAGEMENT => {
+                    send(stars, core, message, node);
+                    note_sent(sent, core, message, now);
+                    true
+                }
+                _ => programs.write(coordinator, output),
+            };
+            if !is_done {
+                break;
+            }
+            done += 1;
+        }
+        done
     }
 
     /// As [`Hub::tell_message`], of one whose kind is known. It is made anew where it is told, for the compiler to see that.
@@ -119,7 +147,6 @@ impl Hub {
     #[inline(always)]
     fn apply(&mut self, first: usize, copied: &[u8], node: &mut Node) {
         let mut outputs = core::mem::take(&mut self.outputs);
-        // They are large, so they are looked at where they are.
         for output in outputs.outputs().get(first..).unwrap_or(&[]) {
             if self.trace.is_some() {
                 self.trace_output(output);
@@ -127,24 +154,39 @@ impl Hub {
             match *output {
                 Output::Send { core, ref message } => self.deliver(core, message, node),
                 Output::SendAll { ref cores, ref message } => self.send_all(cores, message, node),
-                Output::Restart { core } => self.restart(core),
-                Output::Nmi { core } => {
-                    self.interrupted_core = Some((core, report::count(core)));
-                    // A core that is not in the kernel is silent; the coordinator waits for it in vain.
-                    smp::ask_for_report(core);
-                }
-                Output::Arm { deadline } => self.deadline = deadline,
-                Output::Tell(event) => self.note(event, node),
-                Output::Again => self.again = true,
                 _ => {
-                    if let Some(programs) = &mut self.programs {
-                        programs.apply(&self.coordinator, output, copied);
+                    let (programs, it) = (self.programs.as_mut(), &self.coordinator);
+                    if !programs.is_some_and(|programs| programs.write(it, output)) {
+                        self.apply_other(output, copied, node);
                     }
                 }
             }
         }
         outputs.clear();
         self.outputs = outputs;
+    }
+
+    /// Does what is neither to send something nor to write to the memory of a process: so it may be what a pass or a command
+    /// looks at.
+    #[inline(never)]
+    fn apply_other(&mut self, output: &Output, copied: &[u8], node: &mut Node) {
+        self.is_stirred = true;
+        match *output {
+            Output::Restart { core } => self.restart(core),
+            Output::Nmi { core } => {
+                self.interrupted_core = Some((core, report::count(core)));
+                // A core that is not in the kernel is silent; the coordinator waits for it in vain.
+                smp::ask_for_report(core);
+            }
+            Output::Arm { deadline } => self.deadline = deadline,
+            Output::Tell(event) => self.note(event, node),
+            Output::Again => self.again = true,
+            _ => {
+                if let Some(programs) = &mut self.programs {
+                    programs.apply(&self.coordinator, output, copied);
+                }
+            }
+        }
     }
 
     /// Sends an order that the coordinator does not count; false if the core has not read so many others
@@ -159,27 +201,17 @@ impl Hub {
 
     /// Sends an order. Core 0's own node obeys at once, and its answer waits in the local queue: so it has obeyed all
     /// orders before the coordinator is told anything more.
-    #[inline(always)]
+    #[inline(never)]
     pub(crate) fn deliver(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
-        match *message {
-            _ if core == CoreId::MANAGEMENT => self.order_own(message, node),
-            // These have code of their own, in which their kind is a constant.
-            ToCore::Death { lease } => self.send_death(core, lease, node),
-            ToCore::Notify { lease, count } => self.send_notify(core, (lease, count), node),
-            _ => self.send(core, message, node),
+        match core {
+            CoreId::MANAGEMENT => self.order_own(message, node),
+            _ => send(&mut self.stars, core, message, node),
         }
-        let now = match *message {
-            ToCore::Notify { .. } | ToCore::TlbShootdown { .. } | ToCore::TlbMulticast { .. } => {
-                cpu::now()
-            }
-            _ => return,
-        };
-        if let Some(sent) = self.sent.get_mut(core.index()) {
-            sent[usize::from(!matches!(message, ToCore::Notify { .. }))] = now;
-        }
+        note_sent(&mut self.sent, core, message, cpu::now());
     }
 
     fn order_own(&mut self, order: &ToCore, node: &mut Node) {
+        self.is_stirred = true;
         if probes::own_orders_wait() {
             return self.held_up.push_back(*order);
         }
@@ -213,24 +245,48 @@ impl Hub {
         }
     }
 
-    #[inline(never)]
-    fn send(&mut self, core: CoreId, message: &ToCore, node: &mut Node) {
-        self.stars.send(core, message, node.outbox());
-    }
-
-    #[inline(never)]
-    fn send_death(&mut self, core: CoreId, lease: Lease, node: &mut Node) {
-        self.stars.send_for::<OfDeath>(core, &ToCore::Death { lease }, node.outbox());
-    }
-
-    #[inline(never)]
-    fn send_notify(&mut self, core: CoreId, (lease, count): (Lease, u32), node: &mut Node) {
-        self.stars.send_for::<OfNotify>(core, &ToCore::Notify { lease, count }, node.outbox());
-    }
-
     fn restart(&mut self, core: CoreId) {
         smp::stop(core);
         self.stars.empty(core);
         smp::start(&[core]);
+    }
+}
+
+/// Sends an order to another core.
+#[inline(always)]
+fn send(stars: &mut Stars, core: CoreId, message: &ToCore, node: &mut Node) {
+    match *message {
+        // These have code of their own, in which their kind is a constant.
+        ToCore::Death { lease } => send_death(stars, core, lease, node),
+        ToCore::Notify { lease, count } => send_notify(stars, core, (lease, count), node),
+        _ => send_any(stars, core, message, node),
+    }
+}
+
+#[inline(never)]
+fn send_any(stars: &mut Stars, core: CoreId, message: &ToCore, node: &mut Node) {
+    stars.send(core, message, node.outbox());
+}
+
+#[inline(never)]
+fn send_death(stars: &mut Stars, core: CoreId, lease: Lease, node: &mut Node) {
+    stars.send_for::<OfDeath>(core, &ToCore::Death { lease }, node.outbox());
+}
+
+#[inline(never)]
+fn send_notify(stars: &mut Stars, core: CoreId, (lease, count): (Lease, u32), node: &mut Node) {
+    stars.send_for::<OfNotify>(core, &ToCore::Notify { lease, count }, node.outbox());
+}
+
+/// Notes when a core was sent something of which the coordinator keeps no time.
+#[inline(always)]
+fn note_sent(sent: &mut [[u64; 2]], core: CoreId, message: &ToCore, now: u64) {
+    let at = match *message {
+        ToCore::Notify { .. } => 0,
+        ToCore::TlbShootdown { .. } | ToCore::TlbMulticast { .. } => 1,
+        _ => return,
+    };
+    if let Some(sent) = sent.get_mut(core.index()) {
+        sent[at] = now;
     }
 }

@@ -1,5 +1,6 @@
 //! Core 0 while a command waits: passes, the single-core process whose turn it is, and sleep.
 
+use super::passes::Desk;
 use super::{Hub, Programs};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, time};
@@ -17,10 +18,32 @@ impl Hub {
         &mut self,
         cpu: &mut Cpu,
         until: Option<u64>,
+        ready: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        self.wait_by(cpu, until, Self::sleep, ready)
+    }
+
+    /// As [`Hub::wait`], where nothing makes `ready` give something but events, keys and what programs print: nobody looks
+    /// after messages that bring none of them.
+    pub(crate) fn wait_for_news<T>(
+        &mut self,
+        cpu: &mut Cpu,
+        ready: impl FnMut(&mut Self) -> Option<T>,
+    ) -> Option<T> {
+        self.wait_by(cpu, None, Self::doze, ready)
+    }
+
+    #[inline(always)]
+    fn wait_by<T>(
+        &mut self,
+        cpu: &mut Cpu,
+        until: Option<u64>,
+        rest: impl Fn(&mut Self, &mut Cpu, Option<u64>) -> bool,
         mut ready: impl FnMut(&mut Self) -> Option<T>,
     ) -> Option<T> {
+        let mut has_passed = false;
         loop {
-            let busy = self.pass(cpu);
+            let busy = core::mem::take(&mut has_passed) || self.pass(cpu);
             if let Some(value) = ready(self) {
                 return Some(value);
             }
@@ -29,10 +52,10 @@ impl Hub {
             }
             match (busy, self.awake) {
                 _ if cpu.has_vcore() => self.run_programs(cpu, until),
-                (true, false) if self.is_calm(cpu) => self.sleep(cpu, until),
+                (_, false) if self.is_calm(cpu) => has_passed = rest(self, cpu, until),
                 (true, _) => {}
                 (false, true) => cpu::pause(),
-                (false, false) => self.sleep(cpu, until),
+                (false, false) => has_passed = self.sleep(cpu, until),
             }
         }
     }
@@ -118,13 +141,53 @@ impl Hub {
         sooner(self.deadline, sooner(until, look))
     }
 
-    fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) {
+    /// Halts, unless something has come; whether a pass was made after that.
+    fn sleep(&mut self, cpu: &mut Cpu, until: Option<u64>) -> bool {
+        self.set_timer(until);
+        if cpu.sleep().is_some_and(|woken| woken.timer) {
+            self.armed = None;
+        }
+        false
+    }
+
+    /// Sleeps, and does what little there is to do when another core has rung, until a pass has more to look at: whether that
+    /// has been made. The pass before it has left nothing to be done.
+    ///
+    /// Whatever a message brings about but messages and changes to the memory of processes sets `is_stirred`; time and keys
+    /// end a sleep in their own way, and a core that finds something before it sleeps leaves all to the next pass.
+    #[inline(never)]
+    fn doze(&mut self, cpu: &mut Cpu, until: Option<u64>) -> bool {
+        self.set_timer(until);
+        self.is_stirred = false;
+        while let Some(woken) = cpu.sleep() {
+            if woken.timer {
+                self.armed = None;
+                return false;
+            }
+            if !woken.heard || interrupts::has_come(Source::Serial) {
+                return false;
+            }
+            let Cpu { node, inbox, .. } = cpu;
+            let platform = *node.platform();
+            inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
+            self.tell_flushed(node);
+            if self.is_stirred || !inbox.is_calm() {
+                self.end_pass(cpu);
+                return true;
+            }
+            node.flush();
+        }
+        false
+    }
+
+    /// Has the timer of this core wake it when it must look at the time again, or now and then.
+    #[inline(always)]
+    fn set_timer(&mut self, until: Option<u64>) {
         if let Some(ticks) = self.beat {
             if self.armed.take().is_some() || !self.beats {
                 time::beat(ticks);
                 self.beats = true;
             }
-            cpu.sleep();
             return;
         }
         let wake = self.next_wake(until);
@@ -135,9 +198,6 @@ impl Hub {
                 Some(deadline) => time::arm(deadline),
                 None => time::disarm(),
             }
-        }
-        if cpu.sleep() {
-            self.armed = None;
         }
     }
 

@@ -146,7 +146,7 @@ impl Shell<'_> {
     /// when Ctrl-C came first.
     pub(super) fn wait_for(&mut self, process: Option<ProcessId>) -> Option<Outcome> {
         loop {
-            let ended = self.hub.wait(self.cpu, None, |hub| {
+            let ended = self.hub.wait_for_news(self.cpu, |hub| {
                 let over = match process {
                     Some(process) => hub.take_ended(process),
                     None => hub.all_have_ended(),
