@@ -105,7 +105,8 @@ impl Coordinator {
     /// All cores of the round of a process that lives have answered.
     #[inline(always)]
     pub(super) fn round_over(&mut self, pid: Pid, out: &mut Outbox) {
-        let process = self.table.at_mut(pid);
+        let Self { table, cores, config, budget, frames: left, .. } = self;
+        let process = table.at_mut(pid);
         let space = &mut process.space;
         if space.waiting_calls() > 1 {
             return self.continue_space(pid, out);
@@ -114,9 +115,9 @@ impl Coordinator {
         // The same as by way of `continue_space`, in fewer instructions.
         let Some(job) = space.jobs.first_mut() else { return };
         match job.work {
-            Work::Unmap { ticket, frames } if frames <= self.budget.min(MAX_PAGES) => {
-                self.budget -= frames;
-                self.frames += frames;
+            Work::Unmap { ticket, frames } if frames <= (*budget).min(MAX_PAGES) => {
+                *budget -= frames;
+                *left += frames;
                 space.mapped -= frames;
                 if frames > 0 {
                     out.push(Output::Release { process: process.id, ticket, frames });
@@ -129,11 +130,11 @@ impl Coordinator {
                 return self.continue_space(pid, out);
             }
         }
-        let (call, vcore) = (job.call.at, job.call.lease.vcore);
-        let answer = job.stander();
-        space.jobs.clear();
-        if !answer.is_some_and(|answer| self.answer_stander(&answer, Outcome::OK, out)) {
-            self.complete_after_wait(pid, (call, vcore), (Outcome::OK, 0), out);
+        if job.answer_stander((cores, config), Outcome::OK, out) {
+            return space.jobs.clear();
         }
+        let call = (job.call.at, job.call.lease.vcore);
+        space.jobs.clear();
+        self.complete_after_wait(pid, call, (Outcome::OK, 0), out);
     }
 }

@@ -20,6 +20,7 @@ impl Coordinator {
     /// A vcore cannot go on. Where its process may do what it tried, the page is put there and it tries
     /// again; the others never stop. So it does if the page is there: another vcore was first, or the
     /// core's translation is from before rights were added.
+    #[inline(always)]
     pub(crate) fn on_fault(&mut self, core: CoreId, lease: Lease, fault: Fault, out: &mut Outbox) {
         if self.requester(core, lease).is_some() && !self.mend(core, lease, fault, out) {
             self.on_exception(lease, fault, out);
@@ -59,6 +60,7 @@ impl Coordinator {
     }
 
     /// An exception that nobody handles ends the process.
+    #[inline(never)]
     fn on_exception(&mut self, lease: Lease, fault: Fault, out: &mut Outbox) {
         let process = self.table.at(lease.pid);
         let is_page_fault = fault.vector == PAGE_FAULT;

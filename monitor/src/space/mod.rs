@@ -79,7 +79,7 @@ impl Space {
 
     /// The regions as others see them.
     pub(crate) fn views(&self) -> impl Iterator<Item = RegionView> + '_ {
-        self.regions.all().iter().map(|it| RegionView {
+        self.regions.each().map(|it| RegionView {
             range: it.range(),
             kind: it.kind,
             rights: it.rights,
