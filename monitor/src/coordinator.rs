@@ -173,6 +173,14 @@ impl Coordinator {
         self.end_step(out);
     }
 
+    /// As [`Coordinator::step`] with an [`Input::Flushed`], in code of the caller's own.
+    #[inline(always)]
+    pub fn hear_flushed(&mut self, now: u64, cores: &CoreSet, ticket: u32, out: &mut Outbox) {
+        self.begin_step(now);
+        self.on_flushed(cores, ticket, out);
+        self.end_step(out);
+    }
+
     /// A step with another input.
     #[inline(never)]
     fn take(&mut self, now: u64, input: &Input<'_>, out: &mut Outbox) {
@@ -344,6 +352,18 @@ impl Coordinator {
         let may = self.budget > 0;
         self.budget = self.budget.saturating_sub(1);
         may
+    }
+
+    /// Makes a step of one message sent and nothing else, if there is nothing else to be said: no work that waits, and no
+    /// other deadline. Says whether.
+    #[inline(always)]
+    pub(crate) fn make_short_step(&mut self, now: u64) -> bool {
+        let is_quiet = !self.has_work() && self.deadlines.known_soonest() == Some(self.armed);
+        if is_quiet {
+            self.begin_step(now);
+            self.counters.sent += 1;
+        }
+        is_quiet
     }
 
     fn arm(&mut self, out: &mut Outbox) {

@@ -84,7 +84,7 @@ pub use programs::{MAX_ARGUMENTS, MAX_PATH, Program};
 pub use proto::core_set::{CoreSet, MAX_CORES};
 pub use queues::{Enqueued, Found, Put, Sending};
 pub use seat::{Held, Leaving};
-pub use space::{Clusters, Edge, Kind, MAX_PAGES, MAX_REGIONS, MOST_FLUSHED, RegionView};
+pub use space::{Clusters, Edge, Kind, MAX_PAGES, MAX_REGIONS, MOST_FLUSHED, Mended, RegionView};
 pub use transfer::MAX_COPY;
 pub use user::{BadUser, User};
 pub use view::{PipeView, ProcessView, VcoreView};

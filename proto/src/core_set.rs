@@ -10,6 +10,9 @@ pub const MAX_CORES: usize = 256;
 
 const WORDS: usize = MAX_CORES / 64;
 
+/// Up to how many members it costs less to count one by one.
+const FEW: u32 = 16;
+
 /// A set of cores; core numbers of [`MAX_CORES`] and above are never members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CoreSet([u64; WORDS]);
@@ -116,6 +119,9 @@ impl CoreSet {
             while word != 0 {
                 word &= word - 1;
                 count += 1;
+                if count > FEW {
+                    return self.len() as u32;
+                }
             }
         }
         count
@@ -221,6 +227,30 @@ impl CoreSet {
     pub fn members(&self) -> impl Iterator<Item = CoreId> + use<> {
         let mut rest = *self;
         core::iter::from_fn(move || rest.take_first())
+    }
+
+    /// Visits the members in rising order: in fewer instructions than [`CoreSet::members`] gives them.
+    #[inline(always)]
+    pub fn for_each(&self, mut visit: impl FnMut(CoreId)) {
+        self.all(|core| {
+            visit(core);
+            true
+        });
+    }
+
+    /// Is it so of all members? They are visited in rising order, up to one of which it is not.
+    #[inline(always)]
+    pub fn all(&self, mut is_so: impl FnMut(CoreId) -> bool) -> bool {
+        for at in 0..WORDS {
+            let mut word = self.0[at];
+            while word != 0 {
+                if !is_so(CoreId((at * 64) as u16 + word.trailing_zeros() as u16)) {
+                    return false;
+                }
+                word &= word - 1;
+            }
+        }
+        true
     }
 
     /// The first `count` members, and the others.

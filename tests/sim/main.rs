@@ -4,6 +4,7 @@ mod coverage;
 mod crossings;
 mod defects;
 mod fairness;
+mod faults;
 mod huge;
 mod ledger;
 mod memory;

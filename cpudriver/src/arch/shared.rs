@@ -147,6 +147,18 @@ impl Hardware for ThisCore {
         first_set(flags, from, usize::from(self.words))
     }
 
+    #[inline(always)]
+    fn each_raised(&self, first: CoreId, mut visit: impl FnMut(CoreId)) {
+        for at in first.index() / WORD..usize::from(self.words) {
+            let mut set = word(&self.doorstep.flags, at);
+            while set != 0 {
+                let flag = set.trailing_zeros() / 8;
+                visit(CoreId((at * WORD) as u16 + flag as u16));
+                set &= !(0xff << (flag * 8));
+            }
+        }
+    }
+
     #[inline]
     fn lower(&self, sender: CoreId) {
         self.doorstep.flags[sender.index()].store(0, Ordering::Release);

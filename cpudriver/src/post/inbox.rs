@@ -14,6 +14,16 @@ pub trait Handler {
     /// Handles one message from the immediate lane of `sender`; false if there was none.
     fn immediate(&mut self, sender: CoreId) -> bool;
 
+    /// Handles all messages from the immediate lane of `sender`; whether it has anything else.
+    #[inline(always)]
+    fn all_immediate(&mut self, sender: CoreId) -> bool {
+        let mut more = true;
+        while more && self.immediate(sender) {
+            more = self.has_more(sender);
+        }
+        more
+    }
+
     /// Handles one message from the routine lane of `sender`; false if there was none.
     fn routine(&mut self, sender: CoreId) -> bool;
 
@@ -99,16 +109,18 @@ impl Inbox {
     ) {
         let alone = self.alone(first, hardware);
         if alone.is_none() {
-            // Who has sent nothing but what is immediate is done with.
-            let listed = &mut self.listed;
-            self.waiting.retain(|&sender| {
-                let mut more = true;
-                while more && handler.immediate(sender) {
-                    more = handler.has_more(sender);
+            // Who has sent nothing but what is immediate is done with. Written out, for the handler to be a part of it.
+            let mut kept = 0;
+            for at in 0..self.waiting.len() {
+                let sender = self.waiting[at];
+                let more = handler.all_immediate(sender);
+                self.listed[sender.index()] = more;
+                if more {
+                    self.waiting[kept] = sender;
+                    kept += 1;
                 }
-                listed[sender.index()] = more;
-                more
-            });
+            }
+            self.waiting.truncate(kept);
         }
         // Those that have more wait on, in their order.
         let (mut at, mut kept) = (0, 0);
@@ -165,14 +177,12 @@ impl Inbox {
     /// read, with one fence for all: a message put after its sender's ring was read sets the flag anew.
     #[inline(never)]
     fn collect(&mut self, first: CoreId, hardware: &impl Hardware) {
-        let mut next = Some(first);
-        while let Some(sender) = next {
+        hardware.each_raised(first, |sender| {
             hardware.lower(sender);
             if !self.listed[sender.index()] {
                 self.list(sender);
             }
-            next = hardware.next_raised(sender.index() + 1);
-        }
+        });
         hardware.fence();
     }
 

@@ -206,6 +206,17 @@ impl<M: Post> Receiver<M> {
         ring::take_known::<Caller, TAG, M>(ring, &mut self.received)
     }
 
+    /// Takes the oldest message of a lane if it is of this kind; `None` if there is none, or another. `Caller` names the
+    /// place, see [`proto::slot::Slot::decode_known`].
+    #[inline(always)]
+    pub fn take_if<Caller, const TAG: u8>(&mut self, lane: Lane) -> Option<Result<M, NoMessage>> {
+        let ring = match lane {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        ring::take_if::<Caller, TAG, M>(ring, &mut self.received)
+    }
+
     /// The slot of the oldest message of a lane, if there is any. Whoever has read it [frees](Self::free) it: so its kind is
     /// looked at once, and what is done about each kind can be code of its own.
     #[inline(always)]

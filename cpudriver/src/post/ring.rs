@@ -170,6 +170,19 @@ pub(super) fn free(ring: &mut Consumer<Slot>, bytes: u64, traffic: &mut Traffic)
     let _ = ring.pop();
 }
 
+/// Takes the oldest message if it is of this kind, see [`take_known`].
+#[inline(always)]
+pub(super) fn take_if<Caller, const TAG: u8, M: Message>(
+    ring: &mut Consumer<Slot>,
+    traffic: &mut Traffic,
+) -> Option<Result<M, NoMessage>> {
+    let slot = ring.peek().ok().filter(|slot| slot.tag() == TAG)?;
+    traffic.messages += 1;
+    let message = slot.decode_known::<Caller, TAG, M>(&mut traffic.bytes);
+    let _ = ring.pop();
+    Some(message)
+}
+
 /// Puts a batch, see [`SlotProducer::put_all`].
 #[inline(never)]
 pub(super) fn put_all<C: Codec<M>, M>(

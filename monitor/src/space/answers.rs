@@ -40,14 +40,17 @@ impl Coordinator {
             return false;
         }
         let Self { cores: all, table, .. } = self;
-        let mut pid = None;
-        for core in cores.members() {
-            match all.get(core.index()).map(|it| &it.seat) {
-                Some(Seat { held: Some(held), shootdown: None, .. }) => pid = Some(held.lease.pid),
-                _ => return false,
+        let mut pid = Pid(0);
+        let are_there = cores.all(|core| match all.get(core.index()).map(|it| &it.seat) {
+            Some(Seat { held: Some(held), shootdown: None, .. }) => {
+                pid = held.lease.pid;
+                true
             }
+            _ => false,
+        });
+        if !are_there || pid == Pid(0) {
+            return false;
         }
-        let Some(pid) = pid else { return false };
         let process = table.at_mut(pid);
         let round = &mut process.space.round;
         let waiting = round.waiting.without(&round.untold);
@@ -111,7 +114,10 @@ impl Coordinator {
         if space.waiting_calls() > 1 {
             return self.continue_space(pid, out);
         }
-        space.round.end();
+        match config.strategy.is_direct() {
+            true => space.round.end_of_direct(),
+            false => space.round.end(),
+        }
         // The same as by way of `continue_space`, in fewer instructions.
         let Some(job) = space.jobs.first_mut() else { return };
         match job.work {

@@ -26,6 +26,7 @@ mod standing;
 mod told;
 mod work;
 
+pub use fault::Mended;
 pub use regions::{Kind, MAX_REGIONS};
 pub(crate) use round::Shootdown;
 pub use route::{Clusters, Edge};

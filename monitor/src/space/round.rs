@@ -202,11 +202,13 @@ impl Coordinator {
     ) -> (&mut Process, CoreSet) {
         let (ticket, range) = (self.take_ticket(), to_flush(&self.config, changed));
         let process = self.table.at_mut(pid);
-        let mut cores = process.pinned;
+        let cores = process.pinned;
+        let round = &mut process.space.round;
+        round.begin(ticket, range, cores);
         if let Some(core) = but {
-            cores.remove(core);
+            round.waiting.remove(core);
         }
-        process.space.round.begin(ticket, range, cores);
+        let cores = round.waiting;
         // Who has been told to leave loads other tables: that it does is waited for, and flushes all.
         let parting = &process.parting;
         let untold = if parting.is_empty() { cores } else { cores.without(parting) };
@@ -235,7 +237,7 @@ impl Coordinator {
         let budget = self.budget;
         let (process, untold) = self.set_out(pid, changed, but);
         if is_direct && let Some(spent) = tell_at_once(budget, process, untold, out) {
-            let is_over = process.space.round.waiting.is_empty();
+            let is_over = spent == 0 && process.space.round.waiting.is_empty();
             self.budget = budget - spent;
             if is_over {
                 self.after_answer(pid, out);

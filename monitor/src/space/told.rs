@@ -57,6 +57,13 @@ impl Round {
         (self.told, self.alone) = (CoreSet::EMPTY, CoreSet::EMPTY);
     }
 
+    /// As [`end`](Self::end), of one that told all directly: less is to be forgotten.
+    #[inline(always)]
+    pub(super) fn end_of_direct(&mut self) {
+        debug_assert!(self.told.is_empty() && self.alone.is_empty() && self.alone_ticket == 0);
+        (self.ticket, self.range) = (0, PageRange::default());
+    }
+
     /// The ticket that a core has to answer, if it has been sent the round and has not answered.
     #[inline(always)]
     pub(super) fn awaited(&self, core: CoreId) -> Option<u32> {

@@ -1,5 +1,6 @@
 //! Core 0's passes: what comes in from rings, its own node, time and keys.
 
+use super::flushes::Flushed;
 use super::{Hub, Node, PASSES_PER_LOOK, STEPS_PER_PASS, probes};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, report};
@@ -23,6 +24,19 @@ impl Handler for Desk<'_> {
         let tag = receiver.and_then(|receiver| receiver.first_tag(Lane::Immediate));
         tag.is_some_and(|tag| self.hub.take_immediate(sender, tag, self.cpu_node))
             || self.cpu_node.is_linked() && self.cpu_node.take(sender, Lane::Immediate)
+    }
+
+    #[inline(always)]
+    fn all_immediate(&mut self, sender: CoreId) -> bool {
+        // Mostly it is one answer to a shootdown of many.
+        if !self.cpu_node.is_linked() && self.hub.take_only_flushed(sender, self.cpu_node) {
+            return false;
+        }
+        let mut more = true;
+        while more && self.immediate(sender) {
+            more = self.has_more(sender);
+        }
+        more
     }
 
     #[inline(always)]
@@ -53,7 +67,7 @@ impl Handler for Desk<'_> {
                 let message = receiver.take_known::<Self, { said::NOTIFY_VCORE }>(Lane::Routine);
                 self.hear_known::<{ said::NOTIFY_VCORE }>(sender, message);
             }
-            said::FAULT => self.hub.hear_of_memory::<{ said::FAULT }>(sender, self.cpu_node),
+            said::FAULT => self.hub.hear_of_fault(sender, self.cpu_node),
             said::UNMAP => self.hub.hear_of_memory::<{ said::UNMAP }>(sender, self.cpu_node),
             said::PROTECT => self.hub.hear_of_memory::<{ said::PROTECT }>(sender, self.cpu_node),
             _ => {
@@ -100,12 +114,26 @@ impl Hub {
         }
     }
 
-    /// Handles an answer to a shootdown, in code in which its kind is a constant.
+    /// Handles an answer to a shootdown if that is all that a core has sent; whether it was.
+    #[inline(always)]
+    fn take_only_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
+        let Some(receiver) = self.stars.receiver(sender) else { return false };
+        let message = receiver.take_if::<Flushed, { said::SHOOTDOWN_DONE }>(Lane::Immediate);
+        let Some(message) = message else { return false };
+        let is_all = receiver.is_empty();
+        match message {
+            Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_flushed(sender, ticket, node),
+            _ => self.stars.note_malformed(),
+        }
+        is_all
+    }
+
+    /// Handles an answer to a shootdown, in code in which its kind is a constant. Mostly it is the only one in this pass.
     #[inline(never)]
     fn take_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
         let Some(receiver) = self.stars.receiver(sender) else { return false };
         match receiver.take_known::<Self, { said::SHOOTDOWN_DONE }>(Lane::Immediate) {
-            Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_flushed(sender, ticket, node),
+            Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_answer(sender, ticket, node),
             _ => self.stars.note_malformed(),
         }
         true

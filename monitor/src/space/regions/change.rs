@@ -52,7 +52,10 @@ impl Regions {
         match (below, above) {
             (true, false) => whole.pages -= range.pages,
             (false, true) => (whole.first, whole.pages) = (last, whole.pages - range.pages),
-            _ => self.take_middle(at, range),
+            (false, false) => {
+                self.list.remove(at);
+            }
+            (true, true) => self.take_middle(at, range),
         }
         self.last = Hint(at);
         let table = |page: u64| page >> REACHES[0];
@@ -62,11 +65,12 @@ impl Regions {
         if is_beside { (range, 0) } else { self.unused_without(range) }
     }
 
-    /// Takes pages out of the middle of a region, or all of it.
+    /// Takes pages out of the middle of a region.
     #[inline(never)]
     fn take_middle(&mut self, at: usize, range: PageRange) {
-        let at = self.cut_out(at, range);
-        self.list.remove(at);
+        self.cut(at, range.first);
+        let rest = &mut self.list[at + 1];
+        (rest.first, rest.pages) = (end(range), rest.pages - range.pages);
     }
 
     #[inline(never)]
