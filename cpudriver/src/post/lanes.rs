@@ -161,6 +161,16 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
         }
     }
 
+    /// Whether what a lane holds is one message, as far as the last look has shown: see [`Taken::Last`](super::Taken::Last).
+    #[inline(always)]
+    #[must_use]
+    pub fn is_last(&self, lane: Lane) -> bool {
+        match lane {
+            Lane::Immediate => self.immediate.is_last(),
+            Lane::Routine => self.routine.is_last(),
+        }
+    }
+
     /// Whether both lanes are empty now.
     #[must_use]
     pub fn is_empty(&self) -> bool {

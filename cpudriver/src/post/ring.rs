@@ -34,6 +34,9 @@ pub trait SlotConsumer {
     /// Whether nothing is there now.
     fn is_empty(&self) -> bool;
 
+    /// Whether what is there is one message, as far as the last look has shown: this one looks no further than that.
+    fn is_last(&self) -> bool;
+
     /// Decodes the oldest message where it lies, counts it and frees its slot.
     ///
     /// # Errors
@@ -255,6 +258,11 @@ impl SlotConsumer for Consumer<Slot> {
     #[inline(always)]
     fn is_empty(&self) -> bool {
         Self::is_empty(self)
+    }
+
+    #[inline(always)]
+    fn is_last(&self) -> bool {
+        self.cached_slots() == 1
     }
 
     #[inline(always)]

@@ -5,11 +5,11 @@ use super::{Hub, Node, PASSES_PER_LOOK, STEPS_PER_PASS, probes};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, report};
 use crate::image::cpu::Cpu;
-use crate::post::{Handler, Hardware};
+use crate::post::{Handler, Hardware, Taken};
 use monitor::Input;
 use proto::id::CoreId;
 use proto::message::{Lane, ToMonitor, said};
-use proto::slot::NoMessage;
+use proto::slot::{NoMessage, Slot};
 
 /// The hub as the handler of core 0's inbox: messages wait in `outputs` and `local` until the pass is over.
 pub(super) struct Desk<'a> {
@@ -47,7 +47,9 @@ impl Handler for Desk<'_> {
     }
 
     #[inline(always)]
-    fn next(&mut self, sender: CoreId) -> Option<Lane> {
+    fn next(&mut self, sender: CoreId) -> Option<Taken> {
+        // Else all that the coordinator does with the number is reckoned out before it is known to be needed.
+        let sender = core::hint::black_box(sender);
         // Other cores send to core 0 as one core to another only where an experiment has linked them.
         if self.cpu_node.is_linked() {
             return self.next_of_linked(sender);
@@ -55,16 +57,20 @@ impl Handler for Desk<'_> {
         let receiver = self.hub.stars.receiver(sender)?;
         if let Some(tag) = receiver.first_tag(Lane::Immediate) {
             self.hub.take_immediate(sender, tag, self.cpu_node);
-            return Some(Lane::Immediate);
+            return Some(Taken::Immediate);
         }
+        let slot = receiver.first(Lane::Routine)?;
+        let mut is_last = receiver.is_last(Lane::Routine);
         // Those that a program waits for have code of their own, in which their kind is a constant.
-        match receiver.first_tag(Lane::Routine)? {
+        match slot.tag() {
             said::RELEASED => {
-                let message = receiver.take_known::<Self, { said::RELEASED }>(Lane::Routine);
+                let (message, bytes) = decode::<{ said::RELEASED }>(slot);
+                receiver.free(Lane::Routine, bytes);
                 self.hear_known::<{ said::RELEASED }>(sender, message);
             }
             said::NOTIFY_VCORE => {
-                let message = receiver.take_known::<Self, { said::NOTIFY_VCORE }>(Lane::Routine);
+                let (message, bytes) = decode::<{ said::NOTIFY_VCORE }>(slot);
+                receiver.free(Lane::Routine, bytes);
                 self.hear_known::<{ said::NOTIFY_VCORE }>(sender, message);
             }
             said::FAULT => self.hub.hear_of_fault(sender, self.cpu_node),
@@ -72,15 +78,24 @@ impl Handler for Desk<'_> {
             said::PROTECT => self.hub.hear_of_memory::<{ said::PROTECT }>(sender, self.cpu_node),
             _ => {
                 self.hub.take_message(sender, Lane::Routine, self.cpu_node);
+                // A link that it has brought may have something from before.
+                is_last &= !self.cpu_node.is_linked();
             }
         }
-        Some(Lane::Routine)
+        Some(if is_last { Taken::Last } else { Taken::Routine })
     }
 
     #[inline(always)]
     fn has_more(&self, sender: CoreId) -> bool {
         self.hub.stars.has_any(sender) || self.cpu_node.has_more(sender)
     }
+}
+
+/// Decodes the message in a slot, of which the tag has told that it is of this kind, and gives the length of its encoding.
+#[inline(always)]
+fn decode<const TAG: u8>(slot: &Slot) -> (Result<ToMonitor, NoMessage>, u64) {
+    let mut bytes = 0;
+    (slot.decode_known::<Desk<'_>, TAG, ToMonitor>(&mut bytes), bytes)
 }
 
 impl Desk<'_> {
@@ -95,11 +110,11 @@ impl Desk<'_> {
     }
 
     #[inline(never)]
-    fn next_of_linked(&mut self, sender: CoreId) -> Option<Lane> {
+    fn next_of_linked(&mut self, sender: CoreId) -> Option<Taken> {
         if self.immediate(sender) {
-            return Some(Lane::Immediate);
+            return Some(Taken::Immediate);
         }
-        self.routine(sender).then_some(Lane::Routine)
+        self.routine(sender).then_some(Taken::Routine)
     }
 }
 

@@ -152,6 +152,10 @@ impl Hub {
                 self.trace_output(output);
             }
             match *output {
+                Output::Send { core, ref message } if core != CoreId::MANAGEMENT => {
+                    send(&mut self.stars, core, message, node);
+                    note_sent(&mut self.sent, core, message, cpu::now());
+                }
                 Output::Send { core, ref message } => self.deliver(core, message, node),
                 Output::SendAll { ref cores, ref message } => self.send_all(cores, message, node),
                 _ => {

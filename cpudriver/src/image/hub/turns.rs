@@ -180,7 +180,8 @@ impl Hub {
         false
     }
 
-    /// Has the timer of this core wake it when it must look at the time again, or now and then.
+    /// Has the timer of this core wake it when it must look at the time again, or now and then. One that comes earlier is left:
+    /// to wake once for nothing costs less than to set it each time.
     #[inline(always)]
     fn set_timer(&mut self, until: Option<u64>) {
         if let Some(ticks) = self.beat {
@@ -191,7 +192,8 @@ impl Hub {
             return;
         }
         let wake = self.next_wake(until);
-        if self.beats || self.armed != wake {
+        let comes = self.armed.is_some_and(|armed| wake.is_none_or(|wake| armed <= wake));
+        if self.beats || !comes && wake.is_some() {
             self.beats = false;
             self.armed = wake;
             match wake {
