@@ -68,9 +68,27 @@ impl Coordinator {
     /// As [`Coordinator::let_go`], in code of the caller's own.
     #[inline(always)]
     pub(crate) fn let_go_here(&mut self, core: CoreId, why: Leaving, out: &mut Outbox) {
-        let Some(held) = &mut self.cores[core.index()].seat.held else { return };
+        let Some(lease) = self.tell_to_let_go(core, why, out) else { return };
+        if let Some(gang) = &mut self.table.at_mut(lease.pid).gang {
+            gang.move_to_tail(lease.vcore, Place::Leaving);
+        }
+        if why == Leaving::Preempt {
+            // Who has a right to another core may be short of one from now on, not only when this is free.
+            self.queue_for_cores(lease.pid);
+        }
+    }
+
+    /// Tells a core to let go of its lease, unless it was told before: of which. The caller has its vcore leave.
+    #[inline(always)]
+    pub(crate) fn tell_to_let_go(
+        &mut self,
+        core: CoreId,
+        why: Leaving,
+        out: &mut Outbox,
+    ) -> Option<Lease> {
+        let held = self.cores[core.index()].seat.held.as_mut()?;
         if held.leaving.is_some() {
-            return;
+            return None;
         }
         held.leaving = Some(why);
         let (lease, started) = (held.lease, held.started);
@@ -81,9 +99,6 @@ impl Coordinator {
             // That the core leaves another vcore for this one may be awaited still: it says so before it lets go.
             self.cancel_timer(Timer::LetGo(core));
         }
-        if let Some(gang) = &mut self.table.at_mut(lease.pid).gang {
-            gang.move_to_tail(lease.vcore, Place::Leaving);
-        }
         self.leaving.insert(core);
         if core != CoreId::MANAGEMENT {
             self.rotation.remove(core.0);
@@ -91,10 +106,7 @@ impl Coordinator {
             self.deadlines.set_anew(Timer::LetGo(core), deadline);
         }
         out.send(core, why.message(lease));
-        if why == Leaving::Preempt {
-            // Who has a right to another core may be short of one from now on, not only when this is free.
-            self.queue_for_cores(lease.pid);
-        }
+        Some(lease)
     }
 
     /// The lease of a core, if it is the one that the core speaks of; else the message is stale.

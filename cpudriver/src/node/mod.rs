@@ -162,6 +162,12 @@ impl<P: Platform> Node<P> {
 
     #[inline(never)]
     fn flush_all(&mut self) {
+        self.flush_here();
+    }
+
+    /// As [`Node::flush`], in code of the caller's own: for who nearly always has sent something, to one core.
+    #[inline(always)]
+    pub fn flush_here(&mut self) {
         if self.peers.owes() {
             self.pay();
         }

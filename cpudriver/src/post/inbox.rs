@@ -153,12 +153,12 @@ impl Inbox {
         let (mut at, mut kept) = (0, 0);
         while let Some(&sender) = self.waiting.get(at) {
             let more = handler.all_immediate(sender);
-            if more {
-                self.waiting[kept] = sender;
-                kept += 1;
-            } else {
+            if !more {
                 self.listed[sender.index()] = false;
+            } else if kept < at {
+                self.waiting[kept] = sender;
             }
+            kept += usize::from(more);
             at += 1;
         }
         self.waiting.truncate(kept);

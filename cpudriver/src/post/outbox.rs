@@ -163,7 +163,7 @@ impl Outbox {
 
     /// Ends the step: sets the flag byte at every receiver's doorstep, fences once for all of them, then
     /// rings those that would not look by themselves and those with an immediate message.
-    #[inline]
+    #[inline(always)]
     pub fn flush(&mut self, hardware: &impl Hardware) {
         match *self.touched {
             [] => return,

@@ -204,6 +204,7 @@ impl Hub {
     }
 
     /// One pass over messages, time and keys; whether there was anything.
+    #[inline(never)]
     pub(crate) fn pass(&mut self, cpu: &mut Cpu) -> bool {
         let Cpu { node, inbox, .. } = cpu;
         let platform = *node.platform();
@@ -212,11 +213,18 @@ impl Hub {
         let mut any = self.has_work() && self.do_chore(node);
         any |= inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
         self.tell_flushed(node);
-        self.end_pass(cpu) | any
+        self.end_pass_here(cpu) | any
     }
 
-    /// Makes the rest of a pass, when messages of other cores have been handled; whether there was anything.
-    pub(super) fn end_pass(&mut self, cpu: &mut Cpu) -> bool {
+    /// Makes the rest of a pass, when messages of other cores have been handled.
+    #[inline(never)]
+    pub(super) fn end_pass(&mut self, cpu: &mut Cpu) {
+        self.end_pass_here(cpu);
+    }
+
+    /// As [`Hub::end_pass`], in code of the caller's own; whether there was anything.
+    #[inline(always)]
+    fn end_pass_here(&mut self, cpu: &mut Cpu) -> bool {
         let (node, mut any) = (&mut cpu.node, false);
         if !self.local.is_empty() || !self.held_up.is_empty() {
             any |= self.hear_own(node);

@@ -52,6 +52,9 @@ impl Hub {
         let coordinating = heap::Coordinating::begin();
         step(&mut self.coordinator, now, &mut self.outputs);
         drop(coordinating);
+        if self.outputs.outputs().is_empty() {
+            return;
+        }
         let done = self.apply_frequent(now, node);
         if done == self.outputs.outputs().len() {
             return self.outputs.clear();
@@ -183,7 +186,7 @@ impl Hub {
                 smp::ask_for_report(core);
             }
             Output::Arm { deadline } => self.deadline = deadline,
-            Output::Tell(event) => self.note(event, node),
+            Output::Tell(ref event) => self.note(event, node),
             Output::Again => self.again = true,
             _ => {
                 if let Some(programs) = &mut self.programs {

@@ -175,7 +175,7 @@ impl Hub {
                 self.end_pass(cpu);
                 return true;
             }
-            node.flush();
+            node.flush_here();
         }
         false
     }
