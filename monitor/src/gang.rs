@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn several_move_at_once_and_in_their_order() {
         let mut gang = Gang::new(5).unwrap();
-        [3, 1, 4].map(|vcore| gang.move_to_tail(VcoreId(vcore), Place::Online));
+        [3, 1, 4].into_iter().for_each(|vcore| gang.move_to_tail(VcoreId(vcore), Place::Online));
         gang.move_to_tail(VcoreId(0), Place::Leaving);
         assert_eq!(gang.move_many(Place::Online, Place::Leaving, 2), (Some(VcoreId(3)), 2));
         assert_eq!(on(&gang, Place::Online), [4]);
@@ -300,7 +300,9 @@ mod tests {
         assert_eq!(gang.move_many(Place::Online, Place::Leaving, 2), (None, 0));
         assert_eq!((gang.count(Place::Online), gang.count(Place::Leaving)), (0, 4));
         // Both lists are whole: who is taken from their middle or end leaves the others.
-        [0, 1, 4, 3].map(|vcore| gang.move_to_tail(VcoreId(vcore), Place::Inactive));
+        [0, 1, 4, 3]
+            .into_iter()
+            .for_each(|vcore| gang.move_to_tail(VcoreId(vcore), Place::Inactive));
         assert_eq!(on(&gang, Place::Inactive), [2, 0, 1, 4, 3]);
         assert_eq!(gang.move_many(Place::Inactive, Place::Preempted, 0), (None, 0));
         assert_eq!(gang.move_many(Place::Inactive, Place::Online, 9), (Some(VcoreId(2)), 5));
