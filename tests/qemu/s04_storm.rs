@@ -131,3 +131,9 @@ fn threads_count_exactly_on_eight_cores_and_with_other_seeds() {
 fn one_core_is_enough_and_is_taken_too() {
     was_exact(&storm(2, "--every 20000 threads 6 5000 1"), &ONE_CORE);
 }
+
+#[test]
+fn a_program_comes_to_its_cores_however_close_the_storm_is() {
+    let floor = Floor { preempts: 1, in_context: 0, locked: 0, nested: 0 };
+    was_exact(&storm(4, "--every 1 threads 4 500 2"), &floor);
+}

@@ -13,6 +13,9 @@ use proto::id::CoreId;
 
 /// Of so many preemptions one takes all cores at once.
 const GANG: u64 = 16;
+/// Ticks that pass at least where there is no core to take, and between two times that this core wakes for others: until the
+/// program has cores it runs here, and that not at all if each look comes too late already.
+const LULL: u64 = 2_000;
 
 impl Shell<'_> {
     pub(super) fn storm(&mut self, storm: &Storm<'_>) -> Outcome {
@@ -44,7 +47,7 @@ impl Shell<'_> {
         self.hub.watch(process);
         self.control(Control::Run { pid: process.pid })?;
         self.hub.set_foreground(true);
-        self.hub.set_beat((self.options.clock == Clock::Count).then_some(storm.every));
+        self.hub.set_beat((self.options.clock == Clock::Count).then_some(storm.every.max(LULL)));
         let ended = self.blow(process, storm.every, seed);
         self.hub.set_beat(None);
         self.hub.set_foreground(false);
@@ -62,8 +65,9 @@ impl Shell<'_> {
     fn blow(&mut self, process: ProcessId, every: u64, seed: u64) -> Option<call::Outcome> {
         let mut random = Random::new(seed);
         let mut cores = Vec::with_capacity(crate::arch::smp::count());
+        let mut least = LULL;
         loop {
-            let until = cpu::now() + 1 + random.below(2 * every);
+            let until = cpu::now() + 1 + random.below(2 * every).max(least);
             let ended = self.hub.wait(self.cpu, Some(until), |hub| {
                 let code = hub.take_ended(process).map(Some);
                 code.or_else(|| hub.interrupted().then_some(None))
@@ -73,6 +77,7 @@ impl Shell<'_> {
             }
             cores.clear();
             cores.extend(self.all_cores().filter(|core| self.can_be_taken(*core, process)));
+            least = if cores.is_empty() { LULL } else { 0 };
             if cores.is_empty() {
                 continue;
             }
