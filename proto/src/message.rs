@@ -46,10 +46,8 @@ impl PageRange {
     pub const ALL: Self = Self { first: 0, pages: 0 };
 }
 
-/// Tags of the messages that name a lease, the `kind` of [`ToMonitor::Stale`], and of those that have code of their own.
+/// Tags of the messages that name a lease: the `kind` of [`ToMonitor::Stale`].
 pub mod tag {
-    /// [`super::ToCore::TlbShootdown`]
-    pub const TLB_SHOOTDOWN: u8 = 3;
     /// [`super::ToCore::StartCore`]
     pub const START_CORE: u8 = 8;
     /// [`super::ToCore::Preempt`]

@@ -1,6 +1,7 @@
 //! What mostly comes: few pages of one region lose rights or go, and nothing else of the process is under way. It is
 //! checked and changed in one go, with the same outputs as by way of [`add_job`](Coordinator::add_job).
 
+use super::regions::{Kind, Region};
 use super::route::Route;
 use super::work::{Job, Work};
 use super::{MAX_PAGES, Space};
@@ -14,7 +15,6 @@ use proto::message::{PageRange, ToCore};
 impl Space {
     /// The place of the region in which all these pages are memory, if they can be treated at once and other than
     /// the rest of it.
-    #[inline(always)]
     fn place_at_once(&self, range: PageRange, most_regions: usize) -> Option<usize> {
         let few = range.pages > 0 && range.pages <= MAX_PAGES;
         let simple = few && self.jobs.is_empty() && self.regions.all().len() + 2 <= most_regions;
@@ -23,12 +23,18 @@ impl Space {
 }
 
 impl Coordinator {
-    /// The core whose vcore stands still for a call, and whether that core need not be told to flush, as it does so before its
-    /// vcore goes on. In a tree it has its place all the same: without it the tree is another one, with rings of its own
-    /// to be made.
+    /// What both ways of taking rights begin with: the core whose vcore stands still for the call, and the place of the
+    /// region; `None` if it cannot be done at once.
     #[inline(always)]
-    fn stander(&self, core: CoreId, call: &Call) -> (Option<CoreId>, bool) {
-        (self.stands(core, call).then_some(core), self.config.strategy.is_direct())
+    fn begin_at_once(
+        &mut self,
+        pid: Pid,
+        (core, call): (CoreId, &Call),
+        range: PageRange,
+    ) -> Option<(Option<CoreId>, usize)> {
+        let at = self.table.at(pid).space.place_at_once(range, self.most_regions())?;
+        self.budget = self.budget.saturating_sub(range.pages);
+        Some((self.stands(core, call).then_some(core), at))
     }
 
     /// Unmaps pages if that can be done at once; says whether.
@@ -36,23 +42,22 @@ impl Coordinator {
     pub(super) fn unmap_at_once(
         &mut self,
         pid: Pid,
-        (core, call): (CoreId, &Call),
+        caller: (CoreId, &Call),
         range: PageRange,
         out: &mut Outbox,
     ) -> bool {
-        let (own, alone) = self.stander(core, call);
-        let most_regions = self.most_regions();
+        let Some((own, at)) = self.begin_at_once(pid, caller, range) else { return false };
         let it = self.table.at_mut(pid);
-        let Some(at) = it.space.place_at_once(range, most_regions) else { return false };
-        self.budget = self.budget.saturating_sub(range.pages);
         let ticket = self.next_ticket.wrapping_add(1).max(1);
         self.next_ticket = ticket;
-        let (unused, tables) = it.space.regions.take_out(at, range, ticket);
+        let leaves = |it: &mut Region| (it.kind, it.name) = (Kind::Leaving, ticket);
+        let at = it.space.regions.carve(at, range, leaves);
+        let (unused, tables) = it.space.regions.clear_at(at, range);
         let alike = range.pages;
         out.push(Output::Unmap { process: it.id, range, alike, unused, ticket });
         let work = Work::Unmap { ticket, frames: range.pages + tables };
-        let but = own.filter(|_| alone && tables == 0);
-        it.space.jobs.push(Job::flushing(*call, work, range, (own, but.is_some())));
+        let but = own.filter(|_| tables == 0);
+        it.space.jobs.push(Job::flushing(*caller.1, work, range, (own, but.is_some())));
         self.begin_round(pid, range, but, out);
         true
     }
@@ -81,28 +86,25 @@ impl Coordinator {
     pub(super) fn protect_at_once(
         &mut self,
         pid: Pid,
-        (core, call): (CoreId, &Call),
+        caller: (CoreId, &Call),
         (range, rights): (PageRange, Rights),
         out: &mut Outbox,
     ) -> bool {
-        let (own, alone) = self.stander(core, call);
-        let most_regions = self.most_regions();
+        let Some((own, at)) = self.begin_at_once(pid, caller, range) else { return false };
         let it = self.table.at_mut(pid);
-        let Some(at) = it.space.place_at_once(range, most_regions) else { return false };
         let region = &it.space.regions.all()[at];
         if !rights.are_possible() || !region.most.include(rights) {
             return false;
         }
-        self.budget = self.budget.saturating_sub(range.pages);
         let flush = self.config.strategy.interrupts(!rights.include(region.rights));
-        it.space.regions.set_rights(at, range, rights);
+        let at = it.space.regions.carve(at, range, |it| it.rights = rights);
+        it.space.regions.join_around(at, at + 1);
         out.push(Output::Protect { process: it.id, range, alike: range.pages, rights });
-        let call = *call;
+        let call = *caller.1;
         if flush {
-            let but = own.filter(|_| alone);
-            let job = Job::flushing(call, Work::Protect { flush }, range, (own, but.is_some()));
+            let job = Job::flushing(call, Work::Protect { flush }, range, (own, true));
             it.space.jobs.push(job);
-            self.begin_round(pid, range, but, out);
+            self.begin_round(pid, range, own, out);
         } else if let Some(core) = own {
             out.send(core, ToCore::Done { lease: call.lease, outcome: Outcome::OK });
         } else {

@@ -42,8 +42,7 @@ impl Coordinator {
         if !space.has_room_for_job() {
             return Err(Outcome::AGAIN);
         }
-        let target = self.table.at_mut(to);
-        target.space.regions.list_gone();
+        let target = self.table.at(to);
         if !target.space.regions.in_range(source.range()).is_empty() {
             return Err(Outcome::BUSY);
         }

@@ -4,10 +4,9 @@ use super::{EVENTS, Hub, NOTICES, Node};
 use monitor::Event;
 
 impl Hub {
-    #[inline(never)]
-    pub(super) fn note(&mut self, event: &Event, node: &mut Node) {
+    pub(super) fn note(&mut self, event: Event, node: &mut Node) {
         self.has_noted = true;
-        match *event {
+        match event {
             Event::Joined { core, .. } => {
                 // When the machine has booted the shell counts those that have joined.
                 return self.clear_handoff(core, node);
@@ -38,7 +37,7 @@ impl Hub {
         if queue.len() == most {
             queue.pop_front();
         }
-        queue.push_back(*event);
+        queue.push_back(event);
     }
 
     /// The next event that a command asked for.
