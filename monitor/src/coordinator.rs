@@ -161,7 +161,6 @@ impl Coordinator {
         match *input {
             Input::Message { core, ref message } => self.hear(now, core, message, out),
             Input::Continue => self.continue_work(now, out),
-            Input::Tick => self.tick(now, out),
             _ => self.take(now, input, out),
         }
     }
@@ -174,15 +173,11 @@ impl Coordinator {
         self.end_step(out);
     }
 
-    #[inline(never)]
-    fn tick(&mut self, now: u64, out: &mut Outbox) {
+    /// As [`Coordinator::step`] with an [`Input::Flushed`], in code of the caller's own.
+    #[inline(always)]
+    pub fn hear_flushed(&mut self, now: u64, cores: &CoreSet, ticket: u32, out: &mut Outbox) {
         self.begin_step(now);
-        if self.armed <= self.now {
-            self.look_whether_late();
-            // Where more is due than one step does, the same moment is armed once more.
-            self.armed = NEVER;
-        }
-        self.on_tick(out);
+        self.on_flushed(cores, ticket, out);
         self.end_step(out);
     }
 
@@ -192,8 +187,16 @@ impl Coordinator {
         self.begin_step(now);
         match *input {
             // They are heard elsewhere.
-            Input::Message { .. } | Input::Continue | Input::Tick => {}
+            Input::Message { .. } | Input::Continue => {}
             Input::Flushed { ref cores, ticket } => self.on_flushed(cores, ticket, out),
+            Input::Tick => {
+                if self.armed <= self.now {
+                    self.look_whether_late();
+                    // Where more is due than one step does, the same moment is armed once more.
+                    self.armed = NEVER;
+                }
+                self.on_tick(out);
+            }
             Input::Console(command) => self.on_command(command, out),
             Input::StartFailed { core } => self.on_start_failed(core, out),
             Input::NmiAnswered { core, report } => self.on_nmi_answered(core, report, out),
@@ -241,7 +244,9 @@ impl Coordinator {
     #[inline(always)]
     fn end_step(&mut self, out: &mut Outbox) {
         self.counters.sent += out.take_sends();
-        out.set_again(self.has_work());
+        if self.has_work() {
+            out.push(Output::Again);
+        }
         self.arm(out);
     }
 
@@ -328,7 +333,7 @@ impl Coordinator {
                 Timer::LetGo(core) => self.on_let_go_overdue(core, out),
                 Timer::Warning(core) => self.queue_chore(Chore::Core(core)),
                 Timer::Slice => self.on_slice_over(out),
-                Timer::Share => self.on_share(),
+                Timer::Share => self.on_share(out),
                 Timer::Clock(pid) => self.on_clock(pid, out),
             }
         }
@@ -347,6 +352,18 @@ impl Coordinator {
         let may = self.budget > 0;
         self.budget = self.budget.saturating_sub(1);
         may
+    }
+
+    /// Makes a step of one message sent and nothing else, if there is nothing else to be said: no work that waits, and no
+    /// other deadline. Says whether.
+    #[inline(always)]
+    pub(crate) fn make_short_step(&mut self, now: u64) -> bool {
+        let is_quiet = !self.has_work() && self.deadlines.known_soonest() == Some(self.armed);
+        if is_quiet {
+            self.begin_step(now);
+            self.counters.sent += 1;
+        }
+        is_quiet
     }
 
     fn arm(&mut self, out: &mut Outbox) {

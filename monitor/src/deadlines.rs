@@ -151,6 +151,12 @@ impl Deadlines {
         self.soonest.moment
     }
 
+    /// The same, if it need not be found out.
+    #[inline(always)]
+    pub(crate) fn known_soonest(&self) -> Option<u64> {
+        (!self.soonest.is_stale).then_some(self.soonest.moment)
+    }
+
     /// Takes a timer whose deadline has come. As with [`Timers::expired`] it may take several calls.
     #[inline(always)]
     pub(crate) fn expired(&mut self, now: u64, budget: &mut u32) -> Option<Timer> {

@@ -87,23 +87,32 @@ impl Coordinator {
 
     /// Tells all its cores to let go. Those that were told before need not be told again.
     fn revoke_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        loop {
-            let process = self.table.at(pid);
-            let core = match &process.gang {
-                Some(gang) => {
-                    gang.first(Place::Online).and_then(|it| gang.get(it)).map(|it| it.core)
+        let Self { table, budget, .. } = self;
+        let Some(gang) = &mut table.at_mut(pid).gang else {
+            if let Some(core) = self.single_core_of(pid) {
+                if !self.spend() {
+                    return false;
                 }
-                None => self.single_core_of(pid),
-            };
-            let Some(core) = core else {
-                self.ask_whether_left(pid, out);
-                return true;
-            };
-            if !self.spend() {
-                return false;
+                self.let_go(core, Leaving::Killed, out);
             }
-            self.let_go_here(core, Leaving::Killed, out);
+            self.ask_whether_left(pid, out);
+            return true;
+        };
+        let most = u16::try_from(*budget).unwrap_or(u16::MAX);
+        let (mut next, count) = gang.move_many(Place::Online, Place::Leaving, most);
+        *budget -= u32::from(count);
+        let is_done = gang.count(Place::Online) == 0;
+        while let Some(vcore) = next {
+            let gang = self.table.at(pid).gang.as_ref();
+            let Some((it, behind)) = gang.and_then(|gang| gang.with_next(vcore)) else { break };
+            let core = it.core;
+            self.tell_to_let_go(core, Leaving::Killed, out);
+            next = behind;
         }
+        if is_done {
+            self.ask_whether_left(pid, out);
+        }
+        is_done
     }
 
     fn single_core_of(&self, pid: Pid) -> Option<CoreId> {

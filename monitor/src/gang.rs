@@ -188,14 +188,36 @@ impl Gang {
         self.link_back(to, vcore.0);
     }
 
-    /// A vcore has a core from now on; how often it has been notified.
-    #[inline(always)]
-    pub(crate) fn begin(&mut self, vcore: VcoreId, core: CoreId) -> u32 {
-        self.last_core = core;
-        self.move_to_tail(vcore, Place::Online);
-        let it = &mut self.vcores[usize::from(vcore.0)];
-        it.core = core;
-        it.notified
+    /// Moves so many vcores from the head of a list to the tail of another, as far as there are so many: the first of
+    /// them, and their number. They follow each other there.
+    pub(crate) fn move_many(
+        &mut self,
+        from: Place,
+        to: Place,
+        most: u16,
+    ) -> (Option<VcoreId>, u16) {
+        let first = self.lists[from as usize].head;
+        let (mut last, mut rest, mut count) = (NONE, first, 0);
+        while let Some(it) = self.vcores.get_mut(usize::from(rest)).filter(|_| count < most) {
+            it.place = to;
+            (last, rest, count) = (rest, it.next, count + 1);
+        }
+        if count == 0 {
+            return (None, 0);
+        }
+        self.join(from, NONE, rest);
+        self.lists[from as usize].count -= count;
+        let tail = self.lists[to as usize].tail;
+        self.join(to, tail, first);
+        self.join(to, last, NONE);
+        self.lists[to as usize].count += count;
+        (Some(VcoreId(first)), count)
+    }
+
+    /// A vcore, and the one behind it on its list.
+    pub(crate) fn with_next(&self, vcore: VcoreId) -> Option<(&Vcore, Option<VcoreId>)> {
+        let it = self.get(vcore)?;
+        Some((it, (it.next != NONE).then_some(VcoreId(it.next))))
     }
 
     /// A vcore is off its core, on which it was for so many ticks that were not counted yet, and will not be started again
@@ -264,6 +286,28 @@ mod tests {
         assert_eq!(on(&gang, Place::Inactive), [0, 1]);
         assert_eq!(on(&gang, Place::Online), [2]);
         assert_eq!(gang.next_to_start(), Some(VcoreId(0)));
+    }
+
+    #[test]
+    fn several_move_at_once_and_in_their_order() {
+        let mut gang = Gang::new(5).unwrap();
+        [3, 1, 4].into_iter().for_each(|vcore| gang.move_to_tail(VcoreId(vcore), Place::Online));
+        gang.move_to_tail(VcoreId(0), Place::Leaving);
+        assert_eq!(gang.move_many(Place::Online, Place::Leaving, 2), (Some(VcoreId(3)), 2));
+        assert_eq!(on(&gang, Place::Online), [4]);
+        assert_eq!(on(&gang, Place::Leaving), [0, 3, 1]);
+        assert_eq!(gang.move_many(Place::Online, Place::Leaving, 2), (Some(VcoreId(4)), 1));
+        assert_eq!(gang.move_many(Place::Online, Place::Leaving, 2), (None, 0));
+        assert_eq!((gang.count(Place::Online), gang.count(Place::Leaving)), (0, 4));
+        // Both lists are whole: who is taken from their middle or end leaves the others.
+        [0, 1, 4, 3]
+            .into_iter()
+            .for_each(|vcore| gang.move_to_tail(VcoreId(vcore), Place::Inactive));
+        assert_eq!(on(&gang, Place::Inactive), [2, 0, 1, 4, 3]);
+        assert_eq!(gang.move_many(Place::Inactive, Place::Preempted, 0), (None, 0));
+        assert_eq!(gang.move_many(Place::Inactive, Place::Online, 9), (Some(VcoreId(2)), 5));
+        assert_eq!(on(&gang, Place::Online), [2, 0, 1, 4, 3]);
+        assert!(on(&gang, Place::Inactive).is_empty());
     }
 
     #[test]

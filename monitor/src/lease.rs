@@ -33,20 +33,31 @@ pub(crate) fn put_on_map(
 }
 
 impl Coordinator {
-    /// Gives the management core to a single-core process.
+    /// Gives a free core to a vcore, or the management core to a single-core process.
     #[inline(always)]
-    pub(crate) fn start_single(&mut self, pid: Pid, out: &mut Outbox) {
-        let (core, vcore) = (CoreId::MANAGEMENT, VcoreId(0));
-        let Self { table, cores, now, .. } = self;
-        let process = table.at_mut(pid);
-        process.pinned.insert(core);
-        let (root, notified) = (process.root, process.notified);
-        let seat = &mut cores[core.index()].seat;
-        seat.epoch.0 = seat.epoch.0.wrapping_add(1);
-        let generation = process.id.generation;
-        let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
-        seat.held = Some(Held::new(lease, notified, *now));
+    pub(crate) fn start(&mut self, core: CoreId, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+        let (lease, root, notified) = self.lend(core, pid, vcore, out);
         out.send(core, ToCore::StartCore { lease, root, notified });
+    }
+
+    /// A vcore has a core from now on: under which lease, with which top page table, and how often it has been notified.
+    #[inline(always)]
+    pub(crate) fn lend(
+        &mut self,
+        core: CoreId,
+        pid: Pid,
+        vcore: VcoreId,
+        out: &mut Outbox,
+    ) -> (Lease, u64, u32) {
+        let process = self.table.at_mut(pid);
+        process.pinned.insert(core);
+        let (root, ProcessId { generation, .. }) = (process.root, process.id);
+        let notified = put_on_map(process, vcore, core, out);
+        let seat = &mut self.cores[core.index()].seat;
+        seat.epoch.0 = seat.epoch.0.wrapping_add(1);
+        let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
+        seat.held = Some(Held::new(lease, notified, self.now));
+        (lease, root, notified)
     }
 
     /// Tells a core to let go of its lease, unless it was told before.
@@ -57,11 +68,29 @@ impl Coordinator {
     /// As [`Coordinator::let_go`], in code of the caller's own.
     #[inline(always)]
     pub(crate) fn let_go_here(&mut self, core: CoreId, why: Leaving, out: &mut Outbox) {
-        let Some(held) = &mut self.cores[core.index()].seat.held else { return };
-        if held.leaving.is_some() {
-            return;
+        let Some(lease) = self.tell_to_let_go(core, why, out) else { return };
+        if let Some(gang) = &mut self.table.at_mut(lease.pid).gang {
+            gang.move_to_tail(lease.vcore, Place::Leaving);
         }
-        (held.leaving, held.claimed) = (Some(why), false);
+        if why == Leaving::Preempt {
+            // Who has a right to another core may be short of one from now on, not only when this is free.
+            self.queue_for_cores(lease.pid);
+        }
+    }
+
+    /// Tells a core to let go of its lease, unless it was told before: of which. The caller has its vcore leave.
+    #[inline(always)]
+    pub(crate) fn tell_to_let_go(
+        &mut self,
+        core: CoreId,
+        why: Leaving,
+        out: &mut Outbox,
+    ) -> Option<Lease> {
+        let held = self.cores[core.index()].seat.held.as_mut()?;
+        if held.leaving.is_some() {
+            return None;
+        }
+        held.leaving = Some(why);
         let (lease, started) = (held.lease, held.started);
         if core::mem::take(&mut held.warned) {
             self.cancel_timer(Timer::Warning(core));
@@ -70,9 +99,6 @@ impl Coordinator {
             // That the core leaves another vcore for this one may be awaited still: it says so before it lets go.
             self.cancel_timer(Timer::LetGo(core));
         }
-        if let Some(gang) = &mut self.table.at_mut(lease.pid).gang {
-            gang.move_to_tail(lease.vcore, Place::Leaving);
-        }
         self.leaving.insert(core);
         if core != CoreId::MANAGEMENT {
             self.rotation.remove(core.0);
@@ -80,10 +106,7 @@ impl Coordinator {
             self.deadlines.set_anew(Timer::LetGo(core), deadline);
         }
         out.send(core, why.message(lease));
-        if why == Leaving::Preempt {
-            // Who has a right to another core may be short of one from now on, not only when this is free.
-            self.queue_for_cores(lease.pid);
-        }
+        Some(lease)
     }
 
     /// The lease of a core, if it is the one that the core speaks of; else the message is stale.
@@ -139,7 +162,7 @@ impl Coordinator {
             let kind = if kept { kind::VCORE_PREEMPTED } else { kind::CHECK_MESSAGES };
             let event = Event { kind, value: u64::from(from.0) };
             self.post(lease.pid, lease.vcore, event, out);
-            self.consider(lease.pid);
+            self.consider(lease.pid, out);
         }
     }
 
@@ -163,7 +186,6 @@ impl Coordinator {
     }
 
     /// A core says that it is free: its context saved, or dropped.
-    #[inline(always)]
     pub(crate) fn on_let_go(&mut self, core: CoreId, lease: Lease, saved: bool, out: &mut Outbox) {
         let Some(held) = self.held(core, lease) else { return };
         let Some(why) = held.leaving.filter(|why| why.saves() == saved) else {
@@ -174,16 +196,17 @@ impl Coordinator {
         if !dying {
             self.after_leaving(pid, why, out);
         }
-        if core == CoreId::MANAGEMENT {
+        let next = if core == CoreId::MANAGEMENT {
             self.dispatch(out);
+            None
         } else {
-            self.pass_on(core, out);
-        }
+            self.pass_on(core, out)
+        };
         if dying {
             self.resume_demise(pid, out);
-        } else {
+        } else if next != Some(pid) {
             // Who waits for the core comes first: what its last holder still wants can wait until then.
-            self.consider_again(pid);
+            self.consider(pid, out);
         }
     }
 
@@ -198,13 +221,8 @@ impl Coordinator {
             self.has_switched(core);
             self.on_killed(core, lease, out);
         } else {
-            self.on_given_back(core, lease, out);
+            self.on_let_go(core, lease, false, out);
         }
-    }
-
-    #[inline(never)]
-    fn on_given_back(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
-        self.on_let_go(core, lease, false, out);
     }
 
     /// A core says that it is free of a process that is destroyed: what [`Coordinator::on_let_go`] comes to for it.
@@ -344,7 +362,7 @@ impl Coordinator {
             }
             Leaving::BecomeMany => self.become_many(pid, out),
             Leaving::Preempt => self.after_preempt(pid),
-            Leaving::Yield => self.after_yield(pid),
+            Leaving::Yield => self.after_yield(pid, out),
             Leaving::Killed => {}
         }
     }

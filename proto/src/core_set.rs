@@ -10,6 +10,9 @@ pub const MAX_CORES: usize = 256;
 
 const WORDS: usize = MAX_CORES / 64;
 
+/// Up to how many members it costs less to count one by one.
+const FEW: u32 = 16;
+
 /// A set of cores; core numbers of [`MAX_CORES`] and above are never members.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct CoreSet([u64; WORDS]);
@@ -107,6 +110,39 @@ impl CoreSet {
         self.0.iter().map(|word| word.count_ones() as usize).sum()
     }
 
+    /// The same, in fewer instructions where the members are few.
+    #[inline(always)]
+    #[must_use]
+    pub fn count_few(&self) -> u32 {
+        let mut count = 0;
+        for mut word in self.0 {
+            while word != 0 {
+                word &= word - 1;
+                count += 1;
+                if count > FEW {
+                    return self.len() as u32;
+                }
+            }
+        }
+        count
+    }
+
+    /// The member, if there is exactly one.
+    #[inline(always)]
+    #[must_use]
+    pub fn only(&self) -> Option<CoreId> {
+        // Written out: a loop would cost as much again.
+        let [a, b, c, d] = self.0;
+        let (word, others, first) = match (a, b, c) {
+            (0, 0, 0) => (d, 0, 192),
+            (0, 0, _) => (c, d, 128),
+            (0, _, _) => (b, c | d, 64),
+            _ => (a, b | c | d, 0),
+        };
+        (word.is_power_of_two() && others == 0)
+            .then(|| CoreId(first + word.trailing_zeros() as u16))
+    }
+
     /// Has it no member?
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -193,6 +229,30 @@ impl CoreSet {
         core::iter::from_fn(move || rest.take_first())
     }
 
+    /// Visits the members in rising order: in fewer instructions than [`CoreSet::members`] gives them.
+    #[inline(always)]
+    pub fn for_each(&self, mut visit: impl FnMut(CoreId)) {
+        self.all(|core| {
+            visit(core);
+            true
+        });
+    }
+
+    /// Is it so of all members? They are visited in rising order, up to one of which it is not.
+    #[inline(always)]
+    pub fn all(&self, mut is_so: impl FnMut(CoreId) -> bool) -> bool {
+        for at in 0..WORDS {
+            let mut word = self.0[at];
+            while word != 0 {
+                if !is_so(CoreId((at * 64) as u16 + word.trailing_zeros() as u16)) {
+                    return false;
+                }
+                word &= word - 1;
+            }
+        }
+        true
+    }
+
     /// The first `count` members, and the others.
     #[must_use]
     pub fn split(&self, mut count: usize) -> (Self, Self) {
@@ -214,7 +274,7 @@ impl CoreSet {
     }
 
     fn name(word: usize, bit: u32) -> CoreId {
-        CoreId((word * 64) as u16 + bit as u16)
+        CoreId(u16::try_from(word * 64 + bit as usize).expect("below MAX_CORES"))
     }
 }
 

@@ -46,8 +46,10 @@ impl PageRange {
     pub const ALL: Self = Self { first: 0, pages: 0 };
 }
 
-/// Tags of the messages that name a lease: the `kind` of [`ToMonitor::Stale`].
+/// Tags of the messages that name a lease, the `kind` of [`ToMonitor::Stale`], and of those that have code of their own.
 pub mod tag {
+    /// [`super::ToCore::TlbShootdown`]
+    pub const TLB_SHOOTDOWN: u8 = 3;
     /// [`super::ToCore::StartCore`]
     pub const START_CORE: u8 = 8;
     /// [`super::ToCore::Preempt`]

@@ -187,6 +187,7 @@ fn every_variant_has_a_sample_with_golden_bytes_that_any_postcard_codec_agrees_o
 fn the_tags_by_name_are_those_in_the_slot() {
     use proto::message::{said, tag};
     let tags = [
+        (tag::TLB_SHOOTDOWN, "ToCore::TlbShootdown"),
         (tag::START_CORE, "ToCore::StartCore"),
         (tag::PREEMPT, "ToCore::Preempt"),
         (tag::DEATH, "ToCore::Death"),

@@ -52,6 +52,14 @@ fn a_core_that_hangs_is_noticed_looked_at_by_nmi_and_brought_back() {
 }
 
 #[test]
+fn that_a_core_is_found_to_hang_breaks_no_rule_of_the_others() {
+    let run = Guest::new().script("hang 2; check; cores --json; exit 0").run();
+    run.exited(0).printed(&["I13 ok", "leases ok"]).never_printed("BROKEN");
+    run.printed(&["core 2 does not answer"]);
+    run.check(state(&run, 2) == "silent", "core 2 is silent");
+}
+
+#[test]
 fn a_core_that_reads_nothing_can_be_sent_only_so_much() {
     let script = "repeat 100 { hang 1 }; ping 2; sleep 3; start 1; ping 1; exit 0";
     let run = Guest::new().script(script).run();

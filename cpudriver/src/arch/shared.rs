@@ -129,15 +129,34 @@ impl Hardware for ThisCore {
             let set = word(&self.doorstep.flags, 0) & of_interest;
             return (set != 0).then(|| CoreId((set.trailing_zeros() / 8) as u16));
         }
-        if (from == 0 || !self.is_large) && !is_any_set(&self.doorstep.flags, self.is_large) {
+        let flags = &self.doorstep.flags;
+        if from == 0 {
+            // Most often it is the coordinator.
+            let first = word(flags, 0);
+            if first != 0 {
+                return Some(CoreId((first.trailing_zeros() / 8) as u16));
+            }
+        }
+        let is_any = match self.words {
+            2 => word(flags, 0) | word(flags, 1) != 0,
+            _ => from > 0 && self.is_large || is_any_set(flags, self.is_large),
+        };
+        if !is_any {
             return None;
         }
-        // Most often it is the coordinator.
-        let first = word(&self.doorstep.flags, 0);
-        if from == 0 && first != 0 {
-            return Some(CoreId((first.trailing_zeros() / 8) as u16));
+        first_set(flags, from, usize::from(self.words))
+    }
+
+    #[inline(always)]
+    fn each_raised(&self, first: CoreId, mut visit: impl FnMut(CoreId)) {
+        for at in first.index() / WORD..usize::from(self.words) {
+            let mut set = word(&self.doorstep.flags, at);
+            while set != 0 {
+                let flag = set.trailing_zeros() / 8;
+                visit(CoreId((at * WORD) as u16 + flag as u16));
+                set &= !(0xff << (flag * 8));
+            }
         }
-        first_set(&self.doorstep.flags, from, usize::from(self.words))
     }
 
     #[inline]

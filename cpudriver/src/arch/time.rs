@@ -24,8 +24,17 @@ const TSC_DEADLINE: u32 = 0x6e0;
 #[derive(Clone, Copy, Debug)]
 struct Clocks {
     tsc_hz: u64,
-    apic_hz: u64,
+    /// Ticks of the local APIC's timer in 2^32 of the time stamp counter.
+    apic_rate: u64,
     has_tsc_deadline: bool,
+}
+
+impl Clocks {
+    /// So many ticks of the time stamp counter in those of the local APIC's timer, as far as that can count, and never none.
+    fn in_apic_ticks(&self, ticks: u64) -> u32 {
+        let ticks = (u128::from(ticks) * u128::from(self.apic_rate)) >> 32;
+        u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
+    }
 }
 
 static CLOCKS: BootOnce<Clocks> = BootOnce::new();
@@ -53,16 +62,13 @@ pub fn arm(deadline: u64) {
         unsafe { Msr::new(TSC_DEADLINE).write(deadline.max(1)) };
         return;
     }
-    let ahead = deadline.saturating_sub(cpu::now());
-    let ticks = u128::from(ahead) * u128::from(clocks.apic_hz) / u128::from(clocks.tsc_hz);
-    timer::start(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
+    timer::start(clocks.in_apic_ticks(deadline.saturating_sub(cpu::now())));
 }
 
 /// Interrupts this core every so many ticks of the time stamp counter, until [`arm`] or [`disarm`] is called.
 pub fn beat(ticks: u64) {
     let clocks = clocks();
-    let ticks = u128::from(ticks) * u128::from(clocks.apic_hz) / u128::from(clocks.tsc_hz);
-    timer::start_periodic(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
+    timer::start_periodic(clocks.in_apic_ticks(ticks));
 }
 
 /// Takes back what [`arm`] asked for. An interrupt that is on its way still arrives.
@@ -153,7 +159,9 @@ pub(super) unsafe fn calibrate(features: &Features) {
         measure_by_pit().unwrap_or_else(believe_cpuid)
     };
     timer::stop();
-    let clocks = Clocks { tsc_hz, apic_hz, has_tsc_deadline: features.tsc_deadline };
+    let apic_rate = (u128::from(apic_hz) << 32) / u128::from(tsc_hz);
+    let apic_rate = u64::try_from(apic_rate).unwrap_or(u64::MAX);
+    let clocks = Clocks { tsc_hz, apic_rate, has_tsc_deadline: features.tsc_deadline };
     // SAFETY: the caller is alone.
     unsafe { CLOCKS.set(clocks) };
 }

@@ -52,6 +52,11 @@ impl Hardware for Kernel {
     }
 
     #[inline(always)]
+    fn each_raised(&self, first: CoreId, visit: impl FnMut(CoreId)) {
+        self.0.each_raised(first, visit);
+    }
+
+    #[inline(always)]
     fn lower(&self, sender: CoreId) {
         self.0.lower(sender);
     }

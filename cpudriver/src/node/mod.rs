@@ -24,7 +24,7 @@ pub use platform::{Parcel, Platform};
 pub use tree::{SLOTS as TREE_SLOTS, TREE_LINK_BYTES, Tree, TreeEnd, connect_down};
 
 use crate::driver::Driver;
-use crate::post::{Outbox, Receiver, Sender};
+use crate::post::{Outbox, Receiver, Sender, Taken};
 use crate::program::seen::Seen;
 use crate::trace::{Event, Kind, Trace, What};
 use proto::id::{ApicId, CoreId};
@@ -162,6 +162,12 @@ impl<P: Platform> Node<P> {
 
     #[inline(never)]
     fn flush_all(&mut self) {
+        self.flush_here();
+    }
+
+    /// As [`Node::flush`], in code of the caller's own: for who nearly always has sent something, to one core.
+    #[inline(always)]
+    pub fn flush_here(&mut self) {
         if self.peers.owes() {
             self.pay();
         }
@@ -304,7 +310,7 @@ impl<P: Platform> crate::post::Handler for Node<P> {
     }
 
     #[inline(always)]
-    fn next(&mut self, sender: CoreId) -> Option<Lane> {
+    fn next(&mut self, sender: CoreId) -> Option<Taken> {
         if self.is_linked() {
             return self.next_of_linked(sender);
         }

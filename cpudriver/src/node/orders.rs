@@ -2,7 +2,7 @@
 
 use super::{Counts, Job, Next, Node, Parcel, Part, Platform};
 use crate::driver::{Effect, Shootdown, Sink, Trap};
-use crate::post::{Outbox, Sender};
+use crate::post::{Outbox, Sender, Taken};
 use crate::trace::{Kind, Trace, What};
 use core::marker::PhantomData;
 use proto::id::CoreId;
@@ -160,13 +160,14 @@ impl<P: Platform> Node<P> {
 
     /// Handles one order of the coordinator on a core that has no links; from which lane.
     #[inline(always)]
-    pub(super) fn next_order(&mut self, sender: CoreId) -> Option<Lane> {
+    pub(super) fn next_order(&mut self, sender: CoreId) -> Option<Taken> {
         let star = self.star.as_ref().filter(|_| sender == CoreId::MANAGEMENT)?;
         if !star.receiver.is_lane_empty(Lane::Immediate) {
-            return self.take_immediate_order().then_some(Lane::Immediate);
+            return self.take_immediate_order().then_some(Taken::Immediate);
         }
         // Those that others wait for have code of their own, in which their kind is a constant.
         let slot = star.receiver.first(Lane::Routine)?;
+        let mut is_last = star.receiver.is_last(Lane::Routine);
         match slot.tag() {
             tag::DEATH => self.follow_known::<{ tag::DEATH }>(decode::<{ tag::DEATH }>(slot)),
             tag::NOTIFY => self.follow_known::<{ tag::NOTIFY }>(decode::<{ tag::NOTIFY }>(slot)),
@@ -175,9 +176,11 @@ impl<P: Platform> Node<P> {
             }
             _ => {
                 self.take_routine_order();
+                // A link that it has brought may have something from before.
+                is_last &= !self.is_linked();
             }
         }
-        Some(Lane::Routine)
+        Some(if is_last { Taken::Last } else { Taken::Routine })
     }
 
     /// Handles the order that is first in the routine lane and has been decoded there, of which is known that it is the driver's,
@@ -206,11 +209,11 @@ impl<P: Platform> Node<P> {
 
     /// Handles one message of a core that may have sent through another link as well; from which lane.
     #[inline(never)]
-    pub(super) fn next_of_linked(&mut self, sender: CoreId) -> Option<Lane> {
+    pub(super) fn next_of_linked(&mut self, sender: CoreId) -> Option<Taken> {
         if self.take(sender, Lane::Immediate) {
-            return Some(Lane::Immediate);
+            return Some(Taken::Immediate);
         }
-        self.take(sender, Lane::Routine).then_some(Lane::Routine)
+        self.take(sender, Lane::Routine).then_some(Taken::Routine)
     }
 
     /// Handles the next order, unless one of the immediate lane is there; whether there may be more.

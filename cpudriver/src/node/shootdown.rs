@@ -8,7 +8,7 @@ use crate::driver::{Effect, Shootdown, Sink};
 use crate::trace::What;
 use proto::core_set::CoreSet;
 use proto::id::CoreId;
-use proto::message::{Lane, Peer, ToCore, ToMonitor};
+use proto::message::{Lane, Peer, ToCore, ToMonitor, tag};
 use proto::slot::NoMessage;
 
 /// Names the code that encodes the answer in a pass, see [`proto::slot::Slot::encode_for`].
@@ -83,9 +83,29 @@ impl<P: Platform> Node<P> {
             self.take_of_tree(sender);
             return self.peers.are_any() || self.has_of_tree(sender);
         }
+        let Some(star) = self.star.as_deref_mut() else { return true };
+        // Nearly always it is this, and its kind is a constant in the code for it.
+        match star.receiver.first(Lane::Immediate) {
+            Some(slot) if slot.tag() == tag::TLB_SHOOTDOWN => {
+                let mut bytes = 0;
+                let order = slot.decode_known::<Interrupted, { tag::TLB_SHOOTDOWN }, _>(&mut bytes);
+                star.receiver.free(Lane::Immediate, bytes);
+                match order {
+                    Ok(order) => self.shoot_down::<Interrupted>(&order),
+                    Err(_) => self.counts.stray += 1,
+                }
+            }
+            Some(_) => return self.take_other_urgent(),
+            None => {}
+        }
+        self.peers.are_any() || self.star.as_ref().is_some_and(|star| !star.receiver.is_empty())
+    }
+
+    /// As [`Node::take_urgent`], of the coordinator's messages that are rare.
+    #[inline(never)]
+    fn take_other_urgent(&mut self) -> bool {
         let Some(star) = &mut self.star else { return true };
         match star.receiver.take(Lane::Immediate) {
-            Ok(order @ ToCore::TlbShootdown { .. }) => self.shoot_down::<Interrupted>(&order),
             Ok(order @ ToCore::TlbMulticast { .. }) => self.follow(&order),
             Ok(order) => {
                 self.follow(&order);

@@ -53,6 +53,17 @@ pub trait Hardware {
     /// The first sender, from number `from` on, whose flag byte at this core's doorstep is set.
     fn next_raised(&self, from: usize) -> Option<CoreId>;
 
+    /// Visits the senders, from `first` on, whose flag bytes at this core's doorstep are set. Those before it may be visited
+    /// too, if theirs are.
+    #[inline(always)]
+    fn each_raised(&self, first: CoreId, mut visit: impl FnMut(CoreId)) {
+        let mut next = self.next_raised(first.index());
+        while let Some(sender) = next {
+            visit(sender);
+            next = self.next_raised(sender.index() + 1);
+        }
+    }
+
     /// Clears the flag byte of `sender` at this core's doorstep.
     fn lower(&self, sender: CoreId);
 

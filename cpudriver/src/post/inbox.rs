@@ -4,28 +4,52 @@ use super::hardware::{Activity, Hardware};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use proto::id::CoreId;
-use proto::message::Lane;
 
 /// Routine messages of one sender that are handled before the next sender's turn.
 pub const BURST: usize = 8;
+
+/// What was handled of a sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A message of its immediate lane.
+    Immediate,
+    /// A message of its routine lane.
+    Routine,
+    /// The last message of its routine lane, as far as the last look at that lane has shown, which is no longer ago than it was
+    /// found empty last; just before, the immediate lane was found empty.
+    ///
+    /// In a turn that began with lanes known to be empty all these looks come after the sender's flag was lowered. So
+    /// whatever is put later raises it anew, and neither lane need be looked at again.
+    Last,
+}
 
 /// What a core does about messages. Implemented by the one who owns the receiving ends.
 pub trait Handler {
     /// Handles one message from the immediate lane of `sender`; false if there was none.
     fn immediate(&mut self, sender: CoreId) -> bool;
 
+    /// Handles all messages from the immediate lane of `sender`; whether it has anything else.
+    #[inline(always)]
+    fn all_immediate(&mut self, sender: CoreId) -> bool {
+        let mut more = true;
+        while more && self.immediate(sender) {
+            more = self.has_more(sender);
+        }
+        more
+    }
+
     /// Handles one message from the routine lane of `sender`; false if there was none.
     fn routine(&mut self, sender: CoreId) -> bool;
 
-    /// Handles one message of `sender`, from the immediate lane if there is one, else from the routine lane: from which.
+    /// Handles one message of `sender`, from the immediate lane if there is one, else from the routine lane: what it was.
     ///
     /// Whoever can look at both lanes at once does so here: it costs less.
     #[inline(always)]
-    fn next(&mut self, sender: CoreId) -> Option<Lane> {
+    fn next(&mut self, sender: CoreId) -> Option<Taken> {
         if self.immediate(sender) {
-            Some(Lane::Immediate)
+            Some(Taken::Immediate)
         } else {
-            self.routine(sender).then_some(Lane::Routine)
+            self.routine(sender).then_some(Taken::Routine)
         }
     }
 
@@ -97,34 +121,44 @@ impl Inbox {
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) {
+        let is_fresh = self.waiting.is_empty();
         let alone = self.alone(first, hardware);
         if alone.is_none() {
-            // Who has sent nothing but what is immediate is done with.
-            let listed = &mut self.listed;
-            self.waiting.retain(|&sender| {
-                let mut more = true;
-                while more && handler.immediate(sender) {
-                    more = handler.has_more(sender);
-                }
-                listed[sender.index()] = more;
-                more
-            });
+            self.serve_immediate(handler);
         }
         // Those that have more wait on, in their order.
         let (mut at, mut kept) = (0, 0);
         while let Some(sender) = alone.or_else(|| self.waiting.get(at).copied()) {
-            let more = has_more_after_burst(sender, handler);
+            let more = has_more_after_burst(sender, is_fresh, handler);
             if alone.is_some() {
                 if more {
                     self.list(sender);
                 }
                 return;
             }
-            self.listed[sender.index()] = more;
             if more {
                 self.waiting[kept] = sender;
                 kept += 1;
+            } else {
+                self.listed[sender.index()] = false;
             }
+            at += 1;
+        }
+        self.waiting.truncate(kept);
+    }
+
+    /// Handles the immediate messages of all that wait. Who has sent nothing else is done with.
+    #[inline(always)]
+    fn serve_immediate(&mut self, handler: &mut impl Handler) {
+        let (mut at, mut kept) = (0, 0);
+        while let Some(&sender) = self.waiting.get(at) {
+            let more = handler.all_immediate(sender);
+            if !more {
+                self.listed[sender.index()] = false;
+            } else if kept < at {
+                self.waiting[kept] = sender;
+            }
+            kept += usize::from(more);
             at += 1;
         }
         self.waiting.truncate(kept);
@@ -165,14 +199,12 @@ impl Inbox {
     /// read, with one fence for all: a message put after its sender's ring was read sets the flag anew.
     #[inline(never)]
     fn collect(&mut self, first: CoreId, hardware: &impl Hardware) {
-        let mut next = Some(first);
-        while let Some(sender) = next {
+        hardware.each_raised(first, |sender| {
             hardware.lower(sender);
             if !self.listed[sender.index()] {
                 self.list(sender);
             }
-            next = hardware.next_raised(sender.index() + 1);
-        }
+        });
         hardware.fence();
     }
 
@@ -269,14 +301,15 @@ impl Inbox {
     }
 }
 
-/// One sender's turn; true if it was ended by the count and not by the ring.
+/// One sender's turn, fresh if its lanes were known to be empty before; true if it was ended by the count and not by the ring.
 #[inline(always)]
-fn has_more_after_burst(sender: CoreId, handler: &mut impl Handler) -> bool {
+fn has_more_after_burst(sender: CoreId, is_fresh: bool, handler: &mut impl Handler) -> bool {
     for _ in 0..BURST {
         loop {
             match handler.next(sender) {
-                Some(Lane::Immediate) => {}
-                Some(Lane::Routine) => break,
+                Some(Taken::Immediate) => {}
+                Some(Taken::Last) if is_fresh => return false,
+                Some(Taken::Routine | Taken::Last) => break,
                 None => return false,
             }
         }

@@ -161,6 +161,16 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
         }
     }
 
+    /// Whether what a lane holds is one message, as far as the last look has shown: see [`Taken::Last`](super::Taken::Last).
+    #[inline(always)]
+    #[must_use]
+    pub fn is_last(&self, lane: Lane) -> bool {
+        match lane {
+            Lane::Immediate => self.immediate.is_last(),
+            Lane::Routine => self.routine.is_last(),
+        }
+    }
+
     /// Whether both lanes are empty now.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -204,6 +214,17 @@ impl<M: Post> Receiver<M> {
             Lane::Routine => &mut self.routine,
         };
         ring::take_known::<Caller, TAG, M>(ring, &mut self.received)
+    }
+
+    /// Takes the oldest message of a lane if it is of this kind; `None` if there is none, or another. `Caller` names the
+    /// place, see [`proto::slot::Slot::decode_known`].
+    #[inline(always)]
+    pub fn take_if<Caller, const TAG: u8>(&mut self, lane: Lane) -> Option<Result<M, NoMessage>> {
+        let ring = match lane {
+            Lane::Immediate => &mut self.immediate,
+            Lane::Routine => &mut self.routine,
+        };
+        ring::take_if::<Caller, TAG, M>(ring, &mut self.received)
     }
 
     /// The slot of the oldest message of a lane, if there is any. Whoever has read it [frees](Self::free) it: so its kind is

@@ -132,18 +132,26 @@ impl Outbox {
         knock(&mut self.entries[receiver.index()], lane, receiver, hardware);
     }
 
-    /// As [`Outbox::knock_at_once`] for many, with one fence.
+    /// As [`Outbox::knock_at_once`] for many, with one fence, when `put` has put what each is sent.
     ///
     /// # Panics
     /// When the outbox was not made for as many cores.
     #[inline]
-    pub fn knock_at_all(&mut self, receivers: &CoreSet, hardware: &impl Hardware) {
-        receivers.members().for_each(|receiver| hardware.raise(receiver));
+    pub fn knock_at_all(
+        &mut self,
+        receivers: &CoreSet,
+        hardware: &impl Hardware,
+        mut put: impl FnMut(CoreId),
+    ) {
+        receivers.for_each(|receiver| {
+            put(receiver);
+            hardware.raise(receiver);
+        });
         hardware.fence();
-        for receiver in receivers.members() {
+        receivers.for_each(|receiver| {
             hardware.ring(receiver);
             self.entries[receiver.index()].knocks.rung += 1;
-        }
+        });
     }
 
     /// Whether anything was sent in this step.
@@ -155,7 +163,7 @@ impl Outbox {
 
     /// Ends the step: sets the flag byte at every receiver's doorstep, fences once for all of them, then
     /// rings those that would not look by themselves and those with an immediate message.
-    #[inline]
+    #[inline(always)]
     pub fn flush(&mut self, hardware: &impl Hardware) {
         match *self.touched {
             [] => return,

@@ -34,6 +34,9 @@ pub trait SlotConsumer {
     /// Whether nothing is there now.
     fn is_empty(&self) -> bool;
 
+    /// Whether what is there is one message, as far as the last look has shown: this one looks no further than that.
+    fn is_last(&self) -> bool;
+
     /// Decodes the oldest message where it lies, counts it and frees its slot.
     ///
     /// # Errors
@@ -170,6 +173,19 @@ pub(super) fn free(ring: &mut Consumer<Slot>, bytes: u64, traffic: &mut Traffic)
     let _ = ring.pop();
 }
 
+/// Takes the oldest message if it is of this kind, see [`take_known`].
+#[inline(always)]
+pub(super) fn take_if<Caller, const TAG: u8, M: Message>(
+    ring: &mut Consumer<Slot>,
+    traffic: &mut Traffic,
+) -> Option<Result<M, NoMessage>> {
+    let slot = ring.peek().ok().filter(|slot| slot.tag() == TAG)?;
+    traffic.messages += 1;
+    let message = slot.decode_known::<Caller, TAG, M>(&mut traffic.bytes);
+    let _ = ring.pop();
+    Some(message)
+}
+
 /// Puts a batch, see [`SlotProducer::put_all`].
 #[inline(never)]
 pub(super) fn put_all<C: Codec<M>, M>(
@@ -242,6 +258,11 @@ impl SlotConsumer for Consumer<Slot> {
     #[inline(always)]
     fn is_empty(&self) -> bool {
         Self::is_empty(self)
+    }
+
+    #[inline(always)]
+    fn is_last(&self) -> bool {
+        self.cached_slots() == 1
     }
 
     #[inline(always)]

@@ -40,14 +40,17 @@ impl Coordinator {
             return false;
         }
         let Self { cores: all, table, .. } = self;
-        let mut pid = None;
-        for core in cores.members() {
-            match all.get(core.index()).map(|it| &it.seat) {
-                Some(Seat { held: Some(held), shootdown: None, .. }) => pid = Some(held.lease.pid),
-                _ => return false,
+        let mut pid = Pid(0);
+        let are_there = cores.all(|core| match all.get(core.index()).map(|it| &it.seat) {
+            Some(Seat { held: Some(held), shootdown: None, .. }) => {
+                pid = held.lease.pid;
+                true
             }
+            _ => false,
+        });
+        if !are_there || pid == Pid(0) {
+            return false;
         }
-        let Some(pid) = pid else { return false };
         let process = table.at_mut(pid);
         let round = &mut process.space.round;
         let waiting = round.waiting.without(&round.untold);
@@ -105,18 +108,22 @@ impl Coordinator {
     /// All cores of the round of a process that lives have answered.
     #[inline(always)]
     pub(super) fn round_over(&mut self, pid: Pid, out: &mut Outbox) {
-        let process = self.table.at_mut(pid);
+        let Self { table, cores, config, budget, frames: left, .. } = self;
+        let process = table.at_mut(pid);
         let space = &mut process.space;
         if space.waiting_calls() > 1 {
             return self.continue_space(pid, out);
         }
-        space.round.end();
+        match config.strategy.is_direct() {
+            true => space.round.end_of_direct(),
+            false => space.round.end(),
+        }
         // The same as by way of `continue_space`, in fewer instructions.
         let Some(job) = space.jobs.first_mut() else { return };
         match job.work {
-            Work::Unmap { ticket, frames } if frames <= self.budget.min(MAX_PAGES) => {
-                self.budget -= frames;
-                self.frames += frames;
+            Work::Unmap { ticket, frames } if frames <= (*budget).min(MAX_PAGES) => {
+                *budget -= frames;
+                *left += frames;
                 space.mapped -= frames;
                 if frames > 0 {
                     out.push(Output::Release { process: process.id, ticket, frames });
@@ -129,11 +136,11 @@ impl Coordinator {
                 return self.continue_space(pid, out);
             }
         }
-        let (call, vcore) = (job.call.at, job.call.lease.vcore);
-        let answer = job.stander();
-        space.jobs.clear();
-        if !answer.is_some_and(|answer| self.answer_stander(&answer, Outcome::OK, out)) {
-            self.complete_after_wait(pid, (call, vcore), (Outcome::OK, 0), out);
+        if job.answer_stander((cores, config), Outcome::OK, out) {
+            return space.jobs.clear();
         }
+        let call = (job.call.at, job.call.lease.vcore);
+        space.jobs.clear();
+        self.complete_after_wait(pid, call, (Outcome::OK, 0), out);
     }
 }

@@ -1,7 +1,6 @@
 //! What mostly comes: few pages of one region lose rights or go, and nothing else of the process is under way. It is
 //! checked and changed in one go, with the same outputs as by way of [`add_job`](Coordinator::add_job).
 
-use super::regions::{Kind, Region};
 use super::route::Route;
 use super::work::{Job, Work};
 use super::{MAX_PAGES, Space};
@@ -15,6 +14,7 @@ use proto::message::{PageRange, ToCore};
 impl Space {
     /// The place of the region in which all these pages are memory, if they can be treated at once and other than
     /// the rest of it.
+    #[inline(always)]
     fn place_at_once(&self, range: PageRange, most_regions: usize) -> Option<usize> {
         let few = range.pages > 0 && range.pages <= MAX_PAGES;
         let simple = few && self.jobs.is_empty() && self.regions.all().len() + 2 <= most_regions;
@@ -23,18 +23,12 @@ impl Space {
 }
 
 impl Coordinator {
-    /// What both ways of taking rights begin with: the core whose vcore stands still for the call, and the place of the
-    /// region; `None` if it cannot be done at once.
+    /// The core whose vcore stands still for a call, and whether that core need not be told to flush, as it does so before its
+    /// vcore goes on. In a tree it has its place all the same: without it the tree is another one, with rings of its own
+    /// to be made.
     #[inline(always)]
-    fn begin_at_once(
-        &mut self,
-        pid: Pid,
-        (core, call): (CoreId, &Call),
-        range: PageRange,
-    ) -> Option<(Option<CoreId>, usize)> {
-        let at = self.table.at(pid).space.place_at_once(range, self.most_regions())?;
-        self.budget = self.budget.saturating_sub(range.pages);
-        Some((self.stands(core, call).then_some(core), at))
+    fn stander(&self, core: CoreId, call: &Call) -> (Option<CoreId>, bool) {
+        (self.stands(core, call).then_some(core), self.config.strategy.is_direct())
     }
 
     /// Unmaps pages if that can be done at once; says whether.
@@ -42,22 +36,23 @@ impl Coordinator {
     pub(super) fn unmap_at_once(
         &mut self,
         pid: Pid,
-        caller: (CoreId, &Call),
+        (core, call): (CoreId, &Call),
         range: PageRange,
         out: &mut Outbox,
     ) -> bool {
-        let Some((own, at)) = self.begin_at_once(pid, caller, range) else { return false };
+        let (own, alone) = self.stander(core, call);
+        let most_regions = self.most_regions();
         let it = self.table.at_mut(pid);
+        let Some(at) = it.space.place_at_once(range, most_regions) else { return false };
+        self.budget = self.budget.saturating_sub(range.pages);
         let ticket = self.next_ticket.wrapping_add(1).max(1);
         self.next_ticket = ticket;
-        let leaves = |it: &mut Region| (it.kind, it.name) = (Kind::Leaving, ticket);
-        let at = it.space.regions.carve(at, range, leaves);
-        let (unused, tables) = it.space.regions.clear_at(at, range);
+        let (unused, tables) = it.space.regions.take_out(at, range, ticket);
         let alike = range.pages;
         out.push(Output::Unmap { process: it.id, range, alike, unused, ticket });
         let work = Work::Unmap { ticket, frames: range.pages + tables };
-        let but = own.filter(|_| tables == 0);
-        it.space.jobs.push(Job::flushing(*caller.1, work, range, (own, but.is_some())));
+        let but = own.filter(|_| alone && tables == 0);
+        it.space.jobs.push(Job::flushing(*call, work, range, (own, but.is_some())));
         self.begin_round(pid, range, but, out);
         true
     }
@@ -86,25 +81,28 @@ impl Coordinator {
     pub(super) fn protect_at_once(
         &mut self,
         pid: Pid,
-        caller: (CoreId, &Call),
+        (core, call): (CoreId, &Call),
         (range, rights): (PageRange, Rights),
         out: &mut Outbox,
     ) -> bool {
-        let Some((own, at)) = self.begin_at_once(pid, caller, range) else { return false };
+        let (own, alone) = self.stander(core, call);
+        let most_regions = self.most_regions();
         let it = self.table.at_mut(pid);
+        let Some(at) = it.space.place_at_once(range, most_regions) else { return false };
         let region = &it.space.regions.all()[at];
         if !rights.are_possible() || !region.most.include(rights) {
             return false;
         }
+        self.budget = self.budget.saturating_sub(range.pages);
         let flush = self.config.strategy.interrupts(!rights.include(region.rights));
-        let at = it.space.regions.carve(at, range, |it| it.rights = rights);
-        it.space.regions.join_around(at, at + 1);
+        it.space.regions.set_rights(at, range, rights);
         out.push(Output::Protect { process: it.id, range, alike: range.pages, rights });
-        let call = *caller.1;
+        let call = *call;
         if flush {
-            let job = Job::flushing(call, Work::Protect { flush }, range, (own, true));
+            let but = own.filter(|_| alone);
+            let job = Job::flushing(call, Work::Protect { flush }, range, (own, but.is_some()));
             it.space.jobs.push(job);
-            self.begin_round(pid, range, own, out);
+            self.begin_round(pid, range, but, out);
         } else if let Some(core) = own {
             out.send(core, ToCore::Done { lease: call.lease, outcome: Outcome::OK });
         } else {

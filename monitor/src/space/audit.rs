@@ -26,9 +26,9 @@ impl Coordinator {
         let staying = regions.iter().filter(|it| !it.is_leaving()).count();
         let few = staying <= MAX_REGIONS && regions.len() <= MAX_REGIONS + MAX_LEAVING;
         rule(few, "there are no more regions than there may be")?;
-        let apart = regions.windows(2).all(|pair| pair[0].end() <= pair[1].first);
-        rule(apart, "regions are sorted and disjoint")?;
-        let mappable = regions.iter().all(|it| is_mappable(it.range()));
+        let mut pairs = space.regions.each().zip(space.regions.each().skip(1));
+        rule(pairs.all(|(one, next)| one.end() <= next.first), "regions are sorted and disjoint")?;
+        let mappable = space.regions.each().all(|it| is_mappable(it.range()));
         rule(mappable, "regions lie where programs may map")?;
         let waiting = |job: &super::Job| match job.work {
             Work::Unmap { frames, .. } => frames,

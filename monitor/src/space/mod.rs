@@ -26,6 +26,7 @@ mod standing;
 mod told;
 mod work;
 
+pub use fault::Mended;
 pub use regions::{Kind, MAX_REGIONS};
 pub(crate) use round::Shootdown;
 pub use route::{Clusters, Edge};
@@ -79,7 +80,7 @@ impl Space {
 
     /// The regions as others see them.
     pub(crate) fn views(&self) -> impl Iterator<Item = RegionView> + '_ {
-        self.regions.all().iter().map(|it| RegionView {
+        self.regions.each().map(|it| RegionView {
             range: it.range(),
             kind: it.kind,
             rights: it.rights,

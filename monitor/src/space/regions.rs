@@ -3,8 +3,11 @@
 //! A region that is being unmapped stays in the list until no core has a translation into it, so that
 //! nothing else is put there meanwhile.
 
+mod change;
+
 use crate::room;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 use proto::memory::{MAP_AREA, Rights, is_guard};
 use proto::message::PageRange;
 
@@ -145,25 +148,60 @@ pub(crate) struct Unmapped {
     pub(crate) grows: bool,
 }
 
+/// A place in a list that is worth a look before another is searched for: it makes no difference to what is found.
+#[derive(Clone, Copy, Debug)]
+struct Hint(usize);
+
+impl PartialEq for Hint {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Hint {}
+
+impl Hash for Hint {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 /// The regions of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Regions {
     /// Has room from the start for [`MAX_REGIONS`] and [`MAX_LEAVING`], and for one that joins its neighbours at once.
     list: Vec<Region>,
+    /// Where a region was made or changed last.
+    last: Hint,
+    /// Pages that leave, are out of the tables and are not in the list: as long as nothing else is under way it is seen to by
+    /// nobody. Nothing may be put there before [`list_gone`](Regions::list_gone).
+    gone: Option<Region>,
 }
 
 impl Regions {
     /// None yet, if there is memory for all that may come.
     pub(crate) fn new() -> Option<Self> {
-        Some(Self { list: room::list(MAX_REGIONS + MAX_LEAVING + 1)? })
+        let list = room::list(MAX_REGIONS + MAX_LEAVING + 1)?;
+        Some(Self { list, last: Hint(0), gone: None })
     }
 
+    /// Those that other work may be about.
     pub(crate) fn all(&self) -> &[Region] {
         &self.list
     }
 
+    /// All, with what is gone.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Region> {
+        let at = self.gone.map_or(0, |gone| self.place_of(gone.first));
+        let (below, above) = self.list.split_at_checked(at).unwrap_or((&self.list, &[]));
+        below.iter().chain(&self.gone).chain(above)
+    }
+
     /// The place of the first region that ends behind this page.
+    #[inline(always)]
     fn place_of(&self, page: u64) -> usize {
+        let Hint(last) = self.last;
+        if self.list.get(last).is_some_and(|it| it.first <= page && page < it.end()) {
+            return last;
+        }
         self.list.partition_point(|region| region.end() <= page)
     }
 
@@ -179,24 +217,6 @@ impl Regions {
             it.first <= range.first && end(range) <= it.end() && it.kind == Kind::Memory
         };
         self.list.get(at).filter(holds).map(|_| at)
-    }
-
-    /// Changes a part of the region at a place, which is cut off from the rest of it; gives the place of that part.
-    pub(crate) fn carve(
-        &mut self,
-        mut at: usize,
-        range: PageRange,
-        with: impl FnOnce(&mut Region),
-    ) -> usize {
-        if self.list[at].first < range.first {
-            self.cut(at, range.first);
-            at += 1;
-        }
-        if self.list[at].end() > end(range) {
-            self.cut(at, end(range));
-        }
-        with(&mut self.list[at]);
-        at
     }
 
     /// The regions that have pages in the range.
@@ -259,13 +279,6 @@ impl Regions {
         self.list.len() + 1 - joins
     }
 
-    /// Puts a region where nothing is.
-    pub(crate) fn insert(&mut self, new: Region) {
-        let at = self.place_of(new.first);
-        self.list.insert(at, new);
-        self.join_around(at, at + 1);
-    }
-
     /// How many regions there are at most if the range, with these regions in it, is treated differently from what
     /// is beside it.
     pub(crate) fn count_if_cut(&self, range: PageRange, regions: &[Region]) -> usize {
@@ -282,105 +295,6 @@ impl Regions {
         let before = steady(&self.list);
         let after = before - steady(regions) + more;
         Unmapped { all: self.list.len() + more, grows: after > before, after }
-    }
-
-    /// Changes all regions in the range, cut off where they reach beyond it; those that are leaving are not
-    /// cut and must stay as they are. A change to `None` takes the region out.
-    pub(crate) fn change(&mut self, range: PageRange, with: impl Fn(Region) -> Option<Region>) {
-        let (mut from, mut to) = self.span(range);
-        let [below, above] = cuts(self.list.get(from..to).unwrap_or(&[]), range);
-        if below {
-            self.cut(from, range.first);
-            (from, to) = (from + 1, to + 1);
-        }
-        if above {
-            self.cut(to - 1, end(range));
-        }
-        let mut at = from;
-        while at < to {
-            match with(self.list[at]) {
-                Some(changed) => {
-                    self.list[at] = changed;
-                    at += 1;
-                }
-                None => {
-                    self.list.remove(at);
-                    to -= 1;
-                }
-            }
-        }
-        self.join_around(from, at);
-    }
-
-    /// Notes that pages of a region that is leaving, from its first that was not, are out of the tables. Gives the
-    /// pages around them in which nothing is left, or fewer where no table comes free, and how many tables do.
-    pub(crate) fn clear(&mut self, range: PageRange) -> (PageRange, u32) {
-        self.clear_at(self.place_of(range.first), range)
-    }
-
-    /// The same where the place of the region is known.
-    pub(crate) fn clear_at(&mut self, at: usize, range: PageRange) -> (PageRange, u32) {
-        if let Some(region) = self.list.get_mut(at) {
-            region.cleared += range.pages;
-        }
-        if self.is_table_used_beside(at, range) {
-            return (range, 0);
-        }
-        let unused = self.unused_around_at(at, range);
-        (unused, tables(range, unused))
-    }
-
-    /// Does the region before or behind the one at a place use the only page table that reaches the range? So it is
-    /// mostly, and seen sooner than how far nothing is used.
-    fn is_table_used_beside(&self, at: usize, range: PageRange) -> bool {
-        let table = range.first >> REACHES[0];
-        let uses = |region: &Region| {
-            region.occupied().is_some_and(|(first, end)| {
-                first >> REACHES[0] <= table && table <= (end - 1) >> REACHES[0]
-            })
-        };
-        (end(range) - 1) >> REACHES[0] == table
-            && (self.list.get(at + 1).is_some_and(uses)
-                || at.checked_sub(1).and_then(|at| self.list.get(at)).is_some_and(uses))
-    }
-
-    /// Takes out the first region.
-    pub(crate) fn remove_first(&mut self) {
-        self.list.remove(0);
-    }
-
-    /// Takes out the regions in the range that the work with this ticket has unmapped.
-    pub(crate) fn remove_left(&mut self, range: PageRange, ticket: u32) {
-        let mut at = self.place_of(range.first);
-        while let Some(region) = self.list.get(at).filter(|it| it.first < end(range)) {
-            if region.is_leaving() && region.name == ticket {
-                self.list.remove(at);
-            } else {
-                at += 1;
-            }
-        }
-    }
-
-    /// Makes the region at a place end, and another begin, at a page inside of it.
-    fn cut(&mut self, at: usize, page: u64) {
-        let region = &mut self.list[at];
-        let below = u32::try_from(page - region.first).expect("fewer than the region's pages");
-        let above = Region { first: page, pages: region.pages - below, ..*region };
-        region.pages = below;
-        self.list.insert(at + 1, above);
-    }
-
-    /// Joins regions from the one before `from` up to the one at `to` where they are alike.
-    pub(crate) fn join_around(&mut self, from: usize, to: usize) {
-        let mut at = to.min(self.list.len().saturating_sub(1));
-        while at > 0 && at + 1 > from {
-            let next = self.list[at];
-            if self.list[at - 1].can_join(&next) {
-                self.list[at - 1].pages += next.pages;
-                self.list.remove(at);
-            }
-            at -= 1;
-        }
     }
 }
 

@@ -64,7 +64,8 @@ impl Coordinator {
         if !sensible || !rights.are_possible() || wanted.pages == 0 {
             return Err(Outcome::INVALID);
         }
-        let space = &self.table.at(pid).space;
+        let space = &mut self.table.at_mut(pid).space;
+        space.regions.list_gone();
         let range = if flags & FIXED == 0 {
             let may_be_huge = flags & (POPULATE | SHARED) == POPULATE && wanted.pages >= BLOCK;
             let place = |align| space.regions.free_place(wanted.pages, align);
@@ -225,7 +226,8 @@ impl Coordinator {
         if !is_mappable(range) {
             return Err(Outcome::INVALID);
         }
-        let space = &self.table.at(pid).space;
+        let space = &mut self.table.at_mut(pid).space;
+        space.regions.list_gone();
         let regions = space.regions.in_range(range);
         let memory = regions.iter().any(|it| it.kind != Kind::Guard);
         let Unmapped { all, after, grows } = space.regions.counts_if_unmapped(range, regions);

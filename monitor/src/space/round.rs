@@ -10,6 +10,7 @@ use super::told::Round;
 use super::work::Stage;
 use crate::config::{Config, Strategy};
 use crate::coordinator::Coordinator;
+use crate::core_set::CoreSet;
 use crate::lease::process_of;
 use crate::output::Outbox;
 use crate::process::{Process, ProcessId};
@@ -72,6 +73,32 @@ impl Space {
     }
 }
 
+/// What a core is told to flush for a change of this range.
+#[inline(always)]
+pub(super) const fn to_flush(config: &Config, range: PageRange) -> PageRange {
+    if range.pages > config.flush_pages { PageRange::ALL } else { range }
+}
+
+/// Tells all of these cores itself, if this step may do as much, and none of the process is told before; how many they are.
+#[inline(always)]
+fn tell_at_once(budget: u32, process: &Process, cores: CoreSet, out: &mut Outbox) -> Option<u32> {
+    let ProcessId { pid, generation } = process.id;
+    let Round { ticket, range, .. } = process.space.round;
+    let order = ToCore::TlbShootdown { pid, generation, range, ticket };
+    if let Some(core) = cores.only().filter(|_| budget > 0) {
+        out.send(core, order);
+        return Some(1);
+    }
+    let count = cores.count_few();
+    if count > budget {
+        return None;
+    }
+    if count > 0 {
+        out.send_all(cores, count, order);
+    }
+    Some(count)
+}
+
 /// Tells the first core of each group of those that were not told, which tells the others. False when this step may do
 /// no more.
 #[inline(always)]
@@ -82,14 +109,6 @@ fn tell(budget: &mut u32, config: &Config, process: &mut Process, out: &mut Outb
     let (ticket, range) = (round.ticket, round.range);
     if strategy.is_direct() {
         let order = ToCore::TlbShootdown { pid, generation, range, ticket };
-        let mut others = round.untold;
-        let Some(first) = others.take_first() else { return true };
-        if others.is_empty() && *budget > 0 {
-            *budget -= 1;
-            round.untold = others;
-            out.send(first, order);
-            return true;
-        }
         let (cores, count) = round.take_untold(*budget);
         *budget -= count;
         if count > 0 {
@@ -172,37 +191,41 @@ impl Coordinator {
         }
     }
 
-    /// What a core is told to flush for a change of this range.
-    pub(super) const fn to_flush(&self, range: PageRange) -> PageRange {
-        if range.pages > self.config.flush_pages { PageRange::ALL } else { range }
-    }
-
-    /// Begins a round for a change of this range: every core that may have the space loaded is to be told, but for one.
+    /// Begins a round for a change of this range: every core that may have the space loaded is waited for, but for one. Gives
+    /// the process and those cores that are to be told.
     #[inline(always)]
-    fn set_out(&mut self, pid: Pid, changed: PageRange, but: Option<CoreId>) {
-        let (ticket, range) = (self.take_ticket(), self.to_flush(changed));
+    fn set_out(
+        &mut self,
+        pid: Pid,
+        changed: PageRange,
+        but: Option<CoreId>,
+    ) -> (&mut Process, CoreSet) {
+        let (ticket, range) = (self.take_ticket(), to_flush(&self.config, changed));
         let process = self.table.at_mut(pid);
-        let mut cores = process.pinned;
+        let cores = process.pinned;
+        let round = &mut process.space.round;
+        round.begin(ticket, range, cores);
         if let Some(core) = but {
-            cores.remove(core);
+            round.waiting.remove(core);
         }
-        process.space.round.begin(ticket, range, cores);
-        if !process.parting.is_empty() {
-            // Who has been told to leave loads other tables: that it does is waited for, and flushes all.
-            process.space.round.untold = cores.without(&process.parting);
-        }
+        let cores = round.waiting;
+        // Who has been told to leave loads other tables: that it does is waited for, and flushes all.
+        let parting = &process.parting;
+        let untold = if parting.is_empty() { cores } else { cores.without(parting) };
+        (process, untold)
     }
 
     /// Starts a round for all that waits for one.
     fn start_round(&mut self, pid: Pid) -> bool {
         let Some(changed) = self.table.at(pid).space.changed() else { return false };
-        self.set_out(pid, changed, None);
-        self.table.at_mut(pid).space.move_jobs(Stage::Changed, Stage::Flushing);
+        let (process, untold) = self.set_out(pid, changed, None);
+        process.space.round.untold = untold;
+        process.space.move_jobs(Stage::Changed, Stage::Flushing);
         true
     }
 
     /// Starts the round of the only job, which has changed a range; one core flushes without being told.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn begin_round(
         &mut self,
         pid: Pid,
@@ -210,15 +233,30 @@ impl Coordinator {
         but: Option<CoreId>,
         out: &mut Outbox,
     ) {
-        // In a tree it has its place all the same: without it the tree is another one, with rings of its own to be made.
-        let but = but.filter(|_| self.config.strategy.is_direct());
-        self.set_out(pid, changed, but);
+        let is_direct = self.config.strategy.is_direct();
+        let budget = self.budget;
+        let (process, untold) = self.set_out(pid, changed, but);
+        if is_direct && let Some(spent) = tell_at_once(budget, process, untold, out) {
+            let is_over = spent == 0 && process.space.round.waiting.is_empty();
+            self.budget = budget - spent;
+            if is_over {
+                self.after_answer(pid, out);
+            }
+            return;
+        }
+        process.space.round.untold = untold;
+        self.tell_slowly(pid, out);
+    }
+
+    /// Tells those whom a round that has just begun did not tell at once.
+    #[inline(never)]
+    fn tell_slowly(&mut self, pid: Pid, out: &mut Outbox) {
         let process = self.table.at_mut(pid);
         let told = tell(&mut self.budget, &self.config, process, out);
         if !told {
             self.queue_work(pid);
         } else if process.space.round.waiting.is_empty() {
-            self.round_over(pid, out);
+            self.after_answer(pid, out);
         }
     }
 

@@ -42,7 +42,8 @@ impl Coordinator {
         if !space.has_room_for_job() {
             return Err(Outcome::AGAIN);
         }
-        let target = self.table.at(to);
+        let target = self.table.at_mut(to);
+        target.space.regions.list_gone();
         if !target.space.regions.in_range(source.range()).is_empty() {
             return Err(Outcome::BUSY);
         }

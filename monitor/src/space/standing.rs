@@ -4,55 +4,54 @@
 //! becomes of the vcore: where it is told to let go, it loads other tables. That it has page tables loaded of which some may
 //! be given back is another matter: a processor walks them when it likes, so for those it has to flush as any other does.
 
+use super::round::to_flush;
 use super::work::Job;
+use crate::config::Config;
 use crate::coordinator::Coordinator;
+use crate::cores::Core;
 use crate::output::Outbox;
 use proto::call::{Call, Outcome};
 use proto::id::CoreId;
-use proto::message::{PageRange, ToCore};
+use proto::message::ToCore;
 
-/// A vcore that has stood still for a job, and is to be answered.
-#[derive(Clone, Copy)]
-pub(super) struct Stander {
-    core: CoreId,
-    call: Call,
-    /// What its core was not told to flush.
-    flush: Option<PageRange>,
+/// Does a vcore stand still on this core for a call that it has made there? It goes on while the call does, if it did
+/// not ask for that or its core is told to let go.
+#[inline(always)]
+fn stands(cores: &[Core], core: CoreId, call: &Call) -> bool {
+    let held = cores[core.index()].seat.held.as_ref();
+    call.stands() && held.is_some_and(|it| it.lease == call.lease && it.leaving.is_none())
 }
 
 impl Job {
+    /// Answers the vcore that stands still for it, now that it is done; false if none does, or it does not any more.
     #[inline(always)]
-    pub(super) fn stander(&self) -> Option<Stander> {
-        let flush = self.flushes_own.then_some(self.range);
-        self.core.map(|core| Stander { core, call: self.call, flush })
+    pub(super) fn answer_stander(
+        &self,
+        (cores, config): (&[Core], &Config),
+        outcome: Outcome,
+        out: &mut Outbox,
+    ) -> bool {
+        let Some(core) = self.core.filter(|&core| stands(cores, core, &self.call)) else {
+            return false;
+        };
+        let lease = self.call.lease;
+        out.send(
+            core,
+            // What its core was not told to flush, it flushes now.
+            match self.flushes_own {
+                true => ToCore::Changed { lease, range: to_flush(config, self.range) },
+                false => ToCore::Done { lease, outcome },
+            },
+        );
+        true
     }
 }
 
 impl Coordinator {
-    /// Does a vcore stand still on this core for a call that it has made there? It goes on while the call does, if it did
-    /// not ask for that or its core is told to let go.
+    /// See [`stands`].
     #[inline(always)]
     pub(super) fn stands(&self, core: CoreId, call: &Call) -> bool {
-        let held = self.cores[core.index()].seat.held.as_ref();
-        call.stands() && held.is_some_and(|it| it.lease == call.lease && it.leaving.is_none())
-    }
-
-    /// Answers a vcore that stands still for a job that is done; false if it does not any more.
-    #[inline(always)]
-    pub(super) fn answer_stander(&self, it: &Stander, outcome: Outcome, out: &mut Outbox) -> bool {
-        let Stander { core, ref call, flush } = *it;
-        if !self.stands(core, call) {
-            return false;
-        }
-        let lease = call.lease;
-        out.send(
-            core,
-            match flush {
-                Some(range) => ToCore::Changed { lease, range: self.to_flush(range) },
-                None => ToCore::Done { lease, outcome },
-            },
-        );
-        true
+        stands(&self.cores, core, call)
     }
 
     /// What a call is for takes longer, or is refused: its vcore, if it stands still, goes on.

@@ -43,17 +43,25 @@ impl Round {
         alone_ticket: 0,
     };
 
-    /// Begins, to tell these cores; there was none. The fields are set where they are: to move so many costs more.
+    /// Begins, to wait for these cores; there was none, so nobody is yet to be told. The fields are set where they are: to move
+    /// so many costs more.
     #[inline(always)]
     pub(super) fn begin(&mut self, ticket: u32, range: PageRange, cores: CoreSet) {
-        (self.ticket, self.range) = (ticket, range);
-        (self.waiting, self.untold) = (cores, cores);
+        debug_assert!(self.untold.is_empty(), "what was begun before has ended");
+        (self.ticket, self.range, self.waiting) = (ticket, range, cores);
     }
 
     /// Ends, when all have answered: nobody is waited for, and nobody is yet to be told.
     pub(super) fn end(&mut self) {
         (self.ticket, self.range, self.alone_ticket) = (0, PageRange::default(), 0);
         (self.told, self.alone) = (CoreSet::EMPTY, CoreSet::EMPTY);
+    }
+
+    /// As [`end`](Self::end), of one that told all directly: less is to be forgotten.
+    #[inline(always)]
+    pub(super) fn end_of_direct(&mut self) {
+        debug_assert!(self.told.is_empty() && self.alone.is_empty() && self.alone_ticket == 0);
+        (self.ticket, self.range) = (0, PageRange::default());
     }
 
     /// The ticket that a core has to answer, if it has been sent the round and has not answered.
@@ -76,13 +84,7 @@ impl Round {
     /// Takes so many of those that were not told out at most, and counts them. Most often they are few.
     #[inline(always)]
     pub(super) fn take_untold(&mut self, most: u32) -> (CoreSet, u32) {
-        let mut count = 0;
-        for mut word in self.untold.words() {
-            while word != 0 {
-                word &= word - 1;
-                count += 1;
-            }
-        }
+        let mut count = self.untold.count_few();
         let mut some = self.untold;
         let mut rest = CoreSet::EMPTY;
         if count > most {

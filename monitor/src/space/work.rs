@@ -285,7 +285,7 @@ impl Coordinator {
     #[inline(always)]
     pub(super) fn answer_job(&mut self, pid: Pid, job: &Job, out: &mut Outbox) {
         let outcome = self.end_job(pid, job);
-        if job.stander().is_some_and(|it| self.answer_stander(&it, outcome, out)) {
+        if job.answer_stander((&self.cores, &self.config), outcome, out) {
             return;
         }
         self.complete(pid, job.call, outcome, job.value(), out);

@@ -141,6 +141,10 @@ impl SlotConsumer for Consumer<'_> {
         self.head == self.tail_seen.get()
     }
 
+    fn is_last(&self) -> bool {
+        self.tail_seen.get() == self.head + 1
+    }
+
     fn take<M: Message>(&mut self, traffic: &mut Traffic) -> Result<M, NoMessage> {
         let Some(ring) = self.ring.filter(|_| !self.is_empty()) else {
             return Err(NoMessage::Empty);

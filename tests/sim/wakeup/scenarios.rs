@@ -8,7 +8,7 @@ use super::machine::{CORES, Order, Place, Search};
 use super::replay::{Numbered, Program};
 use super::ring::{Consumer, Producer, Ring};
 use cpudriver::post::bounds::Post;
-use cpudriver::post::{Activity, Handler, Inbox, Outbox, Receiver, Sender};
+use cpudriver::post::{Activity, Handler, Inbox, Outbox, Receiver, Sender, Taken};
 use proto::id::CoreId;
 use proto::message::Lane;
 use proto::slot::{NoMessage, Slot};
@@ -368,6 +368,19 @@ impl<M: Word, A: Word> Handler for Desk<'_, M, A> {
 
     fn routine(&mut self, sender: CoreId) -> bool {
         self.take(sender, Lane::Routine)
+    }
+
+    /// As the kernel's own do: what was seen to be all that a lane holds is not looked for again.
+    fn next(&mut self, sender: CoreId) -> Option<Taken> {
+        if self.immediate(sender) {
+            return Some(Taken::Immediate);
+        }
+        let incoming = self.incoming.iter().find(|incoming| incoming.sender == sender)?;
+        if incoming.link.is_lane_empty(Lane::Routine) {
+            return None;
+        }
+        let is_last = incoming.link.is_last(Lane::Routine);
+        self.routine(sender).then_some(if is_last { Taken::Last } else { Taken::Routine })
     }
 
     fn is_urgent(&self, sender: CoreId) -> bool {

@@ -19,6 +19,7 @@ mod huge;
 mod io;
 mod mapping;
 mod memory;
+mod mended;
 pub mod mutants;
 mod open_calls;
 mod outputs;

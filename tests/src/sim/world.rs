@@ -182,10 +182,12 @@ impl World {
     }
 
     pub(crate) fn step_once(&mut self, input: Input) -> Happened {
+        let mended = self.mended_at_once(&input)?;
         let mut out = std::mem::take(&mut self.out);
         self.coordinator.step(self.now, &input, &mut out);
         let outputs: Vec<Output> = out.drain().collect();
         self.out = out;
+        self.check_mended(mended, &outputs)?;
         let spawning = match input {
             Input::Spawn { root, .. } => Some(root),
             _ => None,

@@ -4,9 +4,10 @@ use super::{EVENTS, Hub, NOTICES, Node};
 use monitor::Event;
 
 impl Hub {
-    pub(super) fn note(&mut self, event: Event, node: &mut Node) {
+    #[inline(never)]
+    pub(super) fn note(&mut self, event: &Event, node: &mut Node) {
         self.has_noted = true;
-        match event {
+        match *event {
             Event::Joined { core, .. } => {
                 // When the machine has booted the shell counts those that have joined.
                 return self.clear_handoff(core, node);
@@ -37,7 +38,7 @@ impl Hub {
         if queue.len() == most {
             queue.pop_front();
         }
-        queue.push_back(event);
+        queue.push_back(*event);
     }
 
     /// The next event that a command asked for.

@@ -1,6 +1,7 @@
 //! Shootdowns: the same message for many cores, and the answers of many told together.
 
 use super::raw::TICKET;
+use super::stars::Stars;
 use super::{Hub, Node};
 use crate::arch::cpu;
 use monitor::{CoreSet, Input, MOST_FLUSHED};
@@ -13,8 +14,8 @@ use proto::message::{ToCore, ToMonitor, said};
 pub(super) struct Flushed {
     /// The cores, if there are several.
     cores: CoreSet,
-    /// The last of them, and how many there are.
-    last: CoreId,
+    /// The first of them, and how many there are.
+    first: CoreId,
     count: u32,
     ticket: u32,
 }
@@ -22,7 +23,7 @@ pub(super) struct Flushed {
 impl Flushed {
     /// None.
     pub(super) const NONE: Self =
-        Self { cores: CoreSet::EMPTY, last: CoreId(0), count: 0, ticket: 0 };
+        Self { cores: CoreSet::EMPTY, first: CoreId(0), count: 0, ticket: 0 };
 }
 
 impl Hub {
@@ -34,20 +35,18 @@ impl Hub {
             return;
         }
         let it = &mut self.flushed;
-        if it.count > 0 {
-            let is_more = it.ticket == ticket && it.count < MOST_FLUSHED && it.last != core;
-            if is_more && (it.count == 1 || !it.cores.contains(core)) {
-                if it.count == 1 {
-                    it.cores = [it.last].into_iter().collect();
-                }
-                it.cores.insert(core);
-                (it.last, it.count) = (core, it.count + 1);
+        if it.ticket == ticket && matches!(it.count, 1..MOST_FLUSHED) {
+            if it.count == 1 {
+                it.cores = [it.first].into_iter().collect();
+            }
+            if it.cores.insert(core) {
+                it.count += 1;
                 return;
             }
-            self.tell_all_flushed(node);
         }
+        self.tell_flushed(node);
         let it = &mut self.flushed;
-        (it.last, it.count, it.ticket) = (core, 1, ticket);
+        (it.first, it.count, it.ticket) = (core, 1, ticket);
     }
 
     /// Tells the coordinator who has answered, if it does not know.
@@ -60,11 +59,27 @@ impl Hub {
 
     #[inline(never)]
     fn tell_all_flushed(&mut self, node: &mut Node) {
-        let Flushed { ref cores, last: core, count, ticket } = self.flushed;
+        let Flushed { ref cores, first: core, count, ticket } = self.flushed;
         self.flushed.count = 0;
         if count > 1 {
-            return self.tell(Input::Flushed { cores: *cores, ticket }, node);
+            return self.tell_of_flushed(*cores, ticket, node);
         }
+        self.tell(Input::Message { core, message: ToMonitor::ShootdownDone { ticket } }, node);
+    }
+
+    /// Tells the coordinator of an answer at once; who has answered a shootdown of the console's own is kept for it.
+    #[inline(always)]
+    pub(super) fn hear_answer(&mut self, core: CoreId, ticket: u32, node: &mut Node) {
+        if ticket == TICKET {
+            self.answers.flushed.insert(core);
+        } else {
+            self.tell_of_answer(core, ticket, node);
+        }
+    }
+
+    #[inline(never)]
+    fn tell_of_answer(&mut self, core: CoreId, ticket: u32, node: &mut Node) {
+        self.tell_flushed(node);
         let message = ToMonitor::ShootdownDone { ticket };
         self.tell_of_memory::<{ said::SHOOTDOWN_DONE }>(core, message, node);
     }
@@ -76,17 +91,29 @@ impl Hub {
         if rest.remove(CoreId::MANAGEMENT) {
             self.deliver(CoreId::MANAGEMENT, message, node);
         }
-        let ToCore::TlbShootdown { pid, generation, range, ticket } = *message else {
+        let ToCore::TlbShootdown { .. } = *message else {
             return rest.iter().for_each(|core| self.deliver(core, message, node));
         };
-        let (order, now) = (ToCore::TlbShootdown { pid, generation, range, ticket }, cpu::now());
-        for core in rest.members() {
-            self.stars.shoot_down(core, &order);
-            if let Some(sent) = self.sent.get_mut(core.index()) {
-                sent[1] = now;
-            }
-        }
-        let platform = *node.platform();
-        node.outbox().knock_at_all(&rest, &platform);
+        shoot_down_all(&mut self.stars, &mut self.sent, &rest, message, node);
     }
+}
+
+/// Tells all of these cores, of which this one is none, to flush, and notes when they were told.
+#[inline(never)]
+pub(super) fn shoot_down_all(
+    stars: &mut Stars,
+    sent: &mut [[u64; 2]],
+    cores: &CoreSet,
+    message: &ToCore,
+    node: &mut Node,
+) {
+    let ToCore::TlbShootdown { pid, generation, range, ticket } = *message else { return };
+    let (order, now) = (ToCore::TlbShootdown { pid, generation, range, ticket }, cpu::now());
+    let platform = *node.platform();
+    node.outbox().knock_at_all(cores, &platform, |core| {
+        stars.shoot_down(core, &order);
+        if let Some(sent) = sent.get_mut(core.index()) {
+            sent[1] = now;
+        }
+    });
 }

@@ -1,17 +1,36 @@
 //! What is said about memory, and what comes of it: from a core's ring to the answer in code of its own, in which the kind of the
 //! message is a constant. A program stands still meanwhile.
 
+use super::flushes::shoot_down_all;
 use super::programs::Programs;
 use super::stars::Stars;
 use super::{Hub, Node, probes};
 use crate::arch::{cpu, heap};
-use monitor::{Coordinator, Input, Outbox, Output};
-use proto::id::CoreId;
-use proto::message::{Lane, ToCore, ToMonitor, said, tag};
+use monitor::{Coordinator, CoreSet, Fault, Input, Outbox, Output};
+use proto::call::Outcome;
+use proto::id::{CoreId, Lease};
+use proto::memory::Rights;
+use proto::message::{Lane, PageRange, ToCore, ToMonitor, said, tag};
+
+/// Why there are frames enough.
+const RESERVED: &str = "the coordinator has reckoned with all frames that it asks for";
 
 /// Names the code that encodes an order of this kind when a message of that kind has been heard, see
-/// [`proto::slot::Slot::encode_for`].
+/// [`proto::slot::Slot::encode_for`]: each is used at one place.
 struct Order<const HEARD: u8, const KIND: u8>;
+
+/// Names the code that encodes the end of a page fault.
+struct OfFault;
+
+/// Stands for the kind of a shootdown, which names no lease.
+const SHOOTDOWN: u8 = 0;
+/// Stands for the kind of many answers to a shootdown.
+const ALL_DONE: u8 = u8::MAX;
+
+/// Does a message of this kind ask for a change to memory? Else it tells that one is known everywhere.
+const fn changes(heard: u8) -> bool {
+    matches!(heard, said::UNMAP | said::PROTECT)
+}
 
 impl Hub {
     /// Takes a message of a core, of which is known that it is of this kind, and does what comes of it.
@@ -24,6 +43,52 @@ impl Hub {
             Ok(message) => self.tell_of_memory::<TAG>(sender, message, node),
             Err(_) => self.stars.note_malformed(),
         }
+    }
+
+    /// Takes a page fault of a core. Mostly a page is put there, and the vcore goes on: that is done here.
+    #[inline(never)]
+    pub(super) fn hear_of_fault(&mut self, sender: CoreId, node: &mut Node) {
+        let Some(receiver) = self.stars.receiver(sender) else { return };
+        let message = receiver.take_known::<Self, { said::FAULT }>(Lane::Routine);
+        self.tell_flushed(node);
+        match message {
+            Ok(ToMonitor::Fault { lease, address, vector, code, at }) => {
+                let fault = Fault { vector, code, address, at };
+                if !self.mend(sender, lease, fault, node) {
+                    let message = ToMonitor::Fault { lease, address, vector, code, at };
+                    self.tell(Input::Message { core: sender, message }, node);
+                }
+            }
+            _ => self.stars.note_malformed(),
+        }
+    }
+
+    /// Puts the page there that a vcore has missed, and lets it go on, if that is all that comes of a fault; says whether.
+    #[inline(always)]
+    fn mend(&mut self, core: CoreId, lease: Lease, fault: Fault, node: &mut Node) -> bool {
+        let (None, None, Some(programs)) = (&self.recorder, &self.trace, &mut self.programs) else {
+            return false;
+        };
+        let Some(page) = self.coordinator.mend_at_once(cpu::now(), core, lease, fault) else {
+            return false;
+        };
+        programs.populate(page.root, (page.range, page.range.pages), page.rights);
+        let order = ToCore::Done { lease, outcome: Outcome::OK };
+        self.stars.send_for::<OfFault>(core, &order, node.outbox());
+        true
+    }
+
+    /// Tells the coordinator which cores have flushed, several.
+    #[inline(never)]
+    pub(super) fn tell_of_flushed(&mut self, cores: CoreSet, ticket: u32, node: &mut Node) {
+        let input = Input::Flushed { cores, ticket };
+        if self.recorder.is_some() {
+            return self.tell(input, node);
+        }
+        probes::heard(&self.coordinator, &input);
+        self.take_step_on_memory::<ALL_DONE>(node, |it, now, out| {
+            it.hear_flushed(now, &cores, ticket, out);
+        });
     }
 
     /// Tells the coordinator such a message. It is made anew, for the compiler to see of which kind it is.
@@ -39,12 +104,6 @@ impl Hub {
         }
         probes::heard(&self.coordinator, &Input::Message { core, message });
         match message {
-            ToMonitor::Fault { lease, address, vector, code, at } if TAG == said::FAULT => {
-                self.take_step_on_memory::<TAG>(node, |it, now, out| {
-                    let message = ToMonitor::Fault { lease, address, vector, code, at };
-                    it.hear_known(now, core, &message, out);
-                });
-            }
             ToMonitor::Unmap { call, range } if TAG == said::UNMAP => {
                 self.take_step_on_memory::<TAG>(node, |it, now, out| {
                     it.hear_known(now, core, &ToMonitor::Unmap { call, range }, out);
@@ -85,6 +144,12 @@ impl Hub {
                         let sent = sent.get_mut(core.index()).map(|sent| (&mut sent[1], now));
                         order::<TAG>(stars, core, message, sent, node)
                     }
+                    Output::SendAll { ref cores, ref message }
+                        if changes(TAG) && !cores.contains(CoreId::MANAGEMENT) =>
+                    {
+                        shoot_down_all(stars, sent, cores, message, node);
+                        true
+                    }
                     _ => programs.change_at_once::<TAG>(coordinator, output),
                 };
                 if !is_done {
@@ -116,15 +181,13 @@ fn order<const HEARD: u8>(
             let order = ToCore::Done { lease, outcome };
             stars.send_for::<Order<HEARD, { tag::DONE }>>(core, &order, outbox);
         }
-        ToCore::Changed { lease, range } if HEARD != said::FAULT => {
+        ToCore::Changed { lease, range } => {
             let order = ToCore::Changed { lease, range };
             stars.send_for::<Order<HEARD, { tag::CHANGED }>>(core, &order, outbox);
         }
-        ToCore::TlbShootdown { pid, generation, range, ticket }
-            if HEARD == said::UNMAP || HEARD == said::PROTECT =>
-        {
+        ToCore::TlbShootdown { pid, generation, range, ticket } if changes(HEARD) => {
             let order = ToCore::TlbShootdown { pid, generation, range, ticket };
-            stars.send_for::<Order<HEARD, 0>>(core, &order, outbox);
+            stars.send_for::<Order<HEARD, SHOOTDOWN>>(core, &order, outbox);
             if let Some((sent, now)) = sent {
                 *sent = now;
             }
@@ -139,10 +202,9 @@ impl Programs {
     #[inline(always)]
     fn change_at_once<const HEARD: u8>(&mut self, it: &Coordinator, output: &Output) -> bool {
         let is_asked = match *output {
-            Output::Populate { .. } => HEARD == said::FAULT,
             Output::Protect { .. } => HEARD == said::PROTECT,
             Output::Unmap { .. } => HEARD == said::UNMAP,
-            Output::Release { .. } => HEARD == said::UNMAP || HEARD == said::SHOOTDOWN_DONE,
+            Output::Release { .. } => HEARD != said::PROTECT,
             _ => false,
         };
         if is_asked {
@@ -151,12 +213,18 @@ impl Programs {
         is_asked
     }
 
+    /// Gives zeroed frames to pages. The coordinator has reserved them.
+    #[inline(always)]
+    fn populate(&mut self, root: u64, pages: (PageRange, u32), rights: Rights) {
+        self.spaces.populate(root, pages, rights).expect(RESERVED);
+    }
+
     /// Changes page tables, where the output says so. The coordinator has reserved the frames that are needed.
     #[inline(always)]
     pub(super) fn change(&mut self, it: &Coordinator, output: &Output) {
         let done = match *output {
             Output::Populate { process, range, alike, rights } => match it.root(process) {
-                Some(root) => self.spaces.populate(root, (range, alike), rights),
+                Some(root) => return self.populate(root, (range, alike), rights),
                 None => Ok(()),
             },
             Output::AddVcores { process, vcores } => match it.root(process) {
@@ -183,6 +251,6 @@ impl Programs {
             }
             _ => Ok(()),
         };
-        done.expect("the coordinator has reckoned with all frames that it asks for");
+        done.expect(RESERVED);
     }
 }

@@ -1,14 +1,15 @@
 //! Core 0's passes: what comes in from rings, its own node, time and keys.
 
+use super::flushes::Flushed;
 use super::{Hub, Node, PASSES_PER_LOOK, STEPS_PER_PASS, probes};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, report};
 use crate::image::cpu::Cpu;
-use crate::post::{Handler, Hardware};
+use crate::post::{Handler, Hardware, Taken};
 use monitor::Input;
 use proto::id::CoreId;
 use proto::message::{Lane, ToMonitor, said};
-use proto::slot::NoMessage;
+use proto::slot::{NoMessage, Slot};
 
 /// The hub as the handler of core 0's inbox: messages wait in `outputs` and `local` until the pass is over.
 pub(super) struct Desk<'a> {
@@ -26,6 +27,19 @@ impl Handler for Desk<'_> {
     }
 
     #[inline(always)]
+    fn all_immediate(&mut self, sender: CoreId) -> bool {
+        // Mostly it is one answer to a shootdown of many.
+        if !self.cpu_node.is_linked() && self.hub.take_only_flushed(sender, self.cpu_node) {
+            return false;
+        }
+        let mut more = true;
+        while more && self.immediate(sender) {
+            more = self.has_more(sender);
+        }
+        more
+    }
+
+    #[inline(always)]
     fn routine(&mut self, sender: CoreId) -> bool {
         self.hub.stars.has_something(sender, Lane::Routine)
             && self.hub.take_message(sender, Lane::Routine, self.cpu_node)
@@ -33,7 +47,9 @@ impl Handler for Desk<'_> {
     }
 
     #[inline(always)]
-    fn next(&mut self, sender: CoreId) -> Option<Lane> {
+    fn next(&mut self, sender: CoreId) -> Option<Taken> {
+        // Else all that the coordinator does with the number is reckoned out before it is known to be needed.
+        let sender = core::hint::black_box(sender);
         // Other cores send to core 0 as one core to another only where an experiment has linked them.
         if self.cpu_node.is_linked() {
             return self.next_of_linked(sender);
@@ -41,32 +57,45 @@ impl Handler for Desk<'_> {
         let receiver = self.hub.stars.receiver(sender)?;
         if let Some(tag) = receiver.first_tag(Lane::Immediate) {
             self.hub.take_immediate(sender, tag, self.cpu_node);
-            return Some(Lane::Immediate);
+            return Some(Taken::Immediate);
         }
+        let slot = receiver.first(Lane::Routine)?;
+        let mut is_last = receiver.is_last(Lane::Routine);
         // Those that a program waits for have code of their own, in which their kind is a constant.
-        match receiver.first_tag(Lane::Routine)? {
+        match slot.tag() {
             said::RELEASED => {
-                let message = receiver.take_known::<Self, { said::RELEASED }>(Lane::Routine);
+                let (message, bytes) = decode::<{ said::RELEASED }>(slot);
+                receiver.free(Lane::Routine, bytes);
                 self.hear_known::<{ said::RELEASED }>(sender, message);
             }
             said::NOTIFY_VCORE => {
-                let message = receiver.take_known::<Self, { said::NOTIFY_VCORE }>(Lane::Routine);
+                let (message, bytes) = decode::<{ said::NOTIFY_VCORE }>(slot);
+                receiver.free(Lane::Routine, bytes);
                 self.hear_known::<{ said::NOTIFY_VCORE }>(sender, message);
             }
-            said::FAULT => self.hub.hear_of_memory::<{ said::FAULT }>(sender, self.cpu_node),
+            said::FAULT => self.hub.hear_of_fault(sender, self.cpu_node),
             said::UNMAP => self.hub.hear_of_memory::<{ said::UNMAP }>(sender, self.cpu_node),
             said::PROTECT => self.hub.hear_of_memory::<{ said::PROTECT }>(sender, self.cpu_node),
             _ => {
                 self.hub.take_message(sender, Lane::Routine, self.cpu_node);
+                // A link that it has brought may have something from before.
+                is_last &= !self.cpu_node.is_linked();
             }
         }
-        Some(Lane::Routine)
+        Some(if is_last { Taken::Last } else { Taken::Routine })
     }
 
     #[inline(always)]
     fn has_more(&self, sender: CoreId) -> bool {
         self.hub.stars.has_any(sender) || self.cpu_node.has_more(sender)
     }
+}
+
+/// Decodes the message in a slot, of which the tag has told that it is of this kind, and gives the length of its encoding.
+#[inline(always)]
+fn decode<const TAG: u8>(slot: &Slot) -> (Result<ToMonitor, NoMessage>, u64) {
+    let mut bytes = 0;
+    (slot.decode_known::<Desk<'_>, TAG, ToMonitor>(&mut bytes), bytes)
 }
 
 impl Desk<'_> {
@@ -81,11 +110,11 @@ impl Desk<'_> {
     }
 
     #[inline(never)]
-    fn next_of_linked(&mut self, sender: CoreId) -> Option<Lane> {
+    fn next_of_linked(&mut self, sender: CoreId) -> Option<Taken> {
         if self.immediate(sender) {
-            return Some(Lane::Immediate);
+            return Some(Taken::Immediate);
         }
-        self.routine(sender).then_some(Lane::Routine)
+        self.routine(sender).then_some(Taken::Routine)
     }
 }
 
@@ -100,12 +129,26 @@ impl Hub {
         }
     }
 
-    /// Handles an answer to a shootdown, in code in which its kind is a constant.
+    /// Handles an answer to a shootdown if that is all that a core has sent; whether it was.
+    #[inline(always)]
+    fn take_only_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
+        let Some(receiver) = self.stars.receiver(sender) else { return false };
+        let message = receiver.take_if::<Flushed, { said::SHOOTDOWN_DONE }>(Lane::Immediate);
+        let Some(message) = message else { return false };
+        let is_all = receiver.is_empty();
+        match message {
+            Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_flushed(sender, ticket, node),
+            _ => self.stars.note_malformed(),
+        }
+        is_all
+    }
+
+    /// Handles an answer to a shootdown, in code in which its kind is a constant. Mostly it is the only one in this pass.
     #[inline(never)]
     fn take_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
         let Some(receiver) = self.stars.receiver(sender) else { return false };
         match receiver.take_known::<Self, { said::SHOOTDOWN_DONE }>(Lane::Immediate) {
-            Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_flushed(sender, ticket, node),
+            Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_answer(sender, ticket, node),
             _ => self.stars.note_malformed(),
         }
         true
@@ -161,6 +204,7 @@ impl Hub {
     }
 
     /// One pass over messages, time and keys; whether there was anything.
+    #[inline(never)]
     pub(crate) fn pass(&mut self, cpu: &mut Cpu) -> bool {
         let Cpu { node, inbox, .. } = cpu;
         let platform = *node.platform();
@@ -169,11 +213,18 @@ impl Hub {
         let mut any = self.has_work() && self.do_chore(node);
         any |= inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
         self.tell_flushed(node);
-        self.end_pass(cpu) | any
+        self.end_pass_here(cpu) | any
     }
 
-    /// Makes the rest of a pass, when messages of other cores have been handled; whether there was anything.
-    pub(super) fn end_pass(&mut self, cpu: &mut Cpu) -> bool {
+    /// Makes the rest of a pass, when messages of other cores have been handled.
+    #[inline(never)]
+    pub(super) fn end_pass(&mut self, cpu: &mut Cpu) {
+        self.end_pass_here(cpu);
+    }
+
+    /// As [`Hub::end_pass`], in code of the caller's own; whether there was anything.
+    #[inline(always)]
+    fn end_pass_here(&mut self, cpu: &mut Cpu) -> bool {
         let (node, mut any) = (&mut cpu.node, false);
         if !self.local.is_empty() || !self.held_up.is_empty() {
             any |= self.hear_own(node);
@@ -208,8 +259,8 @@ impl Hub {
     /// Is there work that the coordinator has left, and nothing else that waits? Whoever waits for what the last step has
     /// brought looks at that before more is done.
     #[inline(always)]
-    pub(super) fn may_go_on(&mut self, cpu: &Cpu) -> bool {
-        self.outputs.is_to_continue()
+    fn may_go_on(&mut self, cpu: &Cpu) -> bool {
+        self.again
             && !cpu.has_vcore()
             && !core::mem::take(&mut self.has_noted)
             && self.local.is_empty()
@@ -219,8 +270,9 @@ impl Hub {
 
     /// Goes on with it: a step more costs far less than a pass.
     #[inline(never)]
-    pub(super) fn go_on(&mut self, cpu: &mut Cpu) {
+    fn go_on(&mut self, cpu: &mut Cpu) {
         for _ in 0..STEPS_PER_PASS {
+            self.again = false;
             self.tell_continue(&mut cpu.node);
             cpu.node.flush();
             if !self.may_go_on(cpu) {

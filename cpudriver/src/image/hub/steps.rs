@@ -52,6 +52,9 @@ impl Hub {
         let coordinating = heap::Coordinating::begin();
         step(&mut self.coordinator, now, &mut self.outputs);
         drop(coordinating);
+        if self.outputs.outputs().is_empty() {
+            return;
+        }
         let done = self.apply_frequent(now, node);
         if done == self.outputs.outputs().len() {
             return self.outputs.clear();
@@ -152,12 +155,24 @@ impl Hub {
                 self.trace_output(output);
             }
             match *output {
+                Output::Send { core, ref message } if core != CoreId::MANAGEMENT => {
+                    send(&mut self.stars, core, message, node);
+                    note_sent(&mut self.sent, core, message, cpu::now());
+                }
                 Output::Send { core, ref message } => self.deliver(core, message, node),
                 Output::SendAll { ref cores, ref message } => self.send_all(cores, message, node),
+                Output::Arm { deadline } => {
+                    (self.deadline, self.is_stirred) = (deadline, true);
+                }
+                Output::Tell(ref event) => {
+                    self.is_stirred = true;
+                    self.note(event, node);
+                }
+                Output::Again => (self.again, self.is_stirred) = (true, true),
                 _ => {
                     let (programs, it) = (self.programs.as_mut(), &self.coordinator);
                     if !programs.is_some_and(|programs| programs.write(it, output)) {
-                        self.apply_other(output, copied, node);
+                        self.apply_other(output, copied);
                     }
                 }
             }
@@ -166,10 +181,9 @@ impl Hub {
         self.outputs = outputs;
     }
 
-    /// Does what is neither to send something nor to write to the memory of a process: so it may be what a pass or a command
-    /// looks at.
+    /// Does what is asked for seldom, and may be what a pass or a command looks at.
     #[inline(never)]
-    fn apply_other(&mut self, output: &Output, copied: &[u8], node: &mut Node) {
+    fn apply_other(&mut self, output: &Output, copied: &[u8]) {
         self.is_stirred = true;
         match *output {
             Output::Restart { core } => self.restart(core),
@@ -178,8 +192,6 @@ impl Hub {
                 // A core that is not in the kernel is silent; the coordinator waits for it in vain.
                 smp::ask_for_report(core);
             }
-            Output::Arm { deadline } => self.deadline = deadline,
-            Output::Tell(event) => self.note(event, node),
             _ => {
                 if let Some(programs) = &mut self.programs {
                     programs.apply(&self.coordinator, output, copied);

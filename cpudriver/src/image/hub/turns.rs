@@ -131,7 +131,7 @@ impl Hub {
     /// Whether something waits for a step to be over.
     #[inline]
     pub(super) fn has_work(&self) -> bool {
-        self.outputs.is_to_continue() || self.programs.as_ref().is_some_and(Programs::has_chores)
+        self.again || self.programs.as_ref().is_some_and(Programs::has_chores)
     }
 
     /// When this core must look at the time again.
@@ -175,26 +175,13 @@ impl Hub {
                 self.end_pass(cpu);
                 return true;
             }
-            node.flush();
-            if self.outputs.is_to_continue() && !self.has_gone_on(cpu) {
-                self.end_pass(cpu);
-                return true;
-            }
+            node.flush_here();
         }
         false
     }
 
-    /// Goes on with the work that the coordinator has left; whether that was all, and nothing has come of it that a pass or a
-    /// command looks at.
-    #[inline(always)]
-    fn has_gone_on(&mut self, cpu: &mut Cpu) -> bool {
-        if self.may_go_on(cpu) {
-            self.go_on(cpu);
-        }
-        !self.is_stirred && !self.outputs.is_to_continue()
-    }
-
-    /// Has the timer of this core wake it when it must look at the time again, or now and then.
+    /// Has the timer of this core wake it when it must look at the time again, or now and then. One that comes earlier is left:
+    /// to wake once for nothing costs less than to set it each time.
     #[inline(always)]
     fn set_timer(&mut self, until: Option<u64>) {
         if let Some(ticks) = self.beat {
@@ -205,7 +192,8 @@ impl Hub {
             return;
         }
         let wake = self.next_wake(until);
-        if self.beats || self.armed != wake {
+        let comes = self.armed.is_some_and(|armed| wake.is_none_or(|wake| armed <= wake));
+        if self.beats || !comes && wake.is_some() {
             self.beats = false;
             self.armed = wake;
             match wake {

@@ -68,22 +68,33 @@ impl Shell<'_> {
         all
     }
 
-    /// Asks each core for its counters. A core that has answered was awake, and reads on until nothing is left.
+    /// All cores that serve read what they were sent. One that is found to be lost meanwhile serves no more.
     fn all_is_read(&mut self) -> Verdict {
         for core in self.all_cores().filter(|core| *core != CoreId::MANAGEMENT) {
-            let state = self.hub.coordinator().core(core).map(|it| it.state);
-            if state != Some(CoreState::Online) {
-                continue;
-            }
-            let answer = self.hub.order(self.cpu, core, ToCore::Count);
-            answer.map_err(|error| format!("core {core}: {error}"))?;
-            let until = clock::in_seconds(PATIENCE);
-            let read = |hub: &mut Hub| hub.stars().has_read_all(core).then_some(());
-            if self.hub.wait(self.cpu, Some(until), read).is_none() {
-                return Err(format!("core {core} does not read what it was sent"));
+            if self.serves(core)
+                && let Err(why) = self.reads_all(core)
+                && self.serves(core)
+            {
+                return Err(why);
             }
         }
         Ok(())
+    }
+
+    fn serves(&self, core: CoreId) -> bool {
+        self.hub.coordinator().core(core).is_some_and(|it| it.state == CoreState::Online)
+    }
+
+    /// Asks a core for its counters. A core that has answered was awake, and reads on until nothing is left.
+    fn reads_all(&mut self, core: CoreId) -> Verdict {
+        let answer = self.hub.order(self.cpu, core, ToCore::Count);
+        answer.map_err(|error| format!("core {core}: {error}"))?;
+        let until = clock::in_seconds(PATIENCE);
+        let read = |hub: &mut Hub| hub.stars().has_read_all(core).then_some(());
+        match self.hub.wait(self.cpu, Some(until), read) {
+            Some(()) => Ok(()),
+            None => Err(format!("core {core} does not read what it was sent")),
+        }
     }
 
     /// Is the lease of this core the one that the coordinator thinks it has?

@@ -153,13 +153,19 @@ impl Pool {
     }
 
     /// A frame with anything in it.
+    #[inline(always)]
     pub(super) fn take(&mut self) -> Option<Frame> {
-        let index = Self::pop(&mut self.dirty, self.words)
-            .or_else(|| self.pop_fresh())
+        let index = Self::pop(&mut self.dirty, self.words).or_else(|| self.pop_other())?;
+        Some(self.taken(index))
+    }
+
+    /// One that has not just been given back.
+    #[inline(never)]
+    fn pop_other(&mut self) -> Option<u32> {
+        self.pop_fresh()
             .or_else(|| Self::pop(&mut self.clean, self.words))
             .or_else(|| Self::pop(&mut self.roots, self.words))
-            .or_else(|| self.break_run())?;
-        Some(self.taken(index))
+            .or_else(|| self.break_run())
     }
 
     /// A run with anything in it, if there is one.
@@ -226,6 +232,7 @@ impl Pool {
         self.frame(index)
     }
 
+    #[inline(always)]
     fn pop(list: &mut u32, words: &[u32]) -> Option<u32> {
         let index = *list;
         // The end of the list is no word's number.

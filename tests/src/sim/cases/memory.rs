@@ -6,9 +6,9 @@ use crate::sim::action::{Action, Mishap, Op};
 use crate::sim::explore::{CONFIG, Case};
 use crate::sim::memory::PAGE;
 use crate::sim::world::World;
-use monitor::{Command, Config, Input, Strategy};
+use monitor::{Command, Config, Input, MAX_PAGES, Strategy};
 use proto::id::{CoreId, Pid};
-use proto::memory::{FIXED, Rights, SHARED};
+use proto::memory::{FIXED, POPULATE, Rights, SHARED};
 use proto::message::Lane;
 
 const TREE: Strategy = Strategy::Tree { package: 0 };
@@ -28,6 +28,7 @@ pub(super) fn all() -> Vec<Case> {
         a_tree_of_more_cores_than_a_step_tells(),
         a_tree_that_is_told_twice("4 cores: unmap by a tree twice, preempt, core failure", 3, 2),
         a_tree_that_is_told_twice("5 cores: unmap by a chain twice, preempt, core failure", 4, 1),
+        two_cores_populate_and_protect(),
         two_cores_map_again_and_kill(),
         standing(two_cores_map_again_and_kill(), "2 cores: stand, map, protect, unmap, kill"),
         two_cores_share_and_kill(),
@@ -143,6 +144,17 @@ fn a_tree_that_is_told_twice(name: &'static str, cores: u16, fan_out: u8) -> Cas
     }
     setup.act(Action::Deliver(ONE, Lane::Routine));
     case(name, setup, &[], &[preempt(TWO), Action::Fail(TWO, Mishap::Panic)])
+}
+
+/// Other rights are taken from the last pages of a region before all of it is there, which takes several steps.
+fn two_cores_populate_and_protect() -> Case {
+    let mut setup = Setup::new(2);
+    let many = setup.many(1);
+    let pages = MAX_PAGES + 36;
+    let protect = Op::Protect(PAGE + u64::from(pages) - 4, 2, Rights::READ);
+    let programs: [(_, &[Op]); 1] =
+        [(many, &[map(pages, POPULATE), protect, Op::Unmap(PAGE, pages), YIELD])];
+    case("2 cores: populate, protect meanwhile, preempt", setup, &programs, &[preempt(ONE)])
 }
 
 /// A place is used again as soon as that is possible, while another core may have old translations.

@@ -1,0 +1,232 @@
+//! How the list of regions changes.
+
+use super::{Hint, Kind, REACHES, Region, Regions, cuts, end, tables};
+use proto::memory::Rights;
+use proto::message::PageRange;
+
+impl Regions {
+    /// Puts a region where nothing is.
+    pub(crate) fn insert(&mut self, new: Region) {
+        let at = self.place_of(new.first);
+        let at = match (self.joins_below(at, &new), self.list.get_mut(at)) {
+            (true, _) => {
+                self.list[at - 1].pages += new.pages;
+                self.join_around(at, at);
+                at - 1
+            }
+            (false, Some(next)) if new.can_join(next) => {
+                (next.first, next.pages) = (new.first, next.pages + new.pages);
+                at
+            }
+            _ => {
+                self.list.insert(at, new);
+                at
+            }
+        };
+        self.last = Hint(at);
+    }
+
+    /// Can this region, which lies before the one at a place, be joined with the one before it?
+    #[inline(always)]
+    fn joins_below(&self, at: usize, region: &Region) -> bool {
+        at.checked_sub(1).and_then(|at| self.list.get(at)).is_some_and(|it| it.can_join(region))
+    }
+
+    /// Cuts pages out of the region of memory at a place, which leave as the work with this ticket, and are out of the tables
+    /// from now on. Gives what [`clear`](Self::clear) does. No other work may be under way: until any is, they need not
+    /// be in the list, where they would have to be put and taken out again.
+    #[inline(always)]
+    pub(crate) fn take_out(
+        &mut self,
+        at: usize,
+        range: PageRange,
+        ticket: u32,
+    ) -> (PageRange, u32) {
+        debug_assert!(self.gone.is_none(), "other work is under way");
+        let whole = &mut self.list[at];
+        let (first, last) = (range.first, end(range));
+        let (kind, cleared) = (Kind::Leaving, range.pages);
+        self.gone = Some(Region { first, pages: cleared, cleared, kind, name: ticket, ..*whole });
+        let below = whole.first < first;
+        let above = whole.end() > last;
+        match (below, above) {
+            (true, false) => whole.pages -= range.pages,
+            (false, true) => (whole.first, whole.pages) = (last, whole.pages - range.pages),
+            (false, false) => {
+                self.list.remove(at);
+            }
+            (true, true) => self.take_middle(at, range),
+        }
+        self.last = Hint(at);
+        let table = |page: u64| page >> REACHES[0];
+        let is_beside =
+            below && table(first - 1) == table(last - 1) || above && table(last) == table(first);
+        // So it is mostly: the rest of the region keeps the only table that reaches the range.
+        if is_beside { (range, 0) } else { self.unused_without(range) }
+    }
+
+    /// Takes pages out of the middle of a region.
+    #[inline(never)]
+    fn take_middle(&mut self, at: usize, range: PageRange) {
+        self.cut(at, range.first);
+        let rest = &mut self.list[at + 1];
+        (rest.first, rest.pages) = (end(range), rest.pages - range.pages);
+    }
+
+    #[inline(never)]
+    fn unused_without(&self, range: PageRange) -> (PageRange, u32) {
+        let unused = self.unused_around(range);
+        (unused, tables(range, unused))
+    }
+
+    /// Puts what is gone into the list, because there will be other work.
+    #[inline(always)]
+    pub(crate) fn list_gone(&mut self) {
+        if let Some(gone) = self.gone.take() {
+            self.list_leaving(gone);
+        }
+    }
+
+    #[inline(never)]
+    fn list_leaving(&mut self, gone: Region) {
+        let at = self.place_of(gone.first);
+        self.list.insert(at, gone);
+    }
+
+    /// Gives pages of the region of memory at a place these rights.
+    #[inline(never)]
+    pub(crate) fn set_rights(&mut self, at: usize, range: PageRange, rights: Rights) {
+        self.last = Hint(at);
+        let whole = self.list[at];
+        if whole.rights == rights {
+            return;
+        }
+        let part = Region { first: range.first, pages: range.pages, rights, ..whole };
+        if whole.first < part.first && part.end() == whole.end() && !self.joins_above(at, &part) {
+            self.list[at].pages -= part.pages;
+            self.list.insert(at + 1, part);
+            return;
+        }
+        let at = self.cut_out(at, range);
+        self.list[at].rights = rights;
+        self.join_around(at, at + 1);
+    }
+
+    /// Can this region, which ends the one at a place, be joined with the one behind it?
+    #[inline(always)]
+    fn joins_above(&self, at: usize, region: &Region) -> bool {
+        self.list.get(at + 1).is_some_and(|it| region.can_join(it))
+    }
+
+    /// Cuts the region at a place where the range, which lies inside, begins and ends; gives the place of what has the range.
+    fn cut_out(&mut self, mut at: usize, range: PageRange) -> usize {
+        if self.list[at].first < range.first {
+            self.cut(at, range.first);
+            at += 1;
+        }
+        if self.list[at].end() > end(range) {
+            self.cut(at, end(range));
+        }
+        at
+    }
+
+    /// Changes all regions in the range, cut off where they reach beyond it; those that are leaving are not
+    /// cut and must stay as they are. A change to `None` takes the region out.
+    pub(crate) fn change(&mut self, range: PageRange, with: impl Fn(Region) -> Option<Region>) {
+        let (mut from, mut to) = self.span(range);
+        let [below, above] = cuts(self.list.get(from..to).unwrap_or(&[]), range);
+        if below {
+            self.cut(from, range.first);
+            (from, to) = (from + 1, to + 1);
+        }
+        if above {
+            self.cut(to - 1, end(range));
+        }
+        let mut at = from;
+        while at < to {
+            match with(self.list[at]) {
+                Some(changed) => {
+                    self.list[at] = changed;
+                    at += 1;
+                }
+                None => {
+                    self.list.remove(at);
+                    to -= 1;
+                }
+            }
+        }
+        self.join_around(from, at);
+    }
+
+    /// Notes that pages of a region that is leaving, from its first that was not, are out of the tables. Gives the
+    /// pages around them in which nothing is left, or fewer where no table comes free, and how many tables do.
+    pub(crate) fn clear(&mut self, range: PageRange) -> (PageRange, u32) {
+        let at = self.place_of(range.first);
+        if let Some(region) = self.list.get_mut(at) {
+            region.cleared += range.pages;
+        }
+        if self.is_table_used_beside(at, range) {
+            return (range, 0);
+        }
+        let unused = self.unused_around_at(at, range);
+        (unused, tables(range, unused))
+    }
+
+    /// Does the region before or behind the one at a place use the only page table that reaches the range? So it is
+    /// mostly, and seen sooner than how far nothing is used.
+    fn is_table_used_beside(&self, at: usize, range: PageRange) -> bool {
+        let table = |page: u64| page >> REACHES[0];
+        let occupied = |at: usize| self.list.get(at).and_then(Region::occupied);
+        let only = table(range.first);
+        table(end(range) - 1) == only
+            && (occupied(at + 1).is_some_and(|(first, _)| table(first) == only)
+                || occupied(at.wrapping_sub(1)).is_some_and(|(_, end)| table(end - 1) == only))
+    }
+
+    /// Takes out the first region.
+    pub(crate) fn remove_first(&mut self) {
+        self.list.remove(0);
+    }
+
+    /// Takes out the regions in the range that the work with this ticket has unmapped.
+    #[inline(always)]
+    pub(crate) fn remove_left(&mut self, range: PageRange, ticket: u32) {
+        if self.gone.take_if(|it| it.name == ticket).is_none() {
+            self.remove_listed(range, ticket);
+        }
+    }
+
+    #[inline(never)]
+    fn remove_listed(&mut self, range: PageRange, ticket: u32) {
+        let mut at = self.place_of(range.first);
+        while let Some(region) = self.list.get(at).filter(|it| it.first < end(range)) {
+            if region.is_leaving() && region.name == ticket {
+                self.list.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// Makes the region at a place end, and another begin, at a page inside of it.
+    fn cut(&mut self, at: usize, page: u64) {
+        let region = &mut self.list[at];
+        let below = u32::try_from(page - region.first).expect("fewer than the region's pages");
+        let above = Region { first: page, pages: region.pages - below, ..*region };
+        region.pages = below;
+        self.list.insert(at + 1, above);
+    }
+
+    /// Joins regions from the one before `from` up to the one at `to` where they are alike.
+    pub(crate) fn join_around(&mut self, from: usize, to: usize) {
+        let mut at = to.min(self.list.len().saturating_sub(1));
+        while at > 0 && at + 1 > from {
+            let next = self.list[at];
+            if self.list[at - 1].can_join(&next) {
+                self.list[at - 1].pages += next.pages;
+                self.list.remove(at);
+            }
+            at -= 1;
+        }
+    }
+}
