@@ -192,7 +192,9 @@ impl Hub {
             return;
         }
         let wake = self.next_wake(until);
-        let comes = self.armed.is_some_and(|armed| wake.is_none_or(|wake| armed <= wake));
+        // One whose time has come may have fired without being heard of here.
+        let is_soon = |armed: u64| wake.is_none_or(|wake| armed <= wake) && armed > cpu::now();
+        let comes = self.armed.is_some_and(is_soon);
         if self.beats || !comes && wake.is_some() {
             self.beats = false;
             self.armed = wake;
