@@ -6,115 +6,153 @@
 //! asks. While somebody waits, every [`crate::Config::share`] one core changes hands, longest held
 //! first, from a process with more cores than the one that is served has: so nobody without a core waits
 //! longer than its place among those without one times that.
+//!
+//! Each core that changes hands does so in a step of its own: what a process asks for is noted ([`Coordinator::consider`]),
+//! and then one core after the other is granted or taken back for it ([`Coordinator::serve`]), or a core is passed on
+//! ([`crate::passing`]). Between two such steps all else may happen, so each looks at how things are by then.
 
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
 use crate::cores::{CoreState, Timer};
 use crate::gang::Place;
 use crate::lifecycle::{State, Trigger};
-use crate::output::Outbox;
+use crate::output::{Outbox, Output};
+use crate::process::{Process, ProcessId};
+use crate::seat::Held;
 use proto::call::Outcome;
 use proto::event::{Event, kind};
-use proto::id::{CoreId, Pid, VcoreId};
+use proto::id::{CoreId, Epoch, Lease, Pid};
+use proto::message::ToCore;
 
 /// What becomes of a process that was granted a core.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Granted {
     /// More of its vcores were preempted, and it is to be told of those that get no core.
-    has_preempted: bool,
+    pub(crate) has_preempted: bool,
     /// It could use another one.
-    lacks_more: bool,
+    pub(crate) lacks_more: bool,
+}
+
+/// What a core is told of the vcore that it is to run.
+pub(crate) struct Start {
+    pub(crate) lease: Lease,
+    pub(crate) root: u64,
+    pub(crate) notified: u32,
+}
+
+/// The next vcore of a process has a core from now on, under a new lease, if the process can run one.
+#[inline(always)]
+pub(crate) fn start_next(
+    process: &mut Process,
+    epoch: &mut Epoch,
+    core: CoreId,
+    out: &mut Outbox,
+) -> Option<(Start, Granted)> {
+    let gang = process.gang.as_mut()?;
+    let vcore = gang.next_to_start()?;
+    let notified = gang.begin(vcore, core);
+    let lacks_more = gang.wanted > gang.count(Place::Online) && gang.next_to_start().is_some();
+    let has_preempted = gang.count(Place::Preempted) > 0;
+    if process.state() == State::RunnableM {
+        let legal = process.life.follow(Trigger::RunMany).is_ok();
+        debug_assert!(legal, "it was looked at just now");
+    }
+    process.pinned.insert(core);
+    let (root, ProcessId { pid, generation }) = (process.root, process.id);
+    out.push(Output::Map { process: process.id, vcore, core: Some(core) });
+    epoch.0 = epoch.0.wrapping_add(1);
+    let lease = Lease { pid, generation, vcore, epoch: *epoch };
+    Some((Start { lease, root, notified }, Granted { has_preempted, lacks_more }))
 }
 
 impl Coordinator {
-    /// Gives a process what it wants as far as cores are free, takes back those that it has a right to,
-    /// and makes it wait for the rest.
+    /// Sees what a process lacks: a later step goes on with what can be done about that, or else the process waits for it.
     #[inline(always)]
-    pub(crate) fn consider(&mut self, pid: Pid, out: &mut Outbox) {
+    pub(crate) fn consider(&mut self, pid: Pid) {
         let Some(process) = self.table.by_pid(pid) else { return };
         let Some(gang) = &process.gang else { return };
-        // Mostly there is nothing to consider.
         let lacks = process.could_use_core();
-        if lacks || gang.to_report().is_some() || self.wanting.contains(pid.0) {
-            self.consider_all(lacks, pid, out);
+        let may_get = lacks && (!self.idle.is_empty() || process.has_lent());
+        if may_get || gang.to_report().is_some() {
+            self.queue_work(pid);
+        }
+        if !lacks {
+            self.wanting.remove_mostly_first(pid.0);
+        } else if !may_get {
+            self.wait_for_core(pid);
         }
     }
 
-    fn consider_all(&mut self, mut lacks: bool, pid: Pid, out: &mut Outbox) {
-        if lacks && !self.idle.is_empty() {
-            lacks = self.grant_idle(pid, out);
-        }
-        if lacks && !self.provisioned.is_empty() {
-            lacks = self.reclaim(pid, out);
-        }
-        if !self.table.at(pid).is_dying() {
-            self.report_preempted(pid, out);
-        }
-        self.queue_if(lacks, pid);
-    }
-
-    /// Grants free cores to a process that could use some, as far as this step may; says whether it could use
-    /// more.
+    /// As [`Coordinator::consider`], of a process that may wait for a core already, and wants no fewer than before.
     #[inline(always)]
-    fn grant_idle(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        while let Some(core) = self.idle_core_for(pid) {
-            if !self.spend() {
-                break;
-            }
-            self.idle.remove(core);
-            let granted = self.grant(core, pid, out);
-            if granted.is_none_or(|granted| !granted.lacks_more) {
-                return false;
-            }
+    pub(crate) fn consider_again(&mut self, pid: Pid) {
+        if !self.wanting.contains(pid.0) {
+            return self.consider(pid);
         }
-        true
+        let process = self.table.at(pid);
+        if process.has_lent() || process.is_to_report() {
+            self.queue_work(pid);
+        }
     }
 
-    /// The free core that suits a process best.
+    /// Does one thing about what a process lacks: grants it a core that is free, takes back one that it has a right to, or
+    /// tells it of a vcore that was preempted and got no core.
+    #[inline(always)]
+    pub(crate) fn serve(&mut self, pid: Pid, out: &mut Outbox) {
+        let process = self.table.at(pid);
+        let lacks = process.could_use_core();
+        if lacks && !self.idle.is_empty() {
+            self.grant_idle(pid, out);
+        } else if process.is_to_report() {
+            self.report_preempted(pid, out);
+            self.consider(pid);
+        } else if !lacks || !process.has_lent() || !self.reclaim(pid) {
+            self.queue_if(lacks, pid);
+        }
+    }
+
+    /// Grants a process the free core that suits it best.
+    #[inline(always)]
+    fn grant_idle(&mut self, pid: Pid, out: &mut Outbox) {
+        let Some(core) = self.idle_core_for(pid) else { return };
+        self.idle.remove(core);
+        let granted = self.grant(core, pid, out);
+        if granted.is_some_and(|it| it.lacks_more || it.has_preempted) {
+            self.consider(pid);
+        }
+    }
+
+    /// The free core that suits a process best: one of its own, or else one to which nobody has a right, near those that it has.
     #[inline(always)]
     fn idle_core_for(&self, pid: Pid) -> Option<CoreId> {
         let process = self.table.at(pid);
         let near = process.gang.as_ref()?.last_core;
+        let mut suit = self.idle;
         if !self.provisioned.is_empty() {
-            let own = self.idle.and(&process.provisioned);
-            let nobodys = self.idle.without(&self.provisioned);
-            if let Some(suits) = [own, nobodys].iter().find(|cores| !cores.is_empty()) {
-                return suits.nearest(near);
+            let own = suit.and(&process.provisioned);
+            let nobodys = suit.without(&self.provisioned);
+            if !own.is_empty() {
+                suit = own;
+            } else if !nobodys.is_empty() {
+                suit = nobodys;
             }
         }
-        self.idle.nearest(near)
+        suit.nearest(near)
     }
 
     /// Gives a free core to a process that is short of one, if it can run a vcore on it.
     #[inline(always)]
-    fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> Option<Granted> {
-        let (vcore, granted) = self.choose(pid)?;
-        self.start(core, pid, vcore, out);
-        self.begin_turn(core, pid);
+    pub(crate) fn grant(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) -> Option<Granted> {
+        let Self { table, cores, rotation, now, .. } = self;
+        let seat = &mut cores[core.index()].seat;
+        let (start, granted) = start_next(table.at_mut(pid), &mut seat.epoch, core, out)?;
+        let Start { lease, root, notified } = start;
+        seat.held = Some(Held::new(lease, notified, *now));
+        out.send(core, ToCore::StartCore { lease, root, notified });
+        if !seat.is_own(pid) {
+            rotation.push_anew(core.0);
+        }
         Some(granted)
-    }
-
-    /// Chooses the vcore that gets the next core of a process, which runs from now on.
-    #[inline(always)]
-    pub(crate) fn choose(&mut self, pid: Pid) -> Option<(VcoreId, Granted)> {
-        let process = self.table.at_mut(pid);
-        let gang = process.gang.as_mut()?;
-        let vcore = gang.next_to_start()?;
-        gang.move_to_tail(vcore, Place::Online);
-        let lacks_more = gang.wanted > gang.count(Place::Online) && gang.next_to_start().is_some();
-        let has_preempted = gang.count(Place::Preempted) > 0;
-        if process.state() == State::RunnableM {
-            self.follow(pid, Trigger::RunMany);
-        }
-        Some((vcore, Granted { has_preempted, lacks_more }))
-    }
-
-    /// The turn of a core's new holder begins, if it has no right to the core.
-    #[inline(always)]
-    pub(crate) fn begin_turn(&mut self, core: CoreId, pid: Pid) {
-        if self.cores[core.index()].seat.owner.is_none_or(|owner| owner.pid != pid) {
-            self.rotation.push(core.0);
-        }
     }
 
     /// Puts a core whose holder has no right to it into the rotation, and takes another one out.
@@ -132,45 +170,31 @@ impl Coordinator {
         }
     }
 
-    /// Tells a running process of vcores that were preempted and got no core.
+    /// Tells a running process of a vcore that was preempted and got no core.
     fn report_preempted(&mut self, pid: Pid, out: &mut Outbox) {
-        loop {
-            let Some(gang) = self.table.by_pid_mut(pid).and_then(|it| it.gang.as_mut()) else {
-                return;
-            };
-            let Some((online, vcore)) = gang.to_report() else { return };
-            if !self.spend() {
-                return self.queue_work(pid);
-            }
-            let gang = self.table.at_mut(pid).gang.as_mut();
-            gang.expect("it had one above").move_to_head(vcore, Place::Inactive);
-            let event = Event { kind: kind::VCORE_PREEMPTED, value: u64::from(vcore.0) };
-            self.post(pid, online, event, out);
-        }
+        let Some(gang) = &mut self.table.at_mut(pid).gang else { return };
+        let Some((online, vcore)) = gang.to_report() else { return };
+        gang.move_to_head(vcore, Place::Inactive);
+        let event = Event { kind: kind::VCORE_PREEMPTED, value: u64::from(vcore.0) };
+        self.post(pid, online, event, out);
     }
 
-    /// Takes cores that a process has a right to from those to whom they are lent; says whether it could use more.
-    fn reclaim(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+    /// Takes a core that a process has a right to from whoever it is lent to; whether there was one.
+    #[inline(always)]
+    fn reclaim(&mut self, pid: Pid) -> bool {
         let process = self.table.at(pid);
-        if !process.could_use_core() {
-            return false;
+        let mut lent = process.provisioned.without(&process.pinned).and(&self.leasable);
+        let mut short = usize::from(process.shortage());
+        if !self.leaving.is_empty() {
+            short = short.saturating_sub(lent.and(&self.leaving).len());
+            lent = lent.without(&self.leaving);
         }
-        let lent = process.provisioned.without(&process.pinned).and(&self.leasable);
-        if lent.is_empty() {
-            return true;
-        }
-        let coming = if self.leaving.is_empty() { 0 } else { lent.and(&self.leaving).len() };
-        let short = usize::from(process.shortage()).saturating_sub(coming);
-        let candidates = lent.without(&self.leaving).without(&self.idle);
-        for core in candidates.iter().take(short) {
-            if !self.spend() {
-                self.queue_work(pid);
-                return true;
-            }
-            let granted = self.take_for(core, pid, out);
-            if granted.is_some_and(|granted| !granted.lacks_more) {
-                return false;
-            }
+        // No core is idle, or it would have been granted.
+        let Some(core) = lent.take_first().filter(|_| short > 0) else { return false };
+        self.wait_for_core(pid);
+        self.take_from_holder(core);
+        if short > 1 {
+            self.queue_work(pid);
         }
         true
     }
@@ -190,85 +214,24 @@ impl Coordinator {
         if !lacks {
             self.wanting.remove_mostly_first(pid.0);
         } else if !self.idle.is_empty() {
-            // The step's budget is spent; the free cores are its all the same.
             self.queue_work(pid);
         } else {
-            self.wanting.push(pid.0);
-            if !self.sharing {
-                self.sharing = true;
-                self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
-            }
+            self.wait_for_core(pid);
         }
     }
 
-    /// A core has nothing to do: finds somebody for it.
-    pub(crate) fn core_free(&mut self, core: CoreId, out: &mut Outbox) {
-        if core == CoreId::MANAGEMENT {
-            self.dispatch(out);
-        } else {
-            self.pass_on(core, out);
-        }
-    }
-
-    /// A core other than the management core has nothing to do: finds somebody for it, and says whom.
     #[inline(always)]
-    pub(crate) fn pass_on(&mut self, core: CoreId, out: &mut Outbox) -> Option<Pid> {
-        let it = &self.cores[core.index()];
-        if it.state != CoreState::Online || it.stopping || !it.seat.is_free() {
-            self.pass_on_unfit(core, out);
-            return None;
-        }
-        let Some(pid) = self.first_waiting_for(core) else {
-            self.idle.insert(core);
-            return None;
-        };
-        self.grant_to_waiting(core, pid, out);
-        Some(pid)
-    }
-
-    /// Who gets a core next.
-    #[inline(always)]
-    fn first_waiting_for(&self, core: CoreId) -> Option<Pid> {
-        let owner = self.cores[core.index()].seat.owner.map(|owner| owner.pid.0);
-        let waits = owner.filter(|owner| self.wanting.contains(*owner));
-        waits.or_else(|| self.wanting.first()).map(Pid)
-    }
-
-    /// Grants a core to a process that waits for one; if it wants more it waits behind the others.
-    fn grant_to_waiting(&mut self, core: CoreId, pid: Pid, out: &mut Outbox) {
-        self.wanting.remove_mostly_first(pid.0);
-        match self.grant(core, pid, out) {
-            Some(granted) => self.go_on_waiting(granted, pid, out),
-            None => {
-                self.idle.insert(core);
-            }
-        }
-    }
-
-    /// Who was granted a core and wants more waits behind the others.
-    #[inline(always)]
-    fn go_on_waiting(&mut self, granted: Granted, pid: Pid, out: &mut Outbox) {
-        match granted {
-            Granted { has_preempted: true, lacks_more } => self.consider_all(lacks_more, pid, out),
-            Granted { lacks_more: true, .. } => self.wanting.push(pid.0),
-            Granted { .. } => {}
-        }
-    }
-
-    /// A core that is not to be leased at once, if it has let go of all that it had.
-    #[cold]
-    fn pass_on_unfit(&mut self, core: CoreId, out: &mut Outbox) {
-        let it = &self.cores[core.index()];
-        match it.state {
-            CoreState::Online if it.seat.is_free() => self.send_stop(core, out),
-            CoreState::Silent if it.seat.is_free() => self.bring_back(core, out),
-            _ => {}
+    fn wait_for_core(&mut self, pid: Pid) {
+        self.wanting.push(pid.0);
+        if !self.sharing {
+            self.sharing = true;
+            self.set_timer(Timer::Share, self.now.saturating_add(self.config.share));
         }
     }
 
     /// A quantum is over: one core changes hands if somebody waits who has fewer than its holder. Who has
     /// as many goes behind the others, so that it keeps nobody waiting who has none.
-    pub(crate) fn on_share(&mut self, out: &mut Outbox) {
+    pub(crate) fn on_share(&mut self) {
         let Some(first) = self.wanting.first() else {
             self.sharing = false;
             return;
@@ -280,7 +243,7 @@ impl Coordinator {
         let mut waiting = first;
         while self.spend() {
             if has > self.online_vcores(Pid(waiting)) {
-                return self.take_for_waiting(core, out);
+                return self.claim(core);
             }
             self.wanting.remove(waiting);
             self.queue_for_cores(Pid(waiting));
@@ -293,32 +256,24 @@ impl Coordinator {
         self.rotation.push(core.0);
     }
 
-    /// Takes a core from its holder for whoever gets it next, who waits behind the others if it wants more.
-    fn take_for_waiting(&mut self, core: CoreId, out: &mut Outbox) {
-        let Some(pid) = self.first_waiting_for(core) else { return };
-        if let Some(granted) = self.take_for(core, pid, out) {
-            self.wanting.remove(pid.0);
-            self.go_on_waiting(granted, pid, out);
-        }
-    }
-
-    fn online_vcores(&self, pid: Pid) -> u16 {
+    /// How many cores a process has and keeps.
+    pub(crate) fn online_vcores(&self, pid: Pid) -> u16 {
         self.table.at(pid).gang.as_ref().map_or(0, |gang| gang.count(Place::Online))
     }
 
     /// Changes how many cores a process wants; returns how many that are at most.
-    pub(crate) fn want(&mut self, pid: Pid, wanted: u16, out: &mut Outbox) -> Outcome {
+    pub(crate) fn want(&mut self, pid: Pid, wanted: u16) -> Outcome {
         let Some(gang) = self.table.by_pid_mut(pid).and_then(|it| it.gang.as_mut()) else {
             return Outcome::INVALID;
         };
         gang.want(wanted);
         let accepted = i32::from(gang.wanted);
-        self.consider(pid, out);
+        self.consider(pid);
         Outcome(accepted)
     }
 
     /// Gives the right to a core to a process, or to nobody.
-    pub(crate) fn provision(&mut self, core: CoreId, to: Option<Pid>, out: &mut Outbox) -> Outcome {
+    pub(crate) fn provision(&mut self, core: CoreId, to: Option<Pid>) -> Outcome {
         if core == CoreId::MANAGEMENT {
             return Outcome::BUSY;
         }
@@ -338,7 +293,7 @@ impl Coordinator {
         }
         self.take_turn(core);
         if let Some(to) = to {
-            self.consider(to.pid, out);
+            self.consider(to.pid);
         }
         Outcome::OK
     }

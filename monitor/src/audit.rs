@@ -4,7 +4,7 @@
 use crate::chores::Chore;
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
-use crate::cores::{Core, CoreState};
+use crate::cores::Core;
 use crate::gang::Place;
 use crate::lease::process_of;
 use crate::lifecycle::State;
@@ -72,10 +72,10 @@ impl Coordinator {
         let leaving = held.is_some_and(|held| held.leaving.is_some());
         rule(leaving == self.leaving.contains(core), "the set of leaving cores is exact")?;
         if self.leasable.contains(core) {
-            let open = it.state == CoreState::Online && !it.stopping;
-            rule(open, "only a core that serves can be leased")?;
-            let used = self.idle.contains(core) || !it.seat.is_free();
-            rule(used, "I12: a core that can be leased is idle or leased")?;
+            rule(it.may_be_leased(), "only a core that serves can be leased")?;
+            let is_passed_on = self.is_to_do(Chore::Core(core));
+            let used = self.idle.contains(core) || !it.seat.is_free() || is_passed_on;
+            rule(used, "I12: a core that can be leased is idle or leased, or is being passed on")?;
         }
         rule(
             self.idle.without(&self.leasable).is_empty(),
@@ -98,6 +98,8 @@ impl Coordinator {
             return rule(false, "the process of a lease exists");
         };
         rule(process.pinned.contains(core), "a leased core pins its process's memory")?;
+        let is_forgotten = held.claimed && !self.is_to_do(Chore::Core(core));
+        rule(!is_forgotten, "a core that is claimed is being passed on")?;
         let Some(gang) = &process.gang else {
             return rule(core == CoreId::MANAGEMENT, "a single-core process runs on core 0");
         };

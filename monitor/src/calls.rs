@@ -57,7 +57,7 @@ impl Coordinator {
     fn on_call(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
         match *request {
             ToMonitor::Poke { call, wanted } => {
-                self.answer(call, out, |it, pid, out| it.poke(pid, wanted, out));
+                self.answer(call, out, |it, pid, _| it.poke(pid, wanted));
             }
             ToMonitor::Run { call, pid } => {
                 self.answer(call, out, |it, caller, out| it.run_process(Some(caller), pid, out));
@@ -75,7 +75,7 @@ impl Coordinator {
                 self.answer(call, out, |it, pid, out| it.notify_own(pid, vcore, event, at, out));
             }
             ToMonitor::Provision { call, pid, core } => {
-                self.answer(call, out, |it, caller, out| it.hand_on(caller, pid, core, out));
+                self.answer(call, out, |it, caller, _| it.hand_on(caller, pid, core));
             }
             ToMonitor::Unmap { ref call, range } => self.on_unmap((core, call), range, out),
             ToMonitor::Protect { ref call, range, rights } => {
@@ -122,9 +122,9 @@ impl Coordinator {
 
     /// A process wants another number of cores.
     #[inline(always)]
-    fn poke(&mut self, pid: Pid, wanted: u16, out: &mut Outbox) -> Outcome {
+    fn poke(&mut self, pid: Pid, wanted: u16) -> Outcome {
         match self.target(Some(pid), pid) {
-            Ok(_) => self.want(pid, wanted, out),
+            Ok(_) => self.want(pid, wanted),
             Err(outcome) => outcome,
         }
     }
@@ -212,14 +212,14 @@ impl Coordinator {
     }
 
     /// A process hands the right to one of its own cores on.
-    fn hand_on(&mut self, actor: Pid, to: Pid, core: CoreId, out: &mut Outbox) -> Outcome {
+    fn hand_on(&mut self, actor: Pid, to: Pid, core: CoreId) -> Outcome {
         let target = if to == Pid(0) { actor } else { to };
         if let Err(outcome) = self.target(Some(actor), target) {
             return outcome;
         }
         let own = self.table.at(actor).provisioned.contains(core);
         if own || core == CoreId::MANAGEMENT || core.index() >= self.cores.len() {
-            self.provision(core, (to != Pid(0)).then_some(to), out)
+            self.provision(core, (to != Pid(0)).then_some(to))
         } else {
             Outcome::NOT_PERMITTED
         }
@@ -234,7 +234,7 @@ impl Coordinator {
             Control::Notify { pid, event } => {
                 self.signal(None, pid, event, out).unwrap_or(Outcome::OK)
             }
-            Control::Provision { core, to } => self.provision(core, to, out),
+            Control::Provision { core, to } => self.provision(core, to),
             Control::Preempt { core, warning } => {
                 if self.preempt(core, warning, out) {
                     Outcome::OK

@@ -11,7 +11,7 @@ use proto::id::{CoreId, Pid};
 pub(crate) enum Chore {
     /// Its memory, its end, or the cores that it wants.
     Process(Pid),
-    /// The time that its vcore was given before it loses the core is up.
+    /// It is passed on, or the time that its vcore was given before it loses the core is up.
     Core(CoreId),
     /// Somebody waits there for what can be done.
     Pipe(PipeId),
@@ -65,11 +65,12 @@ impl Coordinator {
     }
 
     /// Goes on with what has waited longest.
+    #[inline(always)]
     pub(crate) fn on_continue(&mut self, out: &mut Outbox) {
         let Some(number) = self.work.pop() else { return };
         match self.chore_of(number) {
             Chore::Process(pid) => self.continue_process(pid, out),
-            Chore::Core(core) => self.on_warning_over(core, out),
+            Chore::Core(core) => self.continue_core(core, out),
             Chore::Pipe(pipe) => self.serve_pipe(pipe, out),
         }
     }
@@ -77,14 +78,20 @@ impl Coordinator {
     #[inline(always)]
     fn continue_process(&mut self, pid: Pid, out: &mut Outbox) {
         let process = self.table.at(pid);
-        let is_dying = process.is_dying();
-        if is_dying || !process.space.is_at_rest() {
-            self.continue_space(pid, out);
+        if process.is_dying() || !process.space.is_at_rest() {
+            return self.continue_memory(pid, out);
         }
-        if is_dying {
+        self.serve(pid, out);
+    }
+
+    /// Goes on with a process that is being destroyed, or whose memory changes.
+    #[inline(never)]
+    fn continue_memory(&mut self, pid: Pid, out: &mut Outbox) {
+        self.continue_space(pid, out);
+        if self.table.at(pid).is_dying() {
             self.continue_demise(pid, out);
         } else {
-            self.consider(pid, out);
+            self.serve(pid, out);
         }
     }
 }

@@ -161,6 +161,7 @@ impl Coordinator {
         match *input {
             Input::Message { core, ref message } => self.hear(now, core, message, out),
             Input::Continue => self.continue_work(now, out),
+            Input::Tick => self.tick(now, out),
             _ => self.take(now, input, out),
         }
     }
@@ -181,22 +182,26 @@ impl Coordinator {
         self.end_step(out);
     }
 
+    #[inline(never)]
+    fn tick(&mut self, now: u64, out: &mut Outbox) {
+        self.begin_step(now);
+        if self.armed <= self.now {
+            self.look_whether_late();
+            // Where more is due than one step does, the same moment is armed once more.
+            self.armed = NEVER;
+        }
+        self.on_tick(out);
+        self.end_step(out);
+    }
+
     /// A step with another input.
     #[inline(never)]
     fn take(&mut self, now: u64, input: &Input<'_>, out: &mut Outbox) {
         self.begin_step(now);
         match *input {
             // They are heard elsewhere.
-            Input::Message { .. } | Input::Continue => {}
+            Input::Message { .. } | Input::Continue | Input::Tick => {}
             Input::Flushed { ref cores, ticket } => self.on_flushed(cores, ticket, out),
-            Input::Tick => {
-                if self.armed <= self.now {
-                    self.look_whether_late();
-                    // Where more is due than one step does, the same moment is armed once more.
-                    self.armed = NEVER;
-                }
-                self.on_tick(out);
-            }
             Input::Console(command) => self.on_command(command, out),
             Input::StartFailed { core } => self.on_start_failed(core, out),
             Input::NmiAnswered { core, report } => self.on_nmi_answered(core, report, out),
@@ -244,9 +249,7 @@ impl Coordinator {
     #[inline(always)]
     fn end_step(&mut self, out: &mut Outbox) {
         self.counters.sent += out.take_sends();
-        if self.has_work() {
-            out.push(Output::Again);
-        }
+        out.set_again(self.has_work());
         self.arm(out);
     }
 
@@ -333,7 +336,7 @@ impl Coordinator {
                 Timer::LetGo(core) => self.on_let_go_overdue(core, out),
                 Timer::Warning(core) => self.queue_chore(Chore::Core(core)),
                 Timer::Slice => self.on_slice_over(out),
-                Timer::Share => self.on_share(out),
+                Timer::Share => self.on_share(),
                 Timer::Clock(pid) => self.on_clock(pid, out),
             }
         }

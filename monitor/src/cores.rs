@@ -114,6 +114,12 @@ impl Core {
         }
     }
 
+    /// Does it serve, and go on serving?
+    #[inline(always)]
+    pub(crate) fn may_be_leased(&self) -> bool {
+        self.state == CoreState::Online && !self.stopping
+    }
+
     pub(crate) fn view(&self) -> CoreView {
         CoreView {
             state: self.state,

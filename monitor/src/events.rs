@@ -272,7 +272,7 @@ impl Coordinator {
         match need {
             Need::Nothing => {}
             Need::Wakes => self.wake_single(pid, out),
-            Need::IsOff(vcore) => self.notify_offline(pid, vcore, out),
+            Need::IsOff(vcore) => self.notify_offline(pid, vcore),
             Need::HasQueues => self.post_to_queue(pid, what.0, what.1, out),
         }
         if may_await {
@@ -281,13 +281,13 @@ impl Coordinator {
     }
 
     /// A vcore that has no core has been notified: it is started before others if its process waits.
-    fn notify_offline(&mut self, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
+    fn notify_offline(&mut self, pid: Pid, vcore: VcoreId) {
         let process = self.table.at_mut(pid);
         let waiting = process.state() == State::Waiting;
         let Some(gang) = &mut process.gang else { return };
         if waiting {
             gang.urgent = Some(vcore);
-            self.wake_many(pid, out);
+            self.wake_many(pid);
         } else if gang.urgent.is_some() {
             // One that is not saved yet keeps others from being started before it.
             self.queue_for_cores(pid);

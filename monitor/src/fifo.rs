@@ -45,13 +45,20 @@ impl Fifo {
     /// Puts a number behind the others, if it does not stand in the queue.
     #[inline(always)]
     pub(crate) fn push(&mut self, number: u16) {
+        if self.links[usize::from(number)] == OUT {
+            self.push_anew(number);
+        }
+    }
+
+    /// The same for one that does not stand in the queue.
+    #[inline(always)]
+    pub(crate) fn push_anew(&mut self, number: u16) {
         let last = self.links[0].prev;
         let link = &mut self.links[usize::from(number)];
-        if *link == OUT {
-            *link = Link { prev: last, next: 0 };
-            self.links[usize::from(last)].next = number;
-            self.links[0].prev = number;
-        }
+        debug_assert!(*link == OUT, "it does not stand in the queue yet");
+        *link = Link { prev: last, next: 0 };
+        self.links[usize::from(last)].next = number;
+        self.links[0].prev = number;
     }
 
     /// Takes a number out, if it stands in the queue; says whether it did.

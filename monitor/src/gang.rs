@@ -220,6 +220,16 @@ impl Gang {
         Some((it, (it.next != NONE).then_some(VcoreId(it.next))))
     }
 
+    /// A vcore has a core from now on; how often it has been notified.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, vcore: VcoreId, core: CoreId) -> u32 {
+        self.last_core = core;
+        self.move_to_tail(vcore, Place::Online);
+        let it = &mut self.vcores[usize::from(vcore.0)];
+        it.core = core;
+        it.notified
+    }
+
     /// A vcore is off its core, on which it was for so many ticks that were not counted yet, and will not be started again
     /// before the others.
     pub(crate) fn retire(&mut self, vcore: VcoreId, ticks: u64) {

@@ -33,31 +33,20 @@ pub(crate) fn put_on_map(
 }
 
 impl Coordinator {
-    /// Gives a free core to a vcore, or the management core to a single-core process.
+    /// Gives the management core to a single-core process.
     #[inline(always)]
-    pub(crate) fn start(&mut self, core: CoreId, pid: Pid, vcore: VcoreId, out: &mut Outbox) {
-        let (lease, root, notified) = self.lend(core, pid, vcore, out);
-        out.send(core, ToCore::StartCore { lease, root, notified });
-    }
-
-    /// A vcore has a core from now on: under which lease, with which top page table, and how often it has been notified.
-    #[inline(always)]
-    pub(crate) fn lend(
-        &mut self,
-        core: CoreId,
-        pid: Pid,
-        vcore: VcoreId,
-        out: &mut Outbox,
-    ) -> (Lease, u64, u32) {
-        let process = self.table.at_mut(pid);
+    pub(crate) fn start_single(&mut self, pid: Pid, out: &mut Outbox) {
+        let (core, vcore) = (CoreId::MANAGEMENT, VcoreId(0));
+        let Self { table, cores, now, .. } = self;
+        let process = table.at_mut(pid);
         process.pinned.insert(core);
-        let (root, ProcessId { generation, .. }) = (process.root, process.id);
-        let notified = put_on_map(process, vcore, core, out);
-        let seat = &mut self.cores[core.index()].seat;
+        let (root, notified) = (process.root, process.notified);
+        let seat = &mut cores[core.index()].seat;
         seat.epoch.0 = seat.epoch.0.wrapping_add(1);
+        let generation = process.id.generation;
         let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
-        seat.held = Some(Held::new(lease, notified, self.now));
-        (lease, root, notified)
+        seat.held = Some(Held::new(lease, notified, *now));
+        out.send(core, ToCore::StartCore { lease, root, notified });
     }
 
     /// Tells a core to let go of its lease, unless it was told before.
@@ -90,7 +79,7 @@ impl Coordinator {
         if held.leaving.is_some() {
             return None;
         }
-        held.leaving = Some(why);
+        (held.leaving, held.claimed) = (Some(why), false);
         let (lease, started) = (held.lease, held.started);
         if core::mem::take(&mut held.warned) {
             self.cancel_timer(Timer::Warning(core));
@@ -162,7 +151,7 @@ impl Coordinator {
             let kind = if kept { kind::VCORE_PREEMPTED } else { kind::CHECK_MESSAGES };
             let event = Event { kind, value: u64::from(from.0) };
             self.post(lease.pid, lease.vcore, event, out);
-            self.consider(lease.pid, out);
+            self.consider(lease.pid);
         }
     }
 
@@ -186,6 +175,7 @@ impl Coordinator {
     }
 
     /// A core says that it is free: its context saved, or dropped.
+    #[inline(always)]
     pub(crate) fn on_let_go(&mut self, core: CoreId, lease: Lease, saved: bool, out: &mut Outbox) {
         let Some(held) = self.held(core, lease) else { return };
         let Some(why) = held.leaving.filter(|why| why.saves() == saved) else {
@@ -196,17 +186,16 @@ impl Coordinator {
         if !dying {
             self.after_leaving(pid, why, out);
         }
-        let next = if core == CoreId::MANAGEMENT {
+        if core == CoreId::MANAGEMENT {
             self.dispatch(out);
-            None
         } else {
-            self.pass_on(core, out)
-        };
+            self.pass_on(core, out);
+        }
         if dying {
             self.resume_demise(pid, out);
-        } else if next != Some(pid) {
+        } else {
             // Who waits for the core comes first: what its last holder still wants can wait until then.
-            self.consider(pid, out);
+            self.consider_again(pid);
         }
     }
 
@@ -221,8 +210,13 @@ impl Coordinator {
             self.has_switched(core);
             self.on_killed(core, lease, out);
         } else {
-            self.on_let_go(core, lease, false, out);
+            self.on_given_back(core, lease, out);
         }
+    }
+
+    #[inline(never)]
+    fn on_given_back(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
+        self.on_let_go(core, lease, false, out);
     }
 
     /// A core says that it is free of a process that is destroyed: what [`Coordinator::on_let_go`] comes to for it.
@@ -362,7 +356,7 @@ impl Coordinator {
             }
             Leaving::BecomeMany => self.become_many(pid, out),
             Leaving::Preempt => self.after_preempt(pid),
-            Leaving::Yield => self.after_yield(pid, out),
+            Leaving::Yield => self.after_yield(pid),
             Leaving::Killed => {}
         }
     }

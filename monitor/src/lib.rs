@@ -43,6 +43,7 @@ mod loss;
 mod many;
 mod membership;
 mod output;
+mod passing;
 mod pipes;
 mod process;
 mod programs;

@@ -20,7 +20,7 @@ impl Coordinator {
         if held.leaving == Some(Leaving::Yield) && !self.table.at(pid).is_dying() {
             // It had given its context up.
             self.after_leaving(pid, Leaving::Yield, out);
-            return self.consider(pid, out);
+            return self.consider(pid);
         }
         let process = self.table.at(pid);
         if process.is_dying() {
@@ -38,6 +38,6 @@ impl Coordinator {
             Some((from, false)) => tell(from, kind::CHECK_MESSAGES),
             None => {}
         }
-        self.consider(pid, out);
+        self.consider(pid);
     }
 }

@@ -80,7 +80,7 @@ impl Coordinator {
         } else {
             out.send(core, ToCore::Done { lease, outcome: Outcome::AGAIN });
         }
-        self.consider(lease.pid, out);
+        self.consider(lease.pid);
     }
 
     /// A nice yield satisfies a warning; another one must not drop below what the process wants; and
@@ -95,7 +95,7 @@ impl Coordinator {
     }
 
     /// The last vcore to leave makes the process wait, or run again when an event came meanwhile.
-    pub(crate) fn after_yield(&mut self, pid: Pid, out: &mut Outbox) {
+    pub(crate) fn after_yield(&mut self, pid: Pid) {
         if let Some(has_preempted) = self.when_off_all(pid) {
             if has_preempted {
                 self.follow(pid, Trigger::LoseLast);
@@ -103,7 +103,7 @@ impl Coordinator {
                 self.follow(pid, Trigger::Wait);
                 let gang = self.table.at(pid).gang.as_ref();
                 if gang.is_some_and(|gang| gang.urgent.is_some() || gang.wanted > 0) {
-                    self.wake_many(pid, out);
+                    self.wake_many(pid);
                 }
             }
         }
@@ -124,9 +124,9 @@ impl Coordinator {
     }
 
     /// An event has come for a many-core process that waits.
-    pub(crate) fn wake_many(&mut self, pid: Pid, out: &mut Outbox) {
+    pub(crate) fn wake_many(&mut self, pid: Pid) {
         self.follow(pid, Trigger::WakeMany);
-        self.consider(pid, out);
+        self.consider(pid);
     }
 
     pub(crate) fn on_change_vcore(

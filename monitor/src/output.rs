@@ -313,6 +313,8 @@ pub struct Outbox {
     outputs: Vec<Output>,
     /// Sends that have not been counted.
     sends: u32,
+    /// The last step has left work.
+    again: bool,
 }
 
 impl Outbox {
@@ -322,18 +324,26 @@ impl Outbox {
     /// Makes an empty outbox with room for the outputs of a step.
     #[must_use]
     pub fn new() -> Self {
-        Self { outputs: Vec::with_capacity(Self::CAPACITY), sends: 0 }
+        Self { outputs: Vec::with_capacity(Self::CAPACITY), sends: 0, again: false }
     }
 
     /// The outputs in the order in which they are to be applied, leaving the outbox empty.
     pub fn drain(&mut self) -> impl Iterator<Item = Output> + '_ {
-        self.outputs.drain(..)
+        let again = core::mem::take(&mut self.again).then_some(Output::Again);
+        self.outputs.drain(..).chain(again)
     }
 
-    /// The outputs, left where they are.
+    /// The outputs, left where they are, but for [`Output::Again`], of which [`Outbox::is_to_continue`] tells.
     #[must_use]
     pub fn outputs(&self) -> &[Output] {
         &self.outputs
+    }
+
+    /// Has the last step asked for [`Output::Again`]? It stays so until the next step.
+    #[inline(always)]
+    #[must_use]
+    pub const fn is_to_continue(&self) -> bool {
+        self.again
     }
 
     /// Forgets the outputs, which have been applied.
@@ -358,6 +368,12 @@ impl Outbox {
     pub(crate) fn send_all(&mut self, cores: CoreSet, count: u32, message: ToCore) {
         self.sends += count;
         self.push(Output::SendAll { cores, message });
+    }
+
+    /// Has [`crate::Input::Continue`] told next, or not.
+    #[inline(always)]
+    pub(crate) const fn set_again(&mut self, again: bool) {
+        self.again = again;
     }
 
     /// How many sends there have been since this was asked last.

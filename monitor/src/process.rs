@@ -200,6 +200,18 @@ impl Process {
         self.shortage() > 0 && self.gang.as_ref().is_some_and(|gang| gang.next_to_start().is_some())
     }
 
+    /// Is it to be told of a vcore that was preempted and got no core?
+    #[inline(always)]
+    pub(crate) fn is_to_report(&self) -> bool {
+        self.gang.as_ref().is_some_and(|gang| gang.to_report().is_some())
+    }
+
+    /// Has it a right to cores that it does not have?
+    #[inline(always)]
+    pub(crate) fn has_lent(&self) -> bool {
+        !self.provisioned.is_within(&self.pinned)
+    }
+
     /// Has no core that could still answer.
     pub(crate) fn is_off_all_cores(&self) -> bool {
         self.pinned.is_within(&self.lost)

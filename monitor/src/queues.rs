@@ -293,7 +293,7 @@ impl Coordinator {
         }
         // A vcore that is not made ready yet cannot look.
         gang.urgent.get_or_insert(if gang.only_first { VcoreId(0) } else { vcore });
-        if waits { self.wake_many(pid, out) } else { self.queue_for_cores(pid) }
+        if waits { self.wake_many(pid) } else { self.queue_for_cores(pid) }
     }
 }
 

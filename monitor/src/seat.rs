@@ -3,7 +3,7 @@
 use crate::process::ProcessId;
 use crate::space::Shootdown;
 use proto::call::Outcome;
-use proto::id::{Epoch, Lease, VcoreId};
+use proto::id::{Epoch, Lease, Pid, VcoreId};
 use proto::message::ToCore;
 
 /// Why a core is told to let go of its lease.
@@ -62,6 +62,8 @@ pub struct Held {
     pub told: u32,
     /// The process was told that the core will be taken.
     pub warned: bool,
+    /// The core is to be taken for somebody who waits: while it is leaving, it was not told so yet.
+    pub claimed: bool,
     /// When this vcore was put here, in clock ticks.
     pub since: u64,
 }
@@ -78,6 +80,7 @@ impl Held {
             notify: None,
             told,
             warned: false,
+            claimed: false,
             since: now,
         }
     }
@@ -100,6 +103,12 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
+    /// Has this process a right to the core?
+    #[inline(always)]
+    pub(crate) fn is_own(&self, pid: Pid) -> bool {
+        self.owner.as_ref().is_some_and(|owner| owner.pid == pid)
+    }
+
     pub(crate) fn is_free(&self) -> bool {
         self.held.is_none() && self.shootdown.is_none()
     }

@@ -11,7 +11,7 @@ use crate::output::Outbox;
 use crate::process::ProcessId;
 use crate::seat::Leaving;
 use proto::call::Outcome;
-use proto::id::{CoreId, Epoch, Lease, Pid, VcoreId};
+use proto::id::{CoreId, Epoch, Lease, Pid};
 use proto::message::ToCore;
 
 const HERE: CoreId = CoreId::MANAGEMENT;
@@ -44,7 +44,7 @@ impl Coordinator {
         let Some(pid) = self.run.pop().map(Pid) else { return };
         self.follow(pid, Trigger::RunSingle);
         self.begin_slice();
-        self.start(HERE, pid, VcoreId(0), out);
+        self.start_single(pid, out);
     }
 
     /// The turn of a process that comes out of the run queue begins.

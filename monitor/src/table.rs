@@ -121,6 +121,14 @@ impl Table {
         self.by_pid_mut(pid).expect("a process that something names is in the table")
     }
 
+    /// Two processes that are known to exist, if they are not the same.
+    #[inline(always)]
+    pub(crate) fn two(&mut self, one: Pid, other: Pid) -> Option<(&mut Process, &mut Process)> {
+        let both = self.slots.get_disjoint_mut([usize::from(one.0), usize::from(other.0)]);
+        let [Some(one), Some(other)] = both.ok()? else { return None };
+        Some((&mut one[0], &mut other[0]))
+    }
+
     /// All processes by pid.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Process> {
         self.slots.iter().flatten().map(|process| &process[0])

@@ -274,7 +274,7 @@ impl CoreSet {
     }
 
     fn name(word: usize, bit: u32) -> CoreId {
-        CoreId(u16::try_from(word * 64 + bit as usize).expect("below MAX_CORES"))
+        CoreId((word * 64) as u16 + bit as u16)
     }
 }
 

@@ -150,6 +150,7 @@ fn crossing_06_yield_completed_and_start_for_another_process() {
     assert_eq!(scene.waiting_for(ONE).len(), 1, "no start before the core is free");
     scene.core_takes(ONE);
     scene.hears(ONE);
+    scene.works();
     assert!(matches!(scene.core_takes(ONE), ToCore::StartCore { .. }));
     assert_eq!(scene.runs(ONE).map(|(pid, _)| pid), Some(other.pid));
     assert_eq!(scene.state(many), Some(State::Waiting));
@@ -235,6 +236,7 @@ fn crossing_10_start_not_taken_and_preempt_or_death() {
         scene.hears(ZERO);
         scene.core_takes(ZERO);
         scene.hears(ZERO);
+        scene.works();
         assert!(matches!(scene.waiting_for(ONE)[..], [ToCore::StartCore { .. }]));
         if dies {
             scene.kill(process);

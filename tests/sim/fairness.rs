@@ -72,6 +72,7 @@ fn a_preempted_vcore_is_reported_when_an_urgent_one_gets_the_core_before_it() {
     scene.notify(process);
     scene.core_takes(one);
     scene.hears(one);
+    scene.works();
     assert_eq!(scene.place(process, 0), Place::Inactive, "reported, not kept for the next core");
     scene.core_takes(one);
     assert_eq!(scene.runs(one), Some((process.pid, 2)));

@@ -9,6 +9,7 @@ mod huge;
 mod ledger;
 mod memory;
 mod orders;
+mod passing;
 mod processes;
 mod queues;
 mod regrant;

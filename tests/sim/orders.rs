@@ -14,6 +14,7 @@ fn order_1_start_before_death_and_preempt_of_the_same_lease() {
     scene.hears(ZERO);
     scene.core_takes(ZERO);
     scene.hears(ZERO);
+    scene.works();
     scene.kill(process);
     let sent = scene.waiting_for(ONE);
     let [ToCore::StartCore { lease, .. }, ToCore::Death { lease: dead }] = sent[..] else {
@@ -35,6 +36,7 @@ fn order_2_a_core_is_granted_again_only_when_it_has_said_that_it_is_free() {
     scene.core_takes(ONE);
     assert!(scene.waiting_for(ONE).is_empty(), "saved, but the coordinator has not heard of it");
     scene.hears(ONE);
+    scene.works();
     let sent = scene.waiting_for(ONE);
     assert!(matches!(sent[..], [ToCore::StartCore { lease, .. }] if lease.pid == other.pid));
     scene.ends_well();
@@ -153,6 +155,7 @@ fn order_8_the_map_is_changed_before_the_start_and_after_the_core_is_free() {
     scene.hears(ONE);
     assert_eq!(scene.vcore(many, 0).core, None);
     scene.notify(many);
+    scene.works();
     assert_eq!(scene.vcore(many, 0).core, Some(ONE), "valid from the send of the start");
     scene.console(Control::Preempt { core: ONE, warning: 0 });
     scene.ends_well();

@@ -8,7 +8,10 @@ use proto::message::{ToCore, ToMonitor};
 use tests::sim::{Action, Context, Mishap, Op, PAGE};
 
 /// One process runs on so many cores, all that there are. Another one has a right to core 1, and asks for a core now.
-fn contended(cores: u16, meanwhile: impl FnOnce(&mut Scene, ProcessId)) -> (Scene, [ProcessId; 2]) {
+pub(crate) fn contended(
+    cores: u16,
+    meanwhile: impl FnOnce(&mut Scene, ProcessId),
+) -> (Scene, [ProcessId; 2]) {
     let mut scene = Scene::new(usize::from(cores) + 1);
     let holder = scene.setup.many(cores);
     scene.setup.maps(holder, 2);
@@ -22,9 +25,16 @@ fn contended(cores: u16, meanwhile: impl FnOnce(&mut Scene, ProcessId)) -> (Scen
     (scene, [holder, owner])
 }
 
+/// And the coordinator has done what it left for later.
+fn decided(cores: u16, meanwhile: impl FnOnce(&mut Scene, ProcessId)) -> (Scene, [ProcessId; 2]) {
+    let (mut scene, both) = contended(cores, meanwhile);
+    scene.works();
+    (scene, both)
+}
+
 /// The same, and core 1 was told to go on with it, and has not yet taken that.
 fn regranted(cores: u16) -> (Scene, [ProcessId; 2]) {
-    let (scene, both) = contended(cores, |_, _| ());
+    let (scene, both) = decided(cores, |_, _| ());
     let waiting = scene.waiting_for(ONE);
     let leaves = |from: ProcessId, to: ProcessId| {
         matches!(waiting[..], [ToCore::Regrant { from: left, to: next, .. }]
@@ -85,6 +95,7 @@ fn who_is_left_is_told_of_its_vcore_when_that_is_saved() {
     assert!(scene.waiting_for(TWO).iter().any(refused), "it is not saved");
     scene.core_takes(ONE);
     scene.hears(ONE);
+    scene.works();
     assert_eq!(scene.kinds(holder, 1 - gone), [kind::VCORE_PREEMPTED]);
     scene.settle();
     scene.ends_well();
@@ -108,7 +119,7 @@ fn an_event_for_the_vcore_that_leaves_is_not_the_next_ones() {
 
 #[test]
 fn a_core_that_owes_an_answer_says_first_that_it_is_free() {
-    let (mut scene, _) = contended(1, |scene, holder| {
+    let (mut scene, _) = decided(1, |scene, holder| {
         scene.does(ONE, Op::Look);
         scene.does(ONE, Op::RunThread);
         scene.notify(holder);
@@ -161,7 +172,7 @@ fn who_comes_may_be_preempted_before_it_runs() {
 
 #[test]
 fn memory_is_not_given_back_before_the_core_has_left_it() {
-    let (mut scene, _) = contended(2, |scene, _| {
+    let (mut scene, _) = decided(2, |scene, _| {
         scene.does(ONE, Op::Touch(PAGE));
         scene.settle();
     });

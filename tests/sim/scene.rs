@@ -63,6 +63,19 @@ impl Scene {
         self.setup.world.cores[core.index()].from[lane as usize].front().copied()
     }
 
+    /// The coordinator takes one step more of the work that it has left.
+    pub(crate) fn goes_on(&mut self) {
+        assert!(self.setup.world.again, "it has left none");
+        self.act(Action::Continue);
+    }
+
+    /// It does all of that work.
+    pub(crate) fn works(&mut self) {
+        while self.setup.world.again {
+            self.goes_on();
+        }
+    }
+
     /// What waits for a core.
     pub(crate) fn waiting_for(&self, core: CoreId) -> Vec<ToCore> {
         self.setup.world.cores[core.index()].to.iter().flatten().copied().collect()

@@ -173,6 +173,7 @@ fn a_core_that_is_starting_is_told_too() {
     scene.preempt(TWO);
     scene.core_takes(TWO);
     scene.hears(TWO);
+    scene.works();
     assert_eq!(scene.runs(TWO), None);
     scene.does(ONE, Op::Unmap(PAGE, 1));
     scene.hears(ONE);

@@ -15,6 +15,7 @@ pub(super) enum Scene {
     Preempt,
     Warn,
     Share,
+    Reclaim,
     Provision,
     Change,
     Notify,
@@ -51,6 +52,7 @@ impl<M: Meter> Stage<'_, M> {
             Scene::Preempt => self.preempt(),
             Scene::Warn => self.warn(),
             Scene::Share => self.share(),
+            Scene::Reclaim => self.reclaim(),
             Scene::Provision => self.provision(),
             Scene::Change => self.change(),
             Scene::Notify => self.notify(),
@@ -105,6 +107,7 @@ impl<M: Meter> Stage<'_, M> {
     fn grant(&mut self) {
         let (large, wanted) = (self.cast.large, self.wanted_by_large());
         self.poke("poke-granted", large, wanted + 1);
+        self.go_on("poke-continued");
         let core = self.asked();
         self.answer("started");
         self.yield_core("yield", core, wanted);
@@ -141,6 +144,7 @@ impl<M: Meter> Stage<'_, M> {
         let core = self.last_core_of_large();
         self.control("preempt", Control::Preempt { core, warning: 0 });
         self.answer("preempted-regranted");
+        self.go_on("preempted-continued");
         self.settle();
         self.give_back();
     }
@@ -167,8 +171,26 @@ impl<M: Meter> Stage<'_, M> {
             turn += self.config.share;
             self.tick("tick-share", turn);
         }
+        self.go_on("share-taken");
+        self.go_on("share-handed-over");
         self.answer("started-regranted");
+        self.go_on("started-continued");
         self.settle();
+        self.give_back();
+    }
+
+    /// The small process gets the right to a core of the large one, and then asks for it.
+    fn reclaim(&mut self) {
+        self.take_idle();
+        let core = self.last_core_of_large();
+        self.control("", Control::Provision { core, to: Some(self.cast.small.pid) });
+        let has = self.cores_of(self.cast.small).count() as u16;
+        self.poke("poke-reclaims", self.cast.small, has + 1);
+        self.go_on("reclaim-taken");
+        self.go_on("reclaim-handed-over");
+        self.settle();
+        assert!(self.cores_of(self.cast.small).any(|it| it == core), "it has got its own core");
+        self.control("", Control::Provision { core, to: None });
         self.give_back();
     }
 

@@ -117,10 +117,21 @@ impl<'a, M: Meter> Stage<'a, M> {
         let out = &mut outputs;
         let Self { coordinator, now, .. } = self;
         if name == self.watched && !name.is_empty() {
-            self.meter.measure(
-                #[inline(always)]
-                || coordinator.step(*now, &input, out),
-            );
+            // In the way in which the kernel tells each of them.
+            match input {
+                Input::Continue => self.meter.measure(
+                    #[inline(always)]
+                    || coordinator.continue_work(*now, out),
+                ),
+                Input::Message { core, ref message } => self.meter.measure(
+                    #[inline(always)]
+                    || coordinator.hear(*now, core, message, out),
+                ),
+                _ => self.meter.measure(
+                    #[inline(always)]
+                    || coordinator.step(*now, &input, out),
+                ),
+            }
         } else {
             coordinator.step(*now, &input, out);
         }

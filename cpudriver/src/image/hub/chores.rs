@@ -25,7 +25,7 @@ impl Hub {
                 self.copy_in(process, ticket, (address, length), node);
             }
             Some(Chore::Load { call, program }) => self.load_for(call, &program, node),
-            None if core::mem::take(&mut self.again) => self.tell_continue(node),
+            None if self.outputs.is_to_continue() => self.tell_continue(node),
             None => return false,
         }
         true

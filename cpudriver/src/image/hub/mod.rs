@@ -111,8 +111,6 @@ pub(crate) struct Hub {
     trace: Option<Trace>,
     /// What is typed is the input of a program.
     foreground: bool,
-    /// The coordinator has work that one step could not finish.
-    again: bool,
     /// Ticks after which core 0 wakes again and again while it sleeps, and whether the timer does so.
     beat: Option<u64>,
     beats: bool,
@@ -193,7 +191,6 @@ impl Hub {
             sent: alloc::vec![[0; 2]; usable.len()],
             trace: None,
             foreground: false,
-            again: false,
             beat: None,
             beats: false,
             armed: None,

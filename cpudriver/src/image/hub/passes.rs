@@ -259,8 +259,8 @@ impl Hub {
     /// Is there work that the coordinator has left, and nothing else that waits? Whoever waits for what the last step has
     /// brought looks at that before more is done.
     #[inline(always)]
-    fn may_go_on(&mut self, cpu: &Cpu) -> bool {
-        self.again
+    pub(super) fn may_go_on(&mut self, cpu: &Cpu) -> bool {
+        self.outputs.is_to_continue()
             && !cpu.has_vcore()
             && !core::mem::take(&mut self.has_noted)
             && self.local.is_empty()
@@ -270,9 +270,8 @@ impl Hub {
 
     /// Goes on with it: a step more costs far less than a pass.
     #[inline(never)]
-    fn go_on(&mut self, cpu: &mut Cpu) {
+    pub(super) fn go_on(&mut self, cpu: &mut Cpu) {
         for _ in 0..STEPS_PER_PASS {
-            self.again = false;
             self.tell_continue(&mut cpu.node);
             cpu.node.flush();
             if !self.may_go_on(cpu) {

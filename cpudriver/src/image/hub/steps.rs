@@ -168,7 +168,6 @@ impl Hub {
                     self.is_stirred = true;
                     self.note(event, node);
                 }
-                Output::Again => (self.again, self.is_stirred) = (true, true),
                 _ => {
                     let (programs, it) = (self.programs.as_mut(), &self.coordinator);
                     if !programs.is_some_and(|programs| programs.write(it, output)) {

@@ -131,7 +131,7 @@ impl Hub {
     /// Whether something waits for a step to be over.
     #[inline]
     pub(super) fn has_work(&self) -> bool {
-        self.again || self.programs.as_ref().is_some_and(Programs::has_chores)
+        self.outputs.is_to_continue() || self.programs.as_ref().is_some_and(Programs::has_chores)
     }
 
     /// When this core must look at the time again.
@@ -176,8 +176,22 @@ impl Hub {
                 return true;
             }
             node.flush_here();
+            if self.outputs.is_to_continue() && !self.has_gone_on(cpu) {
+                self.end_pass(cpu);
+                return true;
+            }
         }
         false
+    }
+
+    /// Goes on with the work that the coordinator has left; whether that was all, and nothing has come of it that a pass or a
+    /// command looks at.
+    #[inline(always)]
+    fn has_gone_on(&mut self, cpu: &mut Cpu) -> bool {
+        if self.may_go_on(cpu) {
+            self.go_on(cpu);
+        }
+        !self.is_stirred && !self.outputs.is_to_continue()
     }
 
     /// Has the timer of this core wake it when it must look at the time again, or now and then. One that comes earlier is left:
