@@ -24,6 +24,8 @@ pub struct Cpu {
     pub is_halted: bool,
     /// The call by which it did, if it is traced.
     pub halted: Option<Seen>,
+    /// A pass was made when the vcore was interrupted, and the vcore has not gone on.
+    pub(super) has_passed: bool,
 }
 
 /// What ended a halt; a key that was typed is neither.
@@ -44,6 +46,7 @@ impl Cpu {
             samples: Vec::with_capacity(MAX_SAMPLES),
             is_halted: false,
             halted: None,
+            has_passed: false,
         }
     }
 
@@ -53,7 +56,7 @@ impl Cpu {
         self.node.flush();
         loop {
             // What was ordered is done even while messages keep coming.
-            let busy = self.pass();
+            let busy = core::mem::take(&mut self.has_passed) || self.pass();
             match self.node.take_next() {
                 Next::Park => {
                     self.node.flush();

@@ -114,7 +114,9 @@ impl Cpu {
             return false;
         }
         self.pass();
-        self.inbox.is_calm() && self.has_vcore() && self.node.has_nothing_next()
+        let goes_on = self.inbox.is_calm() && self.has_vcore() && self.node.has_nothing_next();
+        self.has_passed = !goes_on;
+        goes_on
     }
 
     /// Halts until what the vcore stands still for is answered, and serves what comes meanwhile; whether that was all and the
