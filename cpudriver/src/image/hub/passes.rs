@@ -28,9 +28,15 @@ impl Handler for Desk<'_> {
 
     #[inline(always)]
     fn all_immediate(&mut self, sender: CoreId) -> bool {
-        // Mostly it is one answer to a shootdown of many.
-        if !self.cpu_node.is_linked() && self.hub.take_only_flushed(sender, self.cpu_node) {
-            return false;
+        if !self.cpu_node.is_linked() {
+            let receiver = self.hub.stars.receiver(sender);
+            if receiver.is_none_or(|receiver| receiver.is_lane_empty(Lane::Immediate)) {
+                return true;
+            }
+            // Mostly it is one answer to a shootdown of many.
+            if self.hub.take_only_flushed(sender, self.cpu_node) {
+                return false;
+            }
         }
         let mut more = true;
         while more && self.immediate(sender) {
