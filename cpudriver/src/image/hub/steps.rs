@@ -59,6 +59,20 @@ impl Hub {
         if done == self.outputs.outputs().len() {
             return self.outputs.clear();
         }
+        self.apply_rest(done, node);
+    }
+
+    /// Does the rest of what the last step asked for.
+    #[inline(never)]
+    fn apply_rest(&mut self, done: usize, node: &mut Node) {
+        // Nothing else comes when core 0 goes from one single-core process to the next.
+        if let ([Output::Send { core: CoreId::MANAGEMENT, message }], None) =
+            (self.outputs.outputs(), &self.trace)
+            && let order @ ToCore::Switch { .. } = *message
+        {
+            self.outputs.clear();
+            return self.order_own(&order, node);
+        }
         self.apply_from(done, node);
     }
 
@@ -220,6 +234,7 @@ impl Hub {
         note_sent(&mut self.sent, core, message, cpu::now());
     }
 
+    #[inline(always)]
     fn order_own(&mut self, order: &ToCore, node: &mut Node) {
         self.is_stirred = true;
         if probes::own_orders_wait() {
