@@ -62,6 +62,8 @@ pub mod tag {
     pub const SET_CONTEXT: u8 = 12;
     /// [`super::ToCore::Done`]
     pub const DONE: u8 = 13;
+    /// [`super::ToCore::TlbMulticast`]
+    pub const TLB_MULTICAST: u8 = 16;
     /// [`super::ToCore::Switch`]
     pub const SWITCH: u8 = 17;
     /// [`super::ToCore::Regrant`]

@@ -194,6 +194,7 @@ fn the_tags_by_name_are_those_in_the_slot() {
         (tag::NOTIFY, "ToCore::Notify"),
         (tag::SET_CONTEXT, "ToCore::SetContext"),
         (tag::DONE, "ToCore::Done"),
+        (tag::TLB_MULTICAST, "ToCore::TlbMulticast"),
         (tag::SWITCH, "ToCore::Switch"),
         (tag::REGRANT, "ToCore::Regrant"),
         (tag::CHANGED, "ToCore::Changed"),

@@ -95,26 +95,31 @@ impl<P: Platform> Node<P> {
                     Err(_) => self.counts.stray += 1,
                 }
             }
+            Some(slot) if slot.tag() == tag::TLB_MULTICAST => {
+                let mut bytes = 0;
+                let order = slot.decode_known::<Interrupted, { tag::TLB_MULTICAST }, _>(&mut bytes);
+                star.receiver.free(Lane::Immediate, bytes);
+                match order {
+                    Ok(order) => self.follow(&order),
+                    Err(_) => self.counts.stray += 1,
+                }
+            }
             Some(_) => return self.take_other_urgent(),
             None => {}
         }
         self.peers.are_any() || self.star.as_ref().is_some_and(|star| !star.receiver.is_empty())
     }
 
-    /// As [`Node::take_urgent`], of the coordinator's messages that are rare.
+    /// As [`Node::take_urgent`], of the coordinator's messages that are rare: a pass follows, in which more may be found.
     #[inline(never)]
     fn take_other_urgent(&mut self) -> bool {
         let Some(star) = &mut self.star else { return true };
         match star.receiver.take(Lane::Immediate) {
-            Ok(order @ ToCore::TlbMulticast { .. }) => self.follow(&order),
-            Ok(order) => {
-                self.follow(&order);
-                return true;
-            }
+            Ok(order) => self.follow(&order),
             Err(NoMessage::Malformed) => self.counts.stray += 1,
             Err(NoMessage::Empty) => {}
         }
-        self.peers.are_any() || self.star.as_ref().is_some_and(|star| !star.receiver.is_empty())
+        true
     }
 
     /// Handles one message of the immediate lane from the coordinator; false if there was none.
