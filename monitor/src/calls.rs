@@ -77,10 +77,8 @@ impl Coordinator {
             ToMonitor::Provision { call, pid, core } => {
                 self.answer(call, out, |it, caller, _| it.hand_on(caller, pid, core));
             }
-            ToMonitor::Unmap { ref call, range } => self.on_unmap((core, call), range, out),
-            ToMonitor::Protect { ref call, range, rights } => {
-                self.on_protect((core, call), range, rights, out);
-            }
+            ToMonitor::Unmap { .. } => self.on_unmap(core, request, out),
+            ToMonitor::Protect { .. } => self.on_protect(core, request, out),
             ToMonitor::Map { .. } | ToMonitor::Share { .. } => self.on_memory_call(request, out),
             ToMonitor::Wait { call, pid, flags } => {
                 if self.caller(&call).is_some() {

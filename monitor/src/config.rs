@@ -83,6 +83,11 @@ pub enum Policy {
 pub const FAN_OUT: u8 = 8;
 
 impl Config {
+    /// The same with no more regions than there can be.
+    pub(crate) fn within_limits(self) -> Self {
+        Self { max_regions: self.max_regions.min(crate::MAX_REGIONS as u8), ..self }
+    }
+
     /// The defaults for a clock of so many ticks a second: 2 s to start, 1 s to answer, ten pings a
     /// second, slices of 10 ms, a core shared every 100 ms; 1,024 processes with 256 children each; 256
     /// pipes of 1 KiB; at most 1,000 rings of an alarm a second; 64 MiB of memory, half of which one process

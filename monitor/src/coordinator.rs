@@ -111,7 +111,7 @@ impl Coordinator {
         let max_pipes = config.max_pipes.min(MAX_PIPES);
         let last_chore = max_processes + 1 + count as u16 + max_pipes;
         let mut new = Self {
-            config,
+            config: config.within_limits(),
             now,
             cores: Vec::with_capacity(count),
             online: CoreSet::EMPTY,

@@ -105,6 +105,7 @@ pub static OPERATIONS: &[Operation] = &[
     message("notify-process-answers", Scene::Await),
     message("set-handle", Scene::Handle),
     message("map", Scene::UnmapOne),
+    message("protect", Scene::UnmapOne),
     message("unmap", Scene::UnmapOne),
     message("shootdown-done", Scene::UnmapOne),
     message("shootdown-done-of-many", Scene::UnmapMany),

@@ -361,6 +361,14 @@ impl<M: Meter> Stage<'_, M> {
 
     fn unmap_one(&mut self) {
         let range = self.map("map", self.cast.small);
+        let rights = Rights::READ;
+        self.ask_for_event("protect", self.cast.small, |call| ToMonitor::Protect {
+            call,
+            range,
+            rights,
+        });
+        self.settle();
+        self.came_to(0);
         self.ask_for_event("unmap", self.cast.small, |call| ToMonitor::Unmap { call, range });
         self.answer("shootdown-done");
         self.came_to(0);

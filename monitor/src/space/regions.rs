@@ -116,6 +116,19 @@ pub(crate) const fn is_mappable(range: PageRange) -> bool {
 /// (its own included) where no other memory lies.
 #[inline(always)]
 pub(crate) fn tables(range: PageRange, unused: PageRange) -> u32 {
+    let (first, last) = (range.first, end(range) - 1);
+    if (first ^ last) >> REACHES[0] != 0 {
+        return tables_of_many(range, unused);
+    }
+    // One table of each level reaches it. Who is next to it, above or below, uses that one too, unless a bit differs that
+    // tells tables of that level apart; beside the area, where nobody is, the bits differ that tell the tables of all apart.
+    let near = (first ^ (unused.first - 1)).min(last ^ end(unused));
+    REACHES.iter().map(|reach| u32::from(near >> reach != 0)).sum()
+}
+
+/// The same for a range that several tables of the lowest level reach.
+#[inline(never)]
+fn tables_of_many(range: PageRange, unused: PageRange) -> u32 {
     let mut count = 0;
     for reach in REACHES {
         let first = (range.first >> reach).max((unused.first + (1 << reach) - 1) >> reach);
@@ -202,6 +215,11 @@ impl Regions {
         if self.list.get(last).is_some_and(|it| it.first <= page && page < it.end()) {
             return last;
         }
+        self.search(page)
+    }
+
+    #[inline(always)]
+    fn search(&self, page: u64) -> usize {
         self.list.partition_point(|region| region.end() <= page)
     }
 
@@ -212,11 +230,25 @@ impl Regions {
     /// The place of the region in which all of the range is memory, if it is.
     #[inline(always)]
     pub(crate) fn holder(&self, range: PageRange) -> Option<usize> {
-        let at = self.place_of(range.first);
-        let holds = |it: &&Region| {
+        let Hint(last) = self.last;
+        if self.holds(last, range) {
+            return Some(last);
+        }
+        self.holder_elsewhere(range)
+    }
+
+    #[inline(never)]
+    fn holder_elsewhere(&self, range: PageRange) -> Option<usize> {
+        let at = self.search(range.first);
+        self.holds(at, range).then_some(at)
+    }
+
+    /// Is there a region at a place in which all of the range is memory?
+    #[inline(always)]
+    fn holds(&self, at: usize, range: PageRange) -> bool {
+        self.list.get(at).is_some_and(|it| {
             it.first <= range.first && end(range) <= it.end() && it.kind == Kind::Memory
-        };
-        self.list.get(at).filter(holds).map(|_| at)
+        })
     }
 
     /// The regions that have pages in the range.
@@ -247,13 +279,8 @@ impl Regions {
         (end(MAP_AREA) >= from + u64::from(pages)).then_some(from)
     }
 
-    /// The pages around a range, its own included, where no other memory lies.
-    #[inline(always)]
-    pub(crate) fn unused_around(&self, range: PageRange) -> PageRange {
-        self.unused_around_at(self.place_of(range.first), range)
-    }
-
-    /// The same where the place of the first region that ends behind the range's first page is known.
+    /// The pages around a range, its own included, where no other memory lies. At the place given is the first region that
+    /// ends behind the range's first page.
     #[inline(always)]
     fn unused_around_at(&self, at: usize, range: PageRange) -> PageRange {
         let below = self.list[..(at + 1).min(self.list.len())].iter().rev();
@@ -262,17 +289,34 @@ impl Regions {
         let after = above.filter_map(Region::occupied).find(|&(_, last)| last > end(range));
         let first = before.map_or(MAP_AREA.first, |(_, last)| last);
         let last = after.map_or(end(MAP_AREA), |(first, _)| first.max(end(range)));
-        PageRange { first, pages: u32::try_from(last - first).expect("within the area") }
+        // Within the area, which has fewer than 2^32 pages.
+        PageRange { first, pages: (last - first) as u32 }
     }
 
     /// Frames that a free range would take if memory were there: for pages and for page tables.
-    pub(crate) fn frames_for(&self, range: PageRange) -> u32 {
-        range.pages.saturating_add(tables(range, self.unused_around(range)))
+    #[inline(always)]
+    fn frames_at(&self, at: usize, range: PageRange) -> u32 {
+        range.pages.saturating_add(tables(range, self.unused_around_at(at, range)))
     }
 
-    /// How many regions there would be with a new one.
-    pub(crate) fn count_with(&self, new: &Region) -> usize {
+    /// Where a new region will be in the list, and what it takes in frames, if there may be as many regions as there are
+    /// with it then.
+    #[inline(always)]
+    pub(crate) fn room_for(&self, new: &Region, most_regions: usize) -> Option<(usize, u32)> {
         let at = self.place_of(new.first);
+        // More than there are already is no hindrance if it joins another.
+        if self.list.len() >= most_regions
+            && self.count_with(at, new) > most_regions.max(self.list.len())
+        {
+            return None;
+        }
+        let frames = if new.kind == Kind::Guard { 0 } else { self.frames_at(at, new.range()) };
+        Some((at, frames))
+    }
+
+    /// How many regions there would be with a new one at a place.
+    #[inline(never)]
+    fn count_with(&self, at: usize, new: &Region) -> usize {
         let before = at.checked_sub(1).and_then(|at| self.list.get(at));
         let joins = usize::from(before.is_some_and(|it| it.can_join(new)))
             + usize::from(self.list.get(at).is_some_and(|it| new.can_join(it)));

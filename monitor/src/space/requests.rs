@@ -92,25 +92,26 @@ impl Coordinator {
     }
 
     /// Adds a region where nothing is, if the limits allow it, and reserves what it may take.
+    #[inline(always)]
     pub(super) fn add_region(&mut self, pid: Pid, new: Region) -> Result<(), Outcome> {
         let (most_regions, most_frames) = (self.most_regions(), self.config.max_frames);
         let left = self.frames;
         let space = &mut self.table.at_mut(pid).space;
-        let frames =
-            if new.kind == Kind::Guard { 0 } else { space.regions.frames_for(new.range()) };
+        let Some((at, frames)) = space.regions.room_for(&new, most_regions) else {
+            return Err(Outcome::NO_MEMORY);
+        };
         let fits = space.mapped.checked_add(frames).is_some_and(|sum| sum <= most_frames);
-        let most_regions = most_regions.max(space.regions.all().len());
-        if space.regions.count_with(&new) > most_regions || frames > left || !fits {
+        if frames > left || !fits {
             return Err(Outcome::NO_MEMORY);
         }
-        space.regions.insert(new);
+        space.regions.insert_at(at, new);
         space.mapped += frames;
         self.frames -= frames;
         Ok(())
     }
 
     pub(super) fn most_regions(&self) -> usize {
-        usize::from(self.config.max_regions).min(super::MAX_REGIONS)
+        usize::from(self.config.max_regions)
     }
 
     /// A number that no batch, no shootdown and no shared memory has.
@@ -121,13 +122,8 @@ impl Coordinator {
 
     /// Gives pages other rights. Apart from the others, as [`on_memory_call`](Self::on_memory_call).
     #[inline(never)]
-    pub(crate) fn on_protect(
-        &mut self,
-        (core, call): (CoreId, &Call),
-        range: PageRange,
-        rights: Rights,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn on_protect(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
+        let ToMonitor::Protect { ref call, range, rights } = *request else { return };
         let Some(pid) = self.caller(call) else { return };
         if !self.protect_at_once(pid, (core, call), (range, rights), out) {
             self.protect_by_and_by(pid, (core, *call), range, rights, out);
@@ -186,12 +182,8 @@ impl Coordinator {
 
     /// Takes pages out. Apart from the others, as [`on_memory_call`](Self::on_memory_call).
     #[inline(never)]
-    pub(crate) fn on_unmap(
-        &mut self,
-        (core, call): (CoreId, &Call),
-        range: PageRange,
-        out: &mut Outbox,
-    ) {
+    pub(crate) fn on_unmap(&mut self, core: CoreId, request: &ToMonitor, out: &mut Outbox) {
+        let ToMonitor::Unmap { ref call, range } = *request else { return };
         let Some(pid) = self.caller(call) else { return };
         if !self.unmap_at_once(pid, (core, call), range, out) {
             self.unmap_by_and_by(pid, (core, *call), range, out);

@@ -225,7 +225,7 @@ impl Coordinator {
     }
 
     /// Starts the round of the only job, which has changed a range; one core flushes without being told.
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn begin_round(
         &mut self,
         pid: Pid,

@@ -18,8 +18,9 @@ use proto::message::ToCore;
 /// not ask for that or its core is told to let go.
 #[inline(always)]
 fn stands(cores: &[Core], core: CoreId, call: &Call) -> bool {
-    let held = cores[core.index()].seat.held.as_ref();
-    call.stands() && held.is_some_and(|it| it.lease == call.lease && it.leaving.is_none())
+    // Looked at last, as few calls get so far.
+    let held = || cores[core.index()].seat.held.as_ref();
+    call.stands() && held().is_some_and(|it| it.lease == call.lease && it.leaving.is_none())
 }
 
 impl Job {

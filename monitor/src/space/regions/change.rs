@@ -5,9 +5,9 @@ use proto::memory::Rights;
 use proto::message::PageRange;
 
 impl Regions {
-    /// Puts a region where nothing is.
-    pub(crate) fn insert(&mut self, new: Region) {
-        let at = self.place_of(new.first);
+    /// Puts a region where nothing is, at its place in the list.
+    #[inline(always)]
+    pub(crate) fn insert_at(&mut self, at: usize, new: Region) {
         let at = match (self.joins_below(at, &new), self.list.get_mut(at)) {
             (true, _) => {
                 self.list[at - 1].pages += new.pages;
@@ -43,6 +43,7 @@ impl Regions {
         ticket: u32,
     ) -> (PageRange, u32) {
         debug_assert!(self.gone.is_none(), "other work is under way");
+        self.last = Hint(at);
         let whole = &mut self.list[at];
         let (first, last) = (range.first, end(range));
         let (kind, cleared) = (Kind::Leaving, range.pages);
@@ -53,16 +54,37 @@ impl Regions {
             (true, false) => whole.pages -= range.pages,
             (false, true) => (whole.first, whole.pages) = (last, whole.pages - range.pages),
             (false, false) => {
-                self.list.remove(at);
+                self.take_whole(at);
+                return self.unused_without(at, range);
             }
             (true, true) => self.take_middle(at, range),
         }
-        self.last = Hint(at);
         let table = |page: u64| page >> REACHES[0];
         let is_beside =
             below && table(first - 1) == table(last - 1) || above && table(last) == table(first);
         // So it is mostly: the rest of the region keeps the only table that reaches the range.
-        if is_beside { (range, 0) } else { self.unused_without(range) }
+        if is_beside {
+            return (range, 0);
+        }
+        self.unused_without(at + usize::from(below), range)
+    }
+
+    /// Takes out the region at a place.
+    #[inline(always)]
+    fn take_whole(&mut self, at: usize) {
+        // `remove` takes long to move nothing.
+        if at + 1 == self.list.len() {
+            self.list.pop();
+        } else {
+            self.list.remove(at);
+        }
+    }
+
+    /// Around which pages nothing is left, and how many tables come free, without a range that was before the region at a place.
+    #[inline(always)]
+    fn unused_without(&self, at: usize, range: PageRange) -> (PageRange, u32) {
+        let unused = self.unused_around_at(at, range);
+        (unused, tables(range, unused))
     }
 
     /// Takes pages out of the middle of a region.
@@ -71,12 +93,6 @@ impl Regions {
         self.cut(at, range.first);
         let rest = &mut self.list[at + 1];
         (rest.first, rest.pages) = (end(range), rest.pages - range.pages);
-    }
-
-    #[inline(never)]
-    fn unused_without(&self, range: PageRange) -> (PageRange, u32) {
-        let unused = self.unused_around(range);
-        (unused, tables(range, unused))
     }
 
     /// Puts what is gone into the list, because there will be other work.
@@ -94,9 +110,27 @@ impl Regions {
     }
 
     /// Gives pages of the region of memory at a place these rights.
-    #[inline(never)]
+    #[inline(always)]
     pub(crate) fn set_rights(&mut self, at: usize, range: PageRange, rights: Rights) {
         self.last = Hint(at);
+        if self.list[at].pages == range.pages && !self.touches_another(at) {
+            self.list[at].rights = rights;
+        } else {
+            self.set_rights_of_part(at, range, rights);
+        }
+    }
+
+    /// Is there no room between the region at a place and the next, or the one before it?
+    #[inline(always)]
+    fn touches_another(&self, at: usize) -> bool {
+        let it = &self.list[at];
+        self.list.get(at + 1).is_some_and(|next| next.first == it.end())
+            || at > 0 && self.list[at - 1].end() == it.first
+    }
+
+    /// The same where it must be cut, or may be joined with what is beside it.
+    #[inline(never)]
+    fn set_rights_of_part(&mut self, at: usize, range: PageRange, rights: Rights) {
         let whole = self.list[at];
         if whole.rights == rights {
             return;

@@ -1,6 +1,6 @@
 //! Facts about the list of regions, and random lists against a map of single pages.
 
-use super::{Kind, Region, Regions, end, is_mappable, tables};
+use super::{Kind, Region, Regions, end, is_mappable, tables, tables_of_many};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -30,31 +30,39 @@ fn places(regions: &Regions) -> Vec<(u64, u32)> {
     regions.all().iter().map(|it| (it.first - FIRST, it.pages)).collect()
 }
 
+fn insert(regions: &mut Regions, new: Region) {
+    regions.insert_at(regions.place_of(new.first), new);
+}
+
+fn count_with(regions: &Regions, new: &Region) -> usize {
+    regions.count_with(regions.place_of(new.first), new)
+}
+
 #[test]
 fn regions_that_are_alike_are_joined_and_others_are_not() {
     let mut regions = Regions::new().unwrap();
     for region in [memory(0, 2, Rights::READ), memory(4, 2, Rights::READ)] {
-        regions.insert(region);
+        insert(&mut regions, region);
     }
-    assert_eq!(regions.count_with(&memory(2, 2, Rights::READ)), 1);
-    assert_eq!(regions.count_with(&memory(2, 2, Rights::READ_WRITE)), 3);
-    regions.insert(memory(2, 2, Rights::READ));
+    assert_eq!(count_with(&regions, &memory(2, 2, Rights::READ)), 1);
+    assert_eq!(count_with(&regions, &memory(2, 2, Rights::READ_WRITE)), 3);
+    insert(&mut regions, memory(2, 2, Rights::READ));
     assert_eq!(places(&regions), [(0, 6)]);
     let name = |name| Region { name, ..memory(6, 1, Rights::READ) };
-    assert_eq!(regions.count_with(&name(3)), 2, "memory that others have stays apart");
+    assert_eq!(count_with(&regions, &name(3)), 2, "memory that others have stays apart");
 }
 
 #[test]
 fn a_change_cuts_regions_and_joins_what_is_alike_again() {
     let mut regions = Regions::new().unwrap();
-    regions.insert(memory(0, 10, Rights::READ));
+    insert(&mut regions, memory(0, 10, Rights::READ));
     assert_eq!(regions.count_if_cut(range(3, 4), regions.in_range(range(3, 4))), 3);
     let set = |rights| move |region| Some(Region { rights, ..region });
     regions.change(range(3, 4), set(Rights::READ_WRITE));
     assert_eq!(places(&regions), [(0, 3), (3, 4), (7, 3)]);
     regions.change(range(2, 6), |_| None);
     assert_eq!(places(&regions), [(0, 2), (8, 2)]);
-    regions.insert(memory(2, 6, Rights::READ_WRITE));
+    insert(&mut regions, memory(2, 6, Rights::READ_WRITE));
     regions.change(range(0, 10), set(Rights::READ));
     assert_eq!(places(&regions), [(0, 10)]);
 }
@@ -63,8 +71,8 @@ fn a_change_cuts_regions_and_joins_what_is_alike_again() {
 fn the_lowest_place_that_is_large_enough_is_taken() {
     let mut regions = Regions::new().unwrap();
     assert_eq!(regions.free_place(MAP_AREA.pages, 1), Some(FIRST));
-    regions.insert(memory(2, 2, Rights::READ));
-    regions.insert(memory(7, 2, Rights::READ));
+    insert(&mut regions, memory(2, 2, Rights::READ));
+    insert(&mut regions, memory(7, 2, Rights::READ));
     assert_eq!(regions.free_place(2, 1), Some(FIRST));
     assert_eq!(regions.free_place(3, 1), Some(FIRST + 4));
     assert_eq!(regions.free_place(4, 1), Some(FIRST + 9));
@@ -97,10 +105,10 @@ fn page_tables_are_needed_where_nothing_else_needs_them() {
 fn guards_among_memory_stay_guards_however_it_is_cut() {
     let stacks = |first, pages| Region { spacing: 3, ..memory(first, pages, Rights::READ_WRITE) };
     let mut regions = Regions::new().unwrap();
-    regions.insert(stacks(0, 16));
-    regions.insert(stacks(16, 12));
+    insert(&mut regions, stacks(0, 16));
+    insert(&mut regions, stacks(16, 12));
     assert_eq!(places(&regions), [(0, 28)], "stacks side by side are one region");
-    assert_eq!(regions.count_with(&memory(28, 4, Rights::READ_WRITE)), 2, "and others are not");
+    assert_eq!(count_with(&regions, &memory(28, 4, Rights::READ_WRITE)), 2, "and others are not");
     regions.change(range(5, 9), |it| Some(Region { rights: Rights::READ, ..it }));
     regions.change(range(15, 3), |_| None);
     assert_eq!(places(&regions), [(0, 5), (5, 9), (14, 1), (18, 10)]);
@@ -115,9 +123,9 @@ fn guards_among_memory_stay_guards_however_it_is_cut() {
 #[test]
 fn the_stack_above_a_guard_ends_where_the_next_guard_or_the_region_does() {
     let mut regions = Regions::new().unwrap();
-    regions.insert(Region { spacing: 3, ..memory(4, 15, Rights::READ_WRITE) });
-    regions.insert(Region { spacing: 3, ..memory(24, 1, Rights::READ_WRITE) });
-    regions.insert(memory(32, 9, Rights::READ_WRITE));
+    insert(&mut regions, Region { spacing: 3, ..memory(4, 15, Rights::READ_WRITE) });
+    insert(&mut regions, Region { spacing: 3, ..memory(24, 1, Rights::READ_WRITE) });
+    insert(&mut regions, memory(32, 9, Rights::READ_WRITE));
     let above = |page: u64| regions.find(FIRST + page).unwrap().pages_above_guard(FIRST + page);
     assert_eq!([above(8), above(16)], [7, 2]);
     for page in [4, 7, 9, 18, 24, 32, 40] {
@@ -165,13 +173,13 @@ proptest! {
             prop_assert_eq!(regions.in_range(all).is_empty(), free);
             match deed {
                 0 if free => {
-                    reserved += regions.frames_for(all);
-                    regions.insert(Region { spacing, ..region });
+                    reserved += regions.room_for(&region, usize::MAX).unwrap().1;
+                    insert(&mut regions, Region { spacing, ..region });
                     let guard = |page: u64| spacing > 0 && page.is_multiple_of(1 << spacing);
                     pages.extend(numbers.map(|page| (page, Page::Used(rights, guard(page)))));
                 }
                 1 if free => {
-                    regions.insert(Region { kind: Kind::Guard, ..region });
+                    insert(&mut regions, Region { kind: Kind::Guard, ..region });
                     pages.extend(numbers.map(|page| (page, Page::Guard)));
                 }
                 2 => {
@@ -219,10 +227,79 @@ fn take_out(regions: &mut Regions, all: PageRange) -> u32 {
         let page = PageRange { first, pages: 1 };
         let occupied = regions.find(first).filter(|it| it.is_leaving()).and_then(Region::occupied);
         if occupied.is_some_and(|(from, _)| from == first) {
-            let tables = tables(page, regions.unused_around(page));
+            let tables = tables(page, regions.unused_around_at(regions.place_of(first), page));
             assert_eq!(regions.clear(page).1, tables, "however it was found out");
             frames += 1 + tables;
         }
     }
     frames
+}
+
+/// Regions that do not all have the same rights, with and without room between them, around the ends of tables of two levels.
+fn some_regions() -> impl Strategy<Value = Regions> {
+    prop::collection::vec((0u64..6, 1u32..30, 1u8..4), 1..8).prop_map(|some| {
+        let mut regions = Regions::new().unwrap();
+        let mut first = (1 << 18) - 60;
+        for (room, pages, rights) in some {
+            insert(&mut regions, memory(first + room, pages, Rights(rights)));
+            first += room + u64::from(pages);
+        }
+        regions
+    })
+}
+
+/// A part of one of the regions, or all of it.
+fn part_of(regions: &Regions, (which, from, to): (usize, u32, u32)) -> PageRange {
+    let all = regions.all();
+    let whole = all[which % all.len()];
+    let (from, to) = (from % whole.pages, to % whole.pages);
+    let (from, to) = (from.min(to), from.max(to));
+    PageRange { first: whole.first + u64::from(from), pages: to - from + 1 }
+}
+
+proptest! {
+    #[test]
+    fn tables_of_a_short_range_are_counted_as_those_of_any(
+        first in 0u32..MAP_AREA.pages, pages in 1u32..512, below in 0u32..40, above in 0u32..40,
+    ) {
+        // Powers of two, so that neighbours share tables of every level or none.
+        let (below, above) = ((1u64 << below) - 1, (1u64 << above) - 1);
+        let some = range(u64::from(first), pages.min(512 - first % 512));
+        let (from, to) = (some.first.saturating_sub(below), end(some) + above);
+        let (from, to) = (from.max(FIRST), to.min(end(MAP_AREA)));
+        let unused = PageRange { first: from, pages: u32::try_from(to - from).unwrap() };
+        prop_assert_eq!(tables(some, unused), tables_of_many(some, unused));
+    }
+
+    #[test]
+    fn rights_set_at_a_place_are_those_of_a_change(
+        regions in some_regions(), part: (usize, u32, u32), rights in 1u8..4,
+    ) {
+        let (some, rights) = (part_of(&regions, part), Rights(rights));
+        let (mut by_change, mut by_place) = (regions.clone(), regions);
+        by_change.change(some, |it| Some(Region { rights, ..it }));
+        let at = by_place.holder(some).unwrap();
+        by_place.set_rights(at, some, rights);
+        prop_assert_eq!(by_place, by_change);
+    }
+
+    #[test]
+    fn pages_taken_out_at_once_leave_what_those_do_that_are_listed_meanwhile(
+        regions in some_regions(), part: (usize, u32, u32),
+    ) {
+        let some = part_of(&regions, part);
+        let (mut listed, mut at_once) = (regions.clone(), regions);
+        listed.change(some, |it| Some(Region { kind: Kind::Leaving, name: 7, ..it }));
+        let at = at_once.holder(some).unwrap();
+        let (unused, tables) = at_once.take_out(at, some, 7);
+        let all = |regions: &Regions| regions.each().map(|it| it.range()).collect::<Vec<_>>();
+        prop_assert_eq!(all(&at_once), all(&listed), "what is gone has its place");
+        let (unused_then, tables_then) = listed.clear(some);
+        prop_assert_eq!(tables, tables_then);
+        // Where no table comes free it may be told short.
+        prop_assert!(tables == 0 || unused == unused_then);
+        listed.remove_left(some, 7);
+        at_once.remove_left(some, 7);
+        prop_assert_eq!(at_once, listed);
+    }
 }
