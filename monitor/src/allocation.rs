@@ -189,8 +189,17 @@ impl Coordinator {
             short = short.saturating_sub(lent.and(&self.leaving).len());
             lent = lent.without(&self.leaving);
         }
-        // No core is idle, or it would have been granted.
-        let Some(core) = lent.take_first().filter(|_| short > 0) else { return false };
+        if short == 0 {
+            return false;
+        }
+        // No core is idle, or it would have been granted. One that nobody holds comes free by itself: it owes an answer, or
+        // is about to be passed on.
+        let core = loop {
+            let Some(core) = lent.take_first() else { return false };
+            if self.cores[core.index()].seat.held.is_some() {
+                break core;
+            }
+        };
         self.wait_for_core(pid);
         self.take_from_holder(core);
         if short > 1 {

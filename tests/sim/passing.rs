@@ -4,8 +4,8 @@ use crate::regrant::contended;
 use crate::scene::{ONE, Scene, TWO, YIELD, ZERO};
 use monitor::{Command, Control, Input, Leaving, Place, ProcessId, State};
 use proto::id::CoreId;
-use proto::message::ToCore;
-use tests::sim::{Action, Context, Op};
+use proto::message::{Lane, ToCore};
+use tests::sim::{Action, Context, Op, PAGE};
 
 /// A process that has become many-core and waits for a core, which another one with the only core leaves. That core has
 /// come free, and was not passed on yet.
@@ -275,4 +275,37 @@ fn a_core_may_be_taken_again_before_it_has_started_what_it_was_given() {
         assert_eq!(pid_on(&scene, ONE), Some(next.pid));
         scene.ends_well();
     }
+}
+
+#[test]
+fn who_has_a_right_to_a_core_that_owes_an_answer_waits_for_it() {
+    let mut scene = Scene::new(4);
+    let holder = scene.setup.many(2);
+    scene.setup.maps(holder, 2);
+    let owner = scene.setup.many(1);
+    let own = CoreId(3);
+    assert_eq!(pid_on(&scene, own), Some(owner.pid));
+    scene.console(Control::Provision { core: ONE, to: Some(owner.pid) });
+    scene.does(TWO, Op::Unmap(PAGE, 1));
+    scene.hears(TWO);
+    scene.works();
+    scene.preempt(ONE);
+    scene.works();
+    while !scene.waiting_for(ONE).is_empty() {
+        scene.core_takes(ONE);
+    }
+    // That it is free is heard before that it has flushed.
+    scene.act(Action::Deliver(ONE, Lane::Routine));
+    assert_eq!((scene.runs(ONE), scene.is_idle(ONE)), (None, false));
+    scene.does(own, Op::Poke(4));
+    scene.hears(own);
+    for _ in 0..8 {
+        if scene.setup.world.again {
+            scene.goes_on();
+        }
+    }
+    assert!(!scene.setup.world.again, "it waits for the answer and for nothing else");
+    scene.settle();
+    assert_eq!(pid_on(&scene, ONE), Some(owner.pid));
+    scene.ends_well();
 }

@@ -22,7 +22,7 @@ pub(super) const fn before_user() {}
 pub(super) const fn in_user_mode() {}
 
 #[inline(always)]
-pub(super) const fn before_halt(_: &Cpu) {}
+pub(super) const fn before_halt(_: &mut Cpu) {}
 
 #[inline(always)]
 pub(super) const fn own_orders_wait() -> bool {

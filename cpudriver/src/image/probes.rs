@@ -156,7 +156,7 @@ pub(super) fn in_user_mode() {
 /// # Panics
 /// When it has memory of a process loaded without a lease, or a lease without memory (I8), or a message lies in a
 /// ring and its sender does not raise the flag (I13).
-pub(super) fn before_halt(it: &Cpu) {
+pub(super) fn before_halt(it: &mut Cpu) {
     stand_still_at(Point::Halt);
     let has_lease = it.node.driver().lease().is_some();
     assert!(
@@ -165,10 +165,11 @@ pub(super) fn before_halt(it: &Cpu) {
     );
     // A sender that is in the middle of its step has put messages into the ring and not raised its flag.
     let until = clock::in_seconds(PATIENCE);
-    while !it.node.has_read_all()
-        && it.node.platform().next_raised(0).is_none()
-        && it.inbox.is_calm()
-    {
+    while !it.node.has_read_all() {
+        if it.node.platform().next_raised(0).is_some() || !it.inbox.is_calm() {
+            it.inbox.was_looked_into(CoreId::MANAGEMENT);
+            return;
+        }
         assert!(cpu::now() < until, "no core halts while a message for it waits");
         cpu::pause();
     }

@@ -214,6 +214,14 @@ impl Inbox {
         self.waiting.push(sender);
     }
 
+    /// Somebody has looked into the ring of this sender although its flag may not have been lowered since: what that look has shown
+    /// is not all that there is when the flag is, so that [`Taken::Last`] would not hold. The sender waits for a turn.
+    pub fn was_looked_into(&mut self, sender: CoreId) {
+        if !self.listed[sender.index()] {
+            self.list(sender);
+        }
+    }
+
     /// Whether no sender waits for another turn: all that there may be is told by flag bytes, which
     /// [`Inbox::leave`] looks at again.
     #[inline]

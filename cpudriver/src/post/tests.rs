@@ -306,6 +306,21 @@ fn what_came_while_a_sender_waited_for_its_next_turn_is_taken_in_that_turn() {
 }
 
 #[test]
+fn who_was_looked_into_before_its_flag_was_lowered_is_looked_into_again() {
+    let (mut tx, mut reader) = reader(1);
+    let (diary, mut inbox) = (Diary::new(Activity::Kernel), Inbox::new(8));
+    tx[0].send(&ToCore::Ping { nonce: 0 }).expect("there is room");
+    assert!(!reader.links[0].is_empty());
+    inbox.was_looked_into(CoreId(0));
+    assert!(!inbox.sleep(&diary), "it waits for a turn");
+    tx[0].send(&ToCore::Ping { nonce: 1 }).expect("there is room");
+    diary.raised.borrow_mut()[0] = true;
+    assert!(inbox.serve(&diary, &mut reader));
+    assert_eq!(reader.lines.len(), 2);
+    assert!(inbox.is_calm() && inbox.sleep(&diary));
+}
+
+#[test]
 fn a_core_looks_once_more_before_it_halts() {
     let (diary, mut inbox) = (Diary::new(Activity::Kernel), Inbox::new(8));
     assert!(inbox.sleep(&diary));
