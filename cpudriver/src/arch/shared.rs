@@ -130,12 +130,16 @@ impl Hardware for ThisCore {
             return (set != 0).then(|| CoreId((set.trailing_zeros() / 8) as u16));
         }
         let flags = &self.doorstep.flags;
-        if from == 0 {
-            // Most often it is the coordinator.
+        // Most often it is the coordinator. On a large machine most looks find nothing, for which one more costs most.
+        let first = || {
             let first = word(flags, 0);
-            if first != 0 {
-                return Some(CoreId((first.trailing_zeros() / 8) as u16));
-            }
+            (first != 0).then(|| CoreId((first.trailing_zeros() / 8) as u16))
+        };
+        if from == 0
+            && !self.is_large
+            && let Some(found) = first()
+        {
+            return Some(found);
         }
         let is_any = match self.words {
             2 => word(flags, 0) | word(flags, 1) != 0,
@@ -143,6 +147,12 @@ impl Hardware for ThisCore {
         };
         if !is_any {
             return None;
+        }
+        if from == 0
+            && self.is_large
+            && let Some(found) = first()
+        {
+            return Some(found);
         }
         first_set(flags, from, usize::from(self.words))
     }
