@@ -130,29 +130,21 @@ impl Hardware for ThisCore {
             return (set != 0).then(|| CoreId((set.trailing_zeros() / 8) as u16));
         }
         let flags = &self.doorstep.flags;
-        // Most often it is the coordinator. On a large machine most looks find nothing, for which one more costs most.
-        let first = || {
-            let first = word(flags, 0);
-            (first != 0).then(|| CoreId((first.trailing_zeros() / 8) as u16))
-        };
-        if from == 0
-            && !self.is_large
-            && let Some(found) = first()
-        {
-            return Some(found);
-        }
-        let is_any = match self.words {
+        let is_any = || match self.words {
             2 => word(flags, 0) | word(flags, 1) != 0,
-            _ => from > 0 && self.is_large || is_any_set(flags, self.is_large),
+            _ => is_any_set(flags, self.is_large),
         };
-        if !is_any {
+        // On a large machine most looks find nothing, which is seen first there.
+        if self.is_large && from == 0 && !is_any() {
             return None;
         }
-        if from == 0
-            && self.is_large
-            && let Some(found) = first()
-        {
-            return Some(found);
+        // Most often it is the coordinator.
+        let first = word(flags, 0);
+        if from == 0 && first != 0 {
+            return Some(CoreId((first.trailing_zeros() / 8) as u16));
+        }
+        if !self.is_large && !is_any() {
+            return None;
         }
         first_set(flags, from, usize::from(self.words))
     }

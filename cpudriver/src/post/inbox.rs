@@ -31,11 +31,7 @@ pub trait Handler {
     /// Handles all messages from the immediate lane of `sender`; whether it has anything else.
     #[inline(always)]
     fn all_immediate(&mut self, sender: CoreId) -> bool {
-        let mut more = true;
-        while more && self.immediate(sender) {
-            more = self.has_more(sender);
-        }
-        more
+        each_immediate(self, sender)
     }
 
     /// Handles one message from the routine lane of `sender`; false if there was none.
@@ -76,6 +72,16 @@ pub trait Handler {
     fn has_more(&self, _sender: CoreId) -> bool {
         true
     }
+}
+
+/// What [`Handler::all_immediate`] does, unless there is a shorter way: one message after the other, with a look behind each.
+#[inline(always)]
+pub fn each_immediate(handler: &mut (impl Handler + ?Sized), sender: CoreId) -> bool {
+    let mut more = true;
+    while more && handler.immediate(sender) {
+        more = handler.has_more(sender);
+    }
+    more
 }
 
 /// Knows which senders have something, and takes them in turn.

@@ -5,7 +5,7 @@ use super::flushes::shoot_down_all;
 use super::programs::Programs;
 use super::stars::Stars;
 use super::{Hub, Node, probes};
-use crate::arch::{cpu, heap};
+use crate::arch::cpu;
 use monitor::{Coordinator, CoreSet, Fault, Input, Outbox, Output};
 use proto::call::Outcome;
 use proto::id::{CoreId, Lease};
@@ -131,10 +131,7 @@ impl Hub {
         node: &mut Node,
         step: impl FnOnce(&mut Coordinator, u64, &mut Outbox),
     ) {
-        let now = cpu::now();
-        let coordinating = heap::Coordinating::begin();
-        step(&mut self.coordinator, now, &mut self.outputs);
-        drop(coordinating);
+        let now = self.make_step(step);
         let Self { coordinator, outputs, programs, stars, sent, trace, .. } = self;
         let mut done = 0;
         if let (Some(programs), None) = (programs, trace) {

@@ -5,7 +5,7 @@ use super::{Hub, Node, PASSES_PER_LOOK, STEPS_PER_PASS, probes};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, report};
 use crate::image::cpu::Cpu;
-use crate::post::{Handler, Hardware, Taken};
+use crate::post::{Handler, Hardware, Taken, each_immediate};
 use monitor::Input;
 use proto::id::CoreId;
 use proto::message::{Lane, ToMonitor, said};
@@ -38,11 +38,7 @@ impl Handler for Desk<'_> {
                 return false;
             }
         }
-        let mut more = true;
-        while more && self.immediate(sender) {
-            more = self.has_more(sender);
-        }
-        more
+        each_immediate(self, sender)
     }
 
     #[inline(always)]

@@ -48,10 +48,7 @@ impl Hub {
         node: &mut Node,
         step: impl FnOnce(&mut Coordinator, u64, &mut Outbox),
     ) {
-        let now = cpu::now();
-        let coordinating = heap::Coordinating::begin();
-        step(&mut self.coordinator, now, &mut self.outputs);
-        drop(coordinating);
+        let now = self.make_step(step);
         if self.outputs.outputs().is_empty() {
             return;
         }
@@ -60,6 +57,19 @@ impl Hub {
             return self.outputs.clear();
         }
         self.apply_rest(done, node);
+    }
+
+    /// Has the coordinator make a step; when that was.
+    #[inline(always)]
+    pub(super) fn make_step(
+        &mut self,
+        step: impl FnOnce(&mut Coordinator, u64, &mut Outbox),
+    ) -> u64 {
+        let now = cpu::now();
+        let coordinating = heap::Coordinating::begin();
+        step(&mut self.coordinator, now, &mut self.outputs);
+        drop(coordinating);
+        now
     }
 
     /// Does the rest of what the last step asked for.
