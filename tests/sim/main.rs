@@ -17,3 +17,4 @@ mod runs;
 mod scene;
 mod shootdown;
 mod standing;
+mod tree;
