@@ -18,6 +18,7 @@ impl World {
                 return violation(format!("bounds: too much is under way to or from core {core}"));
             }
             self.check_translations(core)?;
+            self.check_leaving(core, it)?;
             let Some(lease) = it.driver.lease() else { continue };
             if it.health == super::Health::Stopped {
                 continue;

@@ -17,6 +17,7 @@ mod fingerprint;
 mod frontier;
 mod huge;
 mod io;
+mod leaving;
 mod mapping;
 mod memory;
 mod mended;
