@@ -144,9 +144,16 @@ impl Pipe {
         (most > 0 && !self.copying).then_some(Deed::Fetch(writer, most))
     }
 
-    /// Are there bytes for a reader who comes now?
-    pub(crate) fn has_for_next_reader(&self) -> bool {
-        self.ring.len() > 0 && self.reading.is_empty()
+    /// Are there bytes for a reader who comes now? Who does not want to wait takes some also while those who do are yet to
+    /// be served, each in a step of its own: it could not be told that there are none.
+    #[inline(always)]
+    pub(crate) fn has_for_next_reader(&self, no_hang: bool) -> bool {
+        self.ring.len() > 0 && (self.reading.is_empty() || no_hang)
+    }
+
+    /// Will there never be bytes again, and are all taken?
+    pub(crate) fn is_over_for_readers(&self) -> bool {
+        self.writers == 0 && self.ring.len() == 0
     }
 
     /// How many bytes of a writer who comes now can be fetched at once.

@@ -126,7 +126,7 @@ impl Coordinator {
         let Self { table, pipes, cores, .. } = self;
         let process = table.at_mut(pid);
         let Some(pipe) = pipes.get_mut(id) else { return Err(Outcome::BAD_HANDLE) };
-        if pipe.has_for_next_reader() {
+        if pipe.has_for_next_reader(transfer.no_hang) {
             let buffer = (call.at & !7, transfer.at, transfer.left);
             let done = hand(process, id, &mut pipe.ring, buffer, out);
             let is_awaited = !pipe.writing.is_empty();
@@ -137,6 +137,9 @@ impl Coordinator {
                 self.serve_later(Some(id));
             }
             return Ok(());
+        }
+        if transfer.no_hang && pipe.is_over_for_readers() {
+            return Err(Outcome::OK);
         }
         let at = process.waits.room(pid, Direction::Read.places()).ok_or(Outcome::AGAIN)?;
         process.waits.put(at, Wait::moving(call, transfer, Some(pipe.reading.last_place()), None));
@@ -161,6 +164,9 @@ impl Coordinator {
         let at = process.waits.room(pid, Direction::Write.places()).ok_or(Outcome::AGAIN)?;
         let mut pipe = id.and_then(|id| pipes.get_mut(id));
         let room = pipe.as_ref().map_or(MAX_COPY, |pipe| pipe.room_for_next_writer());
+        if room == 0 && transfer.no_hang && pipe.as_ref().is_some_and(|pipe| pipe.readers == 0) {
+            return Err(Outcome::BROKEN_PIPE);
+        }
         let ticket = (room > 0).then(|| Ticket::next(last_ticket, at));
         if let Some(ticket) = ticket {
             ask_for(process, ticket, (transfer.at, transfer.left.min(room)), out);

@@ -130,7 +130,8 @@ pub const NICE: u8 = 1;
 /// else it starts anew when it is started next.
 pub const KEEP: u8 = 1;
 /// Set in the flags of `Wait`: return 0 at once when no child has ended. In those of `Read` and `Write`:
-/// do what can be done at once, or else return [`Outcome::AGAIN`].
+/// do what can be done at once, or else return [`Outcome::AGAIN`]. Such a read takes what there is, also if others wait for
+/// bytes; such a write comes behind those that wait for room, so that no bytes are mixed with theirs.
 pub const NO_HANG: u8 = 1;
 /// Set in the flags of `Create`: the child gets all handles but those that are closed on create.
 pub const ALL_HANDLES: u8 = 1;

@@ -2,7 +2,7 @@
 
 use crate::machine::{HERE, Machine, NOWHERE, close, dup, read, write};
 use monitor::{MAX_COPY, ProcessId, State};
-use proto::call::{ALL_HANDLES, NO_HANG, Outcome};
+use proto::call::{ALL_HANDLES, Call, NO_HANG, Outcome};
 use proto::id::Pid;
 use proto::message::ToMonitor;
 
@@ -159,6 +159,52 @@ fn a_call_that_does_not_want_to_wait_does_what_it_can() {
     assert_eq!(machine.ask(process, now(writer, 5)), Outcome(3));
     assert_eq!(machine.ask(process, now(writer, 5)), Outcome::AGAIN);
     assert_eq!(machine.ask(process, read_now), Outcome(3));
+}
+
+fn read_now(handle: u8, length: u32) -> impl FnOnce(Call) -> ToMonitor {
+    move |call| ToMonitor::Read { call, handle, flags: NO_HANG, at: HERE, length }
+}
+
+fn write_now(handle: u8, length: u32) -> impl FnOnce(Call) -> ToMonitor {
+    move |call| ToMonitor::Write { call, handle, flags: NO_HANG, at: HERE, length }
+}
+
+#[test]
+fn who_does_not_want_to_wait_takes_what_there_is_while_others_are_yet_to_be_served() {
+    let mut machine = Machine::new();
+    let (parent, child, reader, writer) = parent_and_child(&mut machine);
+    let waiting = [64, 72].map(|at| machine.call(child, read(reader, HERE + at, 1)));
+    machine.write(parent, HERE, b"abcd");
+    machine.hold_work = true;
+    assert_eq!(machine.ask(parent, write(writer, HERE, 4)), Outcome(4));
+    assert!(waiting.iter().all(|call| machine.waits(*call)));
+    assert_eq!(machine.ask(parent, read_now(reader, 2)), Outcome(2));
+    assert_eq!(machine.read(parent, HERE, 2), b"ab");
+    machine.go_on();
+    assert!(waiting.iter().all(|call| machine.outcome(*call) == Outcome(1)));
+    assert_eq!(machine.ask(parent, read_now(reader, 2)), Outcome::AGAIN);
+}
+
+#[test]
+fn who_does_not_want_to_wait_is_told_that_it_is_over_before_others_are() {
+    let mut machine = Machine::new();
+    let parent = machine.program();
+    machine.write(parent, HERE, &[b'x'; 20]);
+    let (reader, writer) = machine.pipe(parent);
+    let waiting = [(); 2].map(|()| machine.call(parent, read(reader, HERE, 1)));
+    assert_eq!(machine.ask(parent, read_now(reader, 1)), Outcome::AGAIN);
+    machine.hold_work = true;
+    machine.ask(parent, close(writer));
+    assert!(waiting.iter().any(|call| machine.waits(*call)));
+    assert_eq!(machine.ask(parent, read_now(reader, 1)), Outcome(0));
+    machine.hold_work = false;
+    let (reader, writer) = machine.pipe(parent);
+    let waiting = [(); 2].map(|()| machine.call(parent, write(writer, HERE, 20)));
+    assert_eq!(machine.ask(parent, write_now(writer, 1)), Outcome::AGAIN);
+    machine.hold_work = true;
+    machine.ask(parent, close(reader));
+    assert!(waiting.iter().any(|call| machine.waits(*call)));
+    assert_eq!(machine.ask(parent, write_now(writer, 1)), Outcome::BROKEN_PIPE);
 }
 
 #[test]
