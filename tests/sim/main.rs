@@ -10,6 +10,7 @@ mod ledger;
 mod memory;
 mod orders;
 mod passing;
+mod placement;
 mod processes;
 mod queues;
 mod regrant;

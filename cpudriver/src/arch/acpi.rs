@@ -67,7 +67,7 @@ impl AcpiHandler for Mapper<'_> {
     fn unmap_physical_region<T>(_: &PhysicalMapping<Self, T>) {}
 }
 
-/// Reads the tables behind the root pointer at `root`: the cores, `boot` first, and how ISA line
+/// Reads the tables behind the root pointer at `root`: the cores, `boot` first and the others as their ids are, and how ISA line
 /// `isa_line` is wired.
 pub(super) fn read(
     root: u64,
@@ -101,6 +101,7 @@ pub(super) fn read(
             _ => {}
         }
     }
+    topology.cores.sort();
     let mut first_input = 0;
     for entry in entries() {
         if let MadtEntry::IoApic(chip) = entry {

@@ -48,7 +48,7 @@ fn least_bytes(kind: u8) -> usize {
     }
 }
 
-/// The cores of the machine, the boot core first, the others in the table's order.
+/// The cores of the machine, the boot core first, the others in the table's order until they are [sorted](CoreList::sort).
 #[derive(Clone, Debug)]
 pub struct CoreList {
     ids: [ApicId; MAX_CORES],
@@ -79,6 +79,13 @@ impl CoreList {
         }
         self.ids[self.count] = id;
         self.count += 1;
+    }
+
+    /// Puts all but the boot core into the order of their ids. These are made of the numbers of package, core and thread (Intel
+    /// SDM vol. 3, 9.9), so that cores with near numbers are near each other; tables may list the second threads of all
+    /// cores behind the first ones.
+    pub fn sort(&mut self) {
+        self.ids[1..self.count].sort_unstable();
     }
 
     /// The APIC ids; the position is the core's number.
@@ -142,12 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn the_boot_core_is_first_and_the_others_keep_their_order() {
+    fn the_boot_core_is_first_and_the_others_come_in_the_order_of_their_ids() {
         let mut cores = CoreList::new(ApicId(4));
         for (id, flags) in [(6, 1), (4, 1), (0, 1), (9, 0), (8, 2), (6, 1), (0x1_0000, 1)] {
             cores.add(ApicId(id), flags, GREATEST);
         }
         assert_eq!(cores.as_slice(), [4, 6, 0].map(ApicId));
+        cores.sort();
+        assert_eq!(cores.as_slice(), [4, 0, 6].map(ApicId));
         assert_eq!(cores.left_out(), 1, "an id that no interrupt reaches");
     }
 
