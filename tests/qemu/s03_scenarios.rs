@@ -31,6 +31,30 @@ fn cores_come_and_go_in_any_order_as_asked_for_and_without_any_a_process_waits()
 }
 
 #[test]
+fn vcores_give_their_cores_back_in_any_order_and_begin_anew_whichever_is_left() {
+    on_each("run yields {} 10", |run, all| {
+        let orders = [1, 2, 6].get(usize::from(all - 1)).unwrap_or(&10);
+        run.printed(&[&format!("yields: {all} vcores, {orders} orders, 0 wrong")]);
+    });
+}
+
+#[test]
+fn a_vcore_that_is_told_is_entered_and_a_core_goes_on_as_another_vcore() {
+    // Where there are two vcores at least.
+    for cores in CORES.into_iter().filter(|cores| *cores > 2) {
+        let vcores = (cores - 1).min(4);
+        let commands = format!("run queues {vcores};run crossing change 8;run crossing offline");
+        let guest = Guest::new().cores(cores).timeout(Duration::from_secs(120));
+        let run = nothing_lost(guest, &commands);
+        run.printed(&[
+            &format!("queues: 48 checks on {vcores} vcores, 0 wrong"),
+            "crossing: 8 changes, 0 events",
+            "had heard 0 events without a core, and then one",
+        ]);
+    }
+}
+
+#[test]
 fn each_vcore_greets_from_a_core_of_its_own() {
     on_each("run vcores {}", |run, all| {
         let of_vcore = |vcore: u16| format!("vcore {vcore} greets from core ");

@@ -128,6 +128,24 @@ fn threads_count_exactly_on_eight_cores_and_with_other_seeds() {
 }
 
 #[test]
+fn a_coordinator_on_the_host_that_is_told_of_storms_wants_the_same() {
+    const STORMS: [&str; 5] = [
+        "--every 5000 threads 8 4000 3",
+        "--every 5000 floats 12 500 3",
+        "--every 8000 blocked 40 3",
+        "--every 8000 listen 4 40 3",
+        "--every 10000 hammer 3 20 3",
+    ];
+    let script = format!("storm {};check;exit", STORMS.join(";storm "));
+    for guest in [Guest::new(), Guest::new().count()] {
+        let run = guest.record().timeout(PATIENCE).script(&script).run();
+        run.exited(0).replays();
+        let exact = run.outcome.lines.iter().filter(|line| line.ends_with("result=exact"));
+        run.check(exact.count() == STORMS.len(), "each result is exact");
+    }
+}
+
+#[test]
 fn one_core_is_enough_and_is_taken_too() {
     was_exact(&storm(2, "--every 20000 threads 6 5000 1"), &ONE_CORE);
 }
