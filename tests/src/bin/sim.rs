@@ -39,9 +39,6 @@ struct Options {
     /// Has processes granted all cores and destroyed, until so many messages were sent, and tells the rate.
     #[arg(long)]
     storm: Option<u64>,
-    /// Fails if the storm has fewer messages a second.
-    #[arg(long, default_value_t = 0, requires = "storm")]
-    least: u64,
     /// Lets cores fail.
     #[arg(long)]
     faults: bool,
@@ -146,8 +143,7 @@ fn run_storm(options: &Options, messages: u64) -> Result<(), String> {
         "cores={} processes={} messages={} seconds={seconds:.1} messages-per-second={rate:.0}",
         options.cores, done.processes, done.messages
     );
-    let least = options.least;
-    if rate < least as f64 { Err(format!("fewer than {least} messages a second")) } else { Ok(()) }
+    Ok(())
 }
 
 fn run_all(options: &Options) -> Result<(), String> {
