@@ -9,7 +9,7 @@
 
 use crate::config::Policy;
 use crate::coordinator::Coordinator;
-use crate::process::Process;
+use crate::process::{Process, ProcessId};
 use crate::table::Table;
 use proto::id::Pid;
 
@@ -90,6 +90,13 @@ impl Coordinator {
     pub(crate) fn controls(&self, actor: Pid, target: &Process) -> bool {
         let is_above = || target.id.pid == actor || target.comes_from(self.table.at(actor));
         self.config.policy == Policy::Descendants && is_above()
+    }
+
+    /// Is it this process, or does it come from it?
+    #[must_use]
+    pub fn comes_from(&self, pid: Pid, other: ProcessId) -> bool {
+        let both = self.table.by_pid(pid).zip(self.table.get(other));
+        both.is_some_and(|(it, other)| it.id == other.id || it.comes_from(other))
     }
 }
 

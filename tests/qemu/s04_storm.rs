@@ -97,6 +97,56 @@ fn processes_grow_and_shrink() {
 }
 
 #[test]
+fn processes_grow_and_shrink_with_one_thread() {
+    is_exact("--every 5000 --runs 90 grow 40 3");
+}
+
+#[test]
+fn all_vcores_greet() {
+    is_exact("--every 5000 --runs 600 vcores 3");
+}
+
+#[test]
+fn processes_that_contend_for_cores_count_exactly() {
+    is_exact("--every 5000 --runs 12 contend 2 8 4000");
+}
+
+#[test]
+fn faults_are_seen_to() {
+    is_exact("--every 5000 --runs 60 pager 6 3");
+}
+
+#[test]
+fn memory_changes_while_it_is_used_and_no_other_value_is_seen() {
+    is_exact("--every 5000 --runs 75 hammer 3 60 3");
+}
+
+#[test]
+fn those_that_are_killed_in_the_middle_leave_nothing() {
+    is_exact("--every 5000 --runs 16 hammer kill 2 3");
+}
+
+#[test]
+fn threads_that_want_memory_get_it() {
+    is_exact("--every 5000 --runs 2 heap 500 8 3");
+}
+
+#[test]
+fn threads_that_wait_for_a_while_go_on_in_time_or_by_time() {
+    is_exact("--every 5000 --runs 6 timeouts 12 10 3");
+}
+
+#[test]
+fn messages_through_shared_memory_come_once() {
+    is_exact("--every 5000 --runs 8 exchange 2000 many");
+}
+
+#[test]
+fn another_scheduler_counts_exactly() {
+    is_exact("--every 5000 --runs 14 scheduler 12 4000 3");
+}
+
+#[test]
 #[ignore = "takes minutes"]
 fn each_program_is_exact_on_other_machines() {
     const PROGRAMS: [&str; 9] = [

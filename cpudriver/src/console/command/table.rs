@@ -69,12 +69,12 @@ input. An exit code that is not 0 counts as a failure of the command.",
         arguments: "[--seed N] [--every TICKS] [--runs N] NAME [ARGUMENT...]",
         summary: "runs a program while cores are taken from it at random",
         details: "\
-For many-core programs. Prints how many vcores were stopped, and of them: in
-vcore context, with the scheduler's lock held, and while something that was
-stopped before had not been recovered. TICKS of the clock lie between two
-preemptions on average, 20000 if not given. The seed, 1 if not given, chooses
-moments and cores. With --runs the program runs so often, each time with the
-next seed, and the numbers are the sums.",
+For many-core programs, and such as run some. Prints how many vcores were
+stopped, and of them: in vcore context, with the scheduler's lock held, and
+while something that was stopped before had not been recovered. TICKS of the
+clock lie between two preemptions on average, 20000 if not given. The seed, 1
+if not given, chooses moments and cores. With --runs the program runs so
+often, each time with the next seed, and the numbers are the sums.",
         prints: Prints::Nothing,
         parse: processes::parse_storm,
     },

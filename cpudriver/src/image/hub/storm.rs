@@ -7,7 +7,7 @@ use monitor::ProcessId;
 use proto::id::{CoreId, Lease, VcoreId};
 use proto::program::data;
 
-/// A process that is watched.
+/// A process that is watched, with all that come from it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Watch {
     process: ProcessId,
@@ -41,7 +41,7 @@ impl Add for Seen {
 }
 
 impl Hub {
-    /// Watches a process from now on.
+    /// Watches a process from now on, and all that come from it.
     pub(crate) fn watch(&mut self, process: ProcessId) {
         self.watched = Some(Watch { process, seen: Seen::default() });
     }
@@ -61,8 +61,12 @@ impl Hub {
 
     /// A core says that it has saved a vcore; nothing has been done about it yet.
     pub(super) fn look_at_preempted(&mut self, lease: Lease) {
-        let Some(mut watch) = self.watched.filter(|it| it.process.pid == lease.pid) else { return };
-        let Some(root) = self.coordinator.root(watch.process) else { return };
+        let Some(mut watch) = self.watched else { return };
+        let Lease { pid, generation, .. } = lease;
+        if !self.coordinator.comes_from(pid, watch.process) {
+            return;
+        }
+        let Some(root) = self.coordinator.root(ProcessId { pid, generation }) else { return };
         let is = |page: VcorePage, at| page.load_u8(at) != 0;
         let Some(page) = vcore_page(root, lease.vcore) else { return };
         let others =

@@ -1,4 +1,4 @@
-//! `storm`: runs a many-core program while cores are taken from it at random moments.
+//! `storm`: runs a many-core program while cores are taken from it, and from what it runs, at random moments.
 
 use super::random::Random;
 use super::{Failed, Outcome, Shell, say};
@@ -94,7 +94,8 @@ impl Shell<'_> {
     fn can_be_taken(&self, core: CoreId, process: ProcessId) -> bool {
         let held = self.hub.coordinator().core(core).and_then(|it| it.held);
         let is_theirs = |held: &monitor::Held| {
-            held.lease.pid == process.pid && held.started && held.leaving.is_none()
+            let is_of_it = self.hub.coordinator().comes_from(held.lease.pid, process);
+            is_of_it && held.started && held.leaving.is_none()
         };
         core != CoreId::MANAGEMENT && held.as_ref().is_some_and(is_theirs)
     }
