@@ -129,7 +129,7 @@ fn who_has_a_right_to_cores_gets_them_and_the_sums_are_those_of_the_machine() {
 #[test]
 fn an_end_in_the_middle_or_a_fault_takes_nobody_elses_cores_and_leaves_none_behind() {
     let commands = "run threads 8 1000000000 {} &;sleep 0.1;measure kill 1 --json;wait;\
-        run fault divide many;run threads 8 500 {}";
+        run fault divide many;run hammer kill 3 {};run threads 8 500 {}";
     for cores in CORES {
         let all = cores - 1;
         let script = format!(
@@ -137,7 +137,13 @@ fn an_end_in_the_middle_or_a_fault_takes_nobody_elses_cores_and_leaves_none_behi
             commands.replace("{}", &all.to_string())
         );
         let run = Guest::new().cores(cores).timeout(Duration::from_secs(120)).script(&script).run();
-        run.exited(0).printed(&["divide error", "threads: counted 4000", "I14 ok", "leases ok"]);
+        run.exited(0).printed(&[
+            "divide error",
+            "hammer: 3 ended while they ran",
+            "threads: counted 4000",
+            "I14 ok",
+            "leases ok",
+        ]);
         let rows = run.json();
         let killed = rows.iter().find(|row| row["operation"] == "kill");
         run.check(killed.is_some_and(|row| row["took"].as_u64() > Some(0)), "it took time");

@@ -310,3 +310,15 @@ fn what_was_not_met_is_not_counted() {
         run.never_printed(crossing);
     }
 }
+
+#[test]
+fn a_check_says_what_is_broken_and_fails_its_script() {
+    // A core that stands still does not read what it is sent; when it goes on, all is well again.
+    let script =
+        "probe delay halt 1;ping 1;probe await;check;check --json;probe go;ping 1;check;exit";
+    let run = Guest::new().probes().cores(3).script(script).run();
+    run.exited(1).printed(&["I12 ok", "I13 BROKEN: core 1: ", "I14 ok", "I13 ok", "I14 ok"]);
+    let found = run.json().into_iter().filter(|row| row.get("check").is_some());
+    let broken: Vec<_> = found.filter(|row| row["ok"] == false).collect();
+    run.check(broken.len() == 1 && broken[0]["check"] == "I13", &format!("as JSON: {broken:?}"));
+}
