@@ -302,3 +302,28 @@ fn a_parallel_computation_on_up_to_8_vcores_executes_few_more_instructions_than_
         assert!(efficiency >= 0.95, "on {vcores} vcores: {efficiency}");
     }
 }
+
+/// The same of the programs that compute in parallel, none of which was written to be measured: instructions of all cores while
+/// threads compute on several vcores, which share the work.
+#[test]
+fn programs_that_compute_in_parallel_execute_few_more_instructions_on_up_to_8_vcores_than_on_one() {
+    for program in ["matmul 8 256", "hash 8 256", "search 8 10"] {
+        let on = |vcores: u16| {
+            let script = format!("run {program} {vcores};exit 0");
+            let run = Guest::new().count().cores(9).script(&script).run();
+            run.exited(0).printed(&["right: true"]);
+            let line = run.line("ticks in parallel");
+            let shared = line.split_whitespace().rev().nth(1).and_then(|it| it.parse::<u16>().ok());
+            // There may be so few pieces that one of eight comes too late for any.
+            run.check(shared >= Some(vcores - vcores / 8), &format!("all have a share: {line}"));
+            let ticks = line.split_whitespace().nth(1).and_then(|word| word.parse::<u64>().ok());
+            ticks.unwrap_or_default()
+        };
+        let alone = on(1);
+        assert!(alone > 1_000_000, "it is a computation: {alone}");
+        for vcores in [2, 4, 8] {
+            let efficiency = alone as f64 / on(vcores) as f64;
+            assert!(efficiency >= 0.95, "{program} on {vcores} vcores: {efficiency}");
+        }
+    }
+}

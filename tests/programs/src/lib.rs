@@ -6,6 +6,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 use core::str::FromStr;
+use core::sync::atomic::{AtomicU64, Ordering};
 use user::threads::{self, JoinHandle};
 use user::{Error, args, eprintln, exit, info, println};
 
@@ -100,6 +101,32 @@ pub fn start_on(vcores: u16) -> Result<(), Error> {
     threads::start(vcores)?;
     spin_until(|| info::vcores() == vcores);
     Ok(())
+}
+
+/// Which vcores have done something, of the first 64.
+#[derive(Debug)]
+pub struct Seen(AtomicU64);
+
+impl Seen {
+    /// None yet.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it is for statics")]
+    pub const fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
+    /// The vcore that this runs on has. It pauses: in count mode all cores take turns, and who pauses gives its turn away, so
+    /// that all have a share of what is done piece by piece.
+    pub fn here(&self) {
+        core::hint::spin_loop();
+        self.0.fetch_or(1 << (threads::vcore() % 64), Ordering::Relaxed);
+    }
+
+    /// How many have.
+    #[must_use]
+    pub fn vcores(&self) -> u32 {
+        self.0.load(Ordering::Relaxed).count_ones()
+    }
 }
 
 /// Numbers that look random and are the same for the same seed: SplitMix64.

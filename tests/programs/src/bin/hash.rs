@@ -9,11 +9,15 @@ extern crate alloc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
-use programs::{Random, Words, in_threads};
+use programs::{Random, Seen, Words, in_threads};
 use sha2::{Digest, Sha256};
+use user::measure::begin;
 use user::{Error, println, threads};
 
 user::main!(main);
+
+/// The vcores that have worked.
+static SEEN: Seen = Seen::new();
 
 /// Bytes of the longest buffer.
 const LONGEST: u64 = 8192;
@@ -30,16 +34,22 @@ fn main() -> Result<i32, Error> {
     let expected: Vec<_> = (0..buffers).map(hash).collect();
     let cores = threads::start(cores)?;
     let next = Arc::new(AtomicU64::new(0));
+    let open = begin();
     let parts = in_threads(count, move |_| {
         let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|it| *it < buffers);
-        core::iter::from_fn(take).map(|number| (number, hash(number))).collect::<Vec<_>>()
+        core::iter::from_fn(take)
+            .inspect(|_| SEEN.here())
+            .map(|number| (number, hash(number)))
+            .collect::<Vec<_>>()
     });
+    let ticks = open.end();
     let mut found: Vec<_> = parts.into_iter().flatten().collect();
     found.sort_unstable();
     let is_right = is_known && found.into_iter().map(|(_, hash)| hash).eq(expected);
     println!(
         "hash: {buffers} buffers in {count} threads on up to {cores} cores, right: {is_right}"
     );
+    println!("hash: {ticks} ticks in parallel, on {} vcores", SEEN.vcores());
     Ok(i32::from(!is_right))
 }
 

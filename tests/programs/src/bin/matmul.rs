@@ -12,10 +12,14 @@ extern crate alloc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use programs::{Random, Words, in_threads};
+use programs::{Random, Seen, Words, in_threads};
+use user::measure::begin;
 use user::{Error, println, threads};
 
 user::main!(main);
+
+/// The vcores that have worked.
+static SEEN: Seen = Seen::new();
 
 /// Rows and columns of a block.
 const BLOCK: usize = 16;
@@ -32,11 +36,15 @@ fn main() -> Result<i32, Error> {
     let expected: Vec<_> = (0..bands).flat_map(|band| multiply(&factors, band)).collect();
     let cores = threads::start(cores)?;
     let next = Arc::new(AtomicUsize::new(0));
+    let open = begin();
     let parts = in_threads(count, move |_| {
         let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|band| *band < bands);
-        let mine = core::iter::from_fn(take).map(|band| (band, multiply(&factors, band)));
+        let mine = core::iter::from_fn(take)
+            .inspect(|_| SEEN.here())
+            .map(|band| (band, multiply(&factors, band)));
         mine.collect::<Vec<_>>()
     });
+    let ticks = open.end();
     let mut parts: Vec<_> = parts.into_iter().flatten().collect();
     parts.sort_unstable_by_key(|(band, _)| *band);
     let product = parts.iter().flat_map(|(_, rows)| rows);
@@ -44,6 +52,7 @@ fn main() -> Result<i32, Error> {
     println!(
         "matmul: {size} by {size} in {count} threads on up to {cores} cores, right: {is_right}"
     );
+    println!("matmul: {ticks} ticks in parallel, on {} vcores", SEEN.vcores());
     Ok(i32::from(!is_right))
 }
 

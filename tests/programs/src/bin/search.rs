@@ -13,12 +13,17 @@ extern crate alloc;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::hint::spin_loop;
 use core::sync::atomic::{AtomicU64, Ordering};
-use programs::{Words, in_threads};
+use programs::{Seen, Words, in_threads};
+use user::measure::begin;
 use user::threads::{self, sync::Mutex};
 use user::{Error, println};
 
 user::main!(main);
+
+/// The vcores that have worked.
+static SEEN: Seen = Seen::new();
 
 /// So many rows from the end on, a board is not worth sharing.
 const ALONE: u32 = 4;
@@ -71,7 +76,11 @@ impl Work {
         while self.open.load(Ordering::Acquire) > 0 {
             match self.take(me) {
                 Some(board) => found += self.expand(me, board),
-                None => threads::yield_now(),
+                None => {
+                    // As who spins: others have work, and are to go on.
+                    spin_loop();
+                    threads::yield_now();
+                }
             }
         }
         found
@@ -90,6 +99,7 @@ impl Work {
     fn expand(&self, me: usize, board: Board) -> u64 {
         let mut found = 0;
         if self.size - board.rows <= ALONE {
+            SEEN.here();
             found = board.count(self.size);
         } else {
             let mut boards = self.boards[me].lock();
@@ -120,11 +130,14 @@ fn main() -> Result<i32, Error> {
     });
     work.boards[0].lock().push_back(Board::default());
     let theirs = Arc::clone(&work);
+    let open = begin();
     let found: u64 = in_threads(count, move |me| theirs.help(me as usize)).into_iter().sum();
+    let ticks = open.end();
     let stolen = work.stolen.load(Ordering::Relaxed);
     let is_right = found == expected;
     println!(
         "search: {found} ways for {size} queens, {count} threads on up to {cores} cores, {stolen} stolen, right: {is_right}"
     );
+    println!("search: {ticks} ticks in parallel, on {} vcores", SEEN.vcores());
     Ok(i32::from(!is_right))
 }
