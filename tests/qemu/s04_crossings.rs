@@ -322,3 +322,16 @@ fn a_check_says_what_is_broken_and_fails_its_script() {
     let broken: Vec<_> = found.filter(|row| row["ok"] == false).collect();
     run.check(broken.len() == 1 && broken[0]["check"] == "I13", &format!("as JSON: {broken:?}"));
 }
+
+#[test]
+fn what_a_core_has_not_answered_is_shown_with_its_age() {
+    let scene = until("orders", SLEEPS);
+    let script = format!("{scene};sleep 0.05;waiters --json;probe go;wait;waiters --json;exit");
+    let run = Guest::new().probes().cores(2).script(&script).run();
+    run.exited(0).printed(&["crossing: 3 sleeps"]);
+    let owed: Vec<_> = run.json().into_iter().filter(|row| row.get("owes").is_some()).collect();
+    run.check(owed.len() == 1, &format!("until it has answered: {owed:?}"));
+    let owed = &owed[0];
+    run.check(owed["core"] == 1 && owed["owes"] == "started" && owed["pid"] == 1, "which");
+    run.check(owed["age_us"].as_u64() >= Some(50_000), "for how long");
+}
