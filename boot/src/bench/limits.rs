@@ -28,7 +28,7 @@ pub struct Limit {
     /// The mode whose rows are meant.
     #[serde(default = "count")]
     pub mode: Mode,
-    /// Cores of the machine; any if absent.
+    /// Cores of the machine, on which the experiment must have run for the limit to apply; any if absent.
     pub cores: Option<u32>,
     /// Rows match that have all these parameters, with these values.
     #[serde(default)]
@@ -57,7 +57,7 @@ pub struct Limit {
 pub struct Each {
     /// The param.
     pub param: String,
-    /// Its values, and the greatest number allowed for each.
+    /// Its values, and the greatest number allowed for each. What reads as a number is one.
     pub max: BTreeMap<String, f64>,
 }
 
@@ -138,7 +138,14 @@ impl Limits {
     /// Checks the limits of this mode and these experiments against the rows, in the file's order.
     #[must_use]
     pub fn check(&self, rows: &[Row], mode: Mode, experiments: &[String]) -> Vec<Finding> {
-        let applies = |l: &&Limit| l.mode == mode && experiments.contains(&l.experiment);
+        let ran_on = |l: &Limit, cores| {
+            rows.iter().any(|row| row.experiment == l.experiment && row.cores == cores)
+        };
+        let applies = |l: &&Limit| {
+            l.mode == mode
+                && experiments.contains(&l.experiment)
+                && l.cores.is_none_or(|cores| ran_on(l, cores))
+        };
         self.limits.iter().filter(applies).map(|limit| limit.check(rows)).collect()
     }
 }
@@ -149,7 +156,8 @@ impl Limit {
         let Some(each) = self.each.take() else { return vec![self] };
         let limit_of = |(value, max): (String, f64)| {
             let mut limit = self.clone();
-            limit.params.insert(each.param.clone(), value.into());
+            let value = value.parse::<u64>().map_or_else(|_| value.into(), Into::into);
+            limit.params.insert(each.param.clone(), value);
             limit.max = Some(max);
             limit
         };

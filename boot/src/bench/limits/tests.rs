@@ -135,3 +135,25 @@ fn a_table_of_maxima_stands_for_a_limit_each() {
     let name = "FAIL  message-cost layout=postcard message=Ping instructions p50: measured 121";
     assert!(findings[0].to_string().starts_with(name), "{}", findings[0]);
 }
+
+#[test]
+fn a_limit_of_a_size_applies_where_the_experiment_ran_on_it_and_numbers_are_found_as_such() {
+    let limits = r#"
+        [[limit]]
+        experiment = "message-cost"
+        cores = 1
+        params = { layout = "postcard" }
+        metric = "instructions"
+        each = { param = "batch", max = { 1 = 120, 8 = 70 } }
+    "#;
+    let limits = Limits::parse(limits).unwrap();
+    let all = ["message-cost".to_owned()];
+    let on = |cores| Row { cores, ..row("postcard", "Ping", 121.) };
+    assert_eq!(limits.check(&[on(2)], Mode::Count, &all), []);
+    let findings = limits.check(&[on(1), on(2)], Mode::Count, &all);
+    let names = findings.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let [one, eight] = names.as_slice() else { panic!("{names:?}") };
+    assert!(one.starts_with("FAIL  message-cost cores=1 batch=1 layout=postcard"), "{one}");
+    assert!(one.contains("measured 121"), "{one}");
+    assert!(eight.contains("no row matches"), "{eight}");
+}

@@ -33,7 +33,8 @@ const RUNNER: &str = "as-runner";
 /// Microseconds after which a process that has all its cores runs on them.
 const SETTLING_US: u128 = 1000;
 
-/// What the program calls an operation, how often a round does it, and with how many vcores.
+/// What the program calls an operation, how often a round does it, and with how many vcores: none are named where it is done
+/// with 1, 2, 4 and so on, and with one on each core that there is.
 const OPERATIONS: [(&str, u64, &[u16]); 8] = [
     ("thread-switch", 2, &[1]),
     ("thread-create-join", 1, &[1, 2]),
@@ -41,12 +42,19 @@ const OPERATIONS: [(&str, u64, &[u16]); 8] = [
     ("regrant", 1, &[2]),
     ("event", 1, &[2]),
     ("kill", 1, &[1, 2, 4, 8]),
-    (FREE, 1, &[1, 2, 4]),
+    (FREE, 1, &[]),
     ("compute", 1, &[1, 2, 4, 8]),
 ];
 
 /// Who executes what: core 0, and those that are leased first.
 const ROLES: [(&str, u16); 3] = [("coordinator", 0), ("core-1", 1), ("core-2", 2)];
+
+/// 1 and what comes of it by doubling, below `most`, and then that itself.
+fn doubled(most: usize) -> impl Iterator<Item = u16> {
+    let most = u16::try_from(most).unwrap_or(u16::MAX);
+    let below = core::iter::successors(Some(1_u16), |vcores| vcores.checked_mul(2));
+    below.take_while(move |vcores| *vcores < most).chain([most])
+}
 
 impl Shell<'_> {
     pub(super) fn vcore_costs(&mut self, plan: Plan<'_>) -> Result {
@@ -59,7 +67,9 @@ impl Shell<'_> {
         if most == 0 {
             return Err(Trouble::Skipped("it needs two cores"));
         }
+        let doubled: Vec<u16> = doubled(most).collect();
         let all = OPERATIONS.iter().flat_map(|&(name, times, vcores)| {
+            let vcores = if vcores.is_empty() { &doubled } else { vcores };
             vcores.iter().map(move |&vcores| (name, times, vcores))
         });
         let all: Vec<_> = all.filter(|it| usize::from(it.2) <= most).collect();
