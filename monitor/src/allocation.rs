@@ -317,20 +317,26 @@ impl Coordinator {
 
     /// A process that is destroyed has no right to any core any more, as far as this step may; says whether it has none left.
     pub(crate) fn drop_rights(&mut self, pid: Pid) -> bool {
-        while let Some(core) = self.table.at_mut(pid).provisioned.take_first() {
-            if !self.spend() {
-                self.table.at_mut(pid).provisioned.insert(core);
-                return false;
-            }
-            self.provisioned.remove(core);
+        let (budget, rights) = (self.budget, &mut self.table.at_mut(pid).provisioned);
+        if rights.is_empty() {
+            return true;
+        }
+        let (now, later) = match rights.count_few() {
+            count if count <= budget => (*rights, CoreSet::EMPTY),
+            _ => rights.split(budget as usize),
+        };
+        *rights = later;
+        self.provisioned = self.provisioned.without(&now);
+        now.for_each(|core| {
+            self.budget -= 1;
             let seat = &mut self.cores[core.index()].seat;
             seat.owner = None;
             // Who has none, and is about to leave the core, is in no rotation.
             if seat.held.is_some_and(|held| held.leaving.is_none()) {
                 self.take_turn(core);
             }
-        }
-        true
+        });
+        later.is_empty()
     }
 
     /// A core is online and free: it can be leased.

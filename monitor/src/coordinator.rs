@@ -182,6 +182,14 @@ impl Coordinator {
         self.end_step(out);
     }
 
+    /// As [`Coordinator::step`] with an [`Input::Released`], in code of the caller's own.
+    #[inline(always)]
+    pub fn hear_released(&mut self, now: u64, cores: &CoreSet, out: &mut Outbox) {
+        self.begin_step(now);
+        self.on_all_released(cores, out);
+        self.end_step(out);
+    }
+
     #[inline(never)]
     fn tick(&mut self, now: u64, out: &mut Outbox) {
         self.begin_step(now);
@@ -202,6 +210,7 @@ impl Coordinator {
             // They are heard elsewhere.
             Input::Message { .. } | Input::Continue | Input::Tick => {}
             Input::Flushed { ref cores, ticket } => self.on_flushed(cores, ticket, out),
+            Input::Released { ref cores } => self.on_all_released(cores, out),
             Input::Console(command) => self.on_command(command, out),
             Input::StartFailed { core } => self.on_start_failed(core, out),
             Input::NmiAnswered { core, report } => self.on_nmi_answered(core, report, out),

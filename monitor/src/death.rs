@@ -6,7 +6,10 @@
 //! no core can have the address space loaded, free the memory.
 
 use crate::coordinator::Coordinator;
+use crate::core_set::CoreSet;
+use crate::cores::Timer;
 use crate::gang::Place;
+use crate::lease::is_to_leave;
 use crate::lifecycle::{State, Trigger};
 use crate::output::{Event as Told, Outbox, Output};
 use crate::process::Demise;
@@ -87,8 +90,7 @@ impl Coordinator {
 
     /// Tells all its cores to let go. Those that were told before need not be told again.
     fn revoke_all(&mut self, pid: Pid, out: &mut Outbox) -> bool {
-        let Self { table, budget, .. } = self;
-        let Some(gang) = &mut table.at_mut(pid).gang else {
+        if self.table.at(pid).gang.is_none() {
             if let Some(core) = self.single_core_of(pid) {
                 if !self.spend() {
                     return false;
@@ -97,20 +99,41 @@ impl Coordinator {
             }
             self.ask_whether_left(pid, out);
             return true;
-        };
-        let most = u16::try_from(*budget).unwrap_or(u16::MAX);
-        let (mut next, count) = gang.move_many(Place::Online, Place::Leaving, most);
-        *budget -= u32::from(count);
-        let is_done = gang.count(Place::Online) == 0;
-        while let Some(vcore) = next {
-            let gang = self.table.at(pid).gang.as_ref();
-            let Some((it, behind)) = gang.and_then(|gang| gang.with_next(vcore)) else { break };
-            let core = it.core;
-            self.tell_to_let_go(core, Leaving::Killed, out);
-            next = behind;
         }
+        let is_done = self.revoke_many(pid, out);
         if is_done {
             self.ask_whether_left(pid, out);
+        }
+        is_done
+    }
+
+    /// Tells the cores of its vcores to let go, as far as this step may; whether that were all.
+    #[inline(always)]
+    fn revoke_many(&mut self, pid: Pid, out: &mut Outbox) -> bool {
+        let Self { table, cores, budget, deadlines, rotation, .. } = self;
+        let Some(gang) = &mut table.at_mut(pid).gang else { return true };
+        let most = u16::try_from(*budget).unwrap_or(u16::MAX);
+        let (mut next, most) = gang.move_many(Place::Online, Place::Leaving, most);
+        *budget -= u32::from(most);
+        let deadline = self.now.saturating_add(self.config.answer_timeout);
+        let (mut told, mut count) = (CoreSet::EMPTY, 0);
+        while let Some((it, behind)) = next.and_then(|vcore| gang.with_next(vcore)) {
+            let core = it.core;
+            next = behind;
+            let Some(held) = &mut cores[core.index()].seat.held else { continue };
+            if is_to_leave(held, core, Leaving::Killed, deadlines) {
+                rotation.remove(core.0);
+                deadlines.set_anew(Timer::LetGo(core), deadline);
+                told.insert(core);
+                count += 1;
+            }
+        }
+        let is_done = gang.count(Place::Online) == 0;
+        self.leaving = self.leaving.or(&told);
+        match told.only().and_then(|core| Some((core, self.leased(core)?))) {
+            Some((core, lease)) => out.send(core, Leaving::Killed.message(lease)),
+            None if count > 0 => out.let_go_all(told, count),
+            None => {}
         }
         is_done
     }

@@ -6,6 +6,7 @@
 //! - *preempted*: saved when all others went too; restarted first.
 //! - *inactive*: may be started at any time, last left first.
 
+use crate::core_set::CoreSet;
 use crate::room;
 use alloc::boxed::Box;
 use proto::id::{CoreId, VcoreId};
@@ -235,6 +236,21 @@ impl Gang {
     pub(crate) fn retire(&mut self, vcore: VcoreId, ticks: u64) {
         if let Some(it) = self.get_mut(vcore) {
             it.ticks += ticks;
+            self.move_to_head(vcore, Place::Inactive);
+        }
+    }
+
+    /// Those that leave are off these cores, all of which they leave if `are_all`; their time is counted.
+    #[inline(always)]
+    pub(crate) fn retire_all(&mut self, cores: &CoreSet, are_all: bool) {
+        if are_all {
+            self.move_many(Place::Leaving, Place::Inactive, u16::MAX);
+            return;
+        }
+        let is_off = |it: &Self, vcore| it.get(vcore).is_some_and(|it| cores.contains(it.core));
+        loop {
+            let first = self.on(Place::Leaving).find(|&vcore| is_off(self, vcore));
+            let Some(vcore) = first else { return };
             self.move_to_head(vcore, Place::Inactive);
         }
     }

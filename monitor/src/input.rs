@@ -29,6 +29,12 @@ pub enum Input<'a> {
         /// The shootdown's.
         ticket: u32,
     },
+    /// Cores say that they are free, each of the lease that it has ([`crate::Coordinator::leased`]): as [`ToMonitor::Released`] of
+    /// each of them, where all had them of one process that is destroyed ([`crate::Coordinator::is_killed`]).
+    Released {
+        /// Which: at least one core, and at most [`crate::MOST_RELEASED`].
+        cores: CoreSet,
+    },
     /// The moment that was asked for with [`crate::Output::Arm`] has come, or an earlier or later one.
     Tick,
     /// The console asks for something; answered by exactly one [`crate::Event`].

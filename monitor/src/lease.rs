@@ -2,6 +2,7 @@
 
 use crate::coordinator::Coordinator;
 use crate::cores::{CoreState, Timer};
+use crate::deadlines::Deadlines;
 use crate::gang::Place;
 use crate::lifecycle::Trigger;
 use crate::output::{Outbox, Output};
@@ -30,6 +31,28 @@ pub(crate) fn put_on_map(
     let notified = it.notified;
     out.push(Output::Map { process: process.id, vcore, core: Some(core) });
     notified
+}
+
+/// A core is to leave the lease that it holds, unless it was told so before; says whether. Nothing else is waited for any more.
+#[inline(always)]
+pub(crate) fn is_to_leave(
+    held: &mut Held,
+    core: CoreId,
+    why: Leaving,
+    deadlines: &mut Deadlines,
+) -> bool {
+    if held.leaving.is_some() {
+        return false;
+    }
+    (held.leaving, held.claimed) = (Some(why), false);
+    if core::mem::take(&mut held.warned) {
+        deadlines.cancel(Timer::Warning(core));
+    }
+    if !held.started {
+        // That the core leaves another vcore for this one may be awaited still: it says so before it lets go.
+        deadlines.cancel(Timer::LetGo(core));
+    }
+    true
 }
 
 impl Coordinator {
@@ -69,24 +92,11 @@ impl Coordinator {
 
     /// Tells a core to let go of its lease, unless it was told before: of which. The caller has its vcore leave.
     #[inline(always)]
-    pub(crate) fn tell_to_let_go(
-        &mut self,
-        core: CoreId,
-        why: Leaving,
-        out: &mut Outbox,
-    ) -> Option<Lease> {
+    fn tell_to_let_go(&mut self, core: CoreId, why: Leaving, out: &mut Outbox) -> Option<Lease> {
         let held = self.cores[core.index()].seat.held.as_mut()?;
-        if held.leaving.is_some() {
+        let lease = held.lease;
+        if !is_to_leave(held, core, why, &mut self.deadlines) {
             return None;
-        }
-        (held.leaving, held.claimed) = (Some(why), false);
-        let (lease, started) = (held.lease, held.started);
-        if core::mem::take(&mut held.warned) {
-            self.cancel_timer(Timer::Warning(core));
-        }
-        if !started {
-            // That the core leaves another vcore for this one may be awaited still: it says so before it lets go.
-            self.cancel_timer(Timer::LetGo(core));
         }
         self.leaving.insert(core);
         if core != CoreId::MANAGEMENT {
@@ -96,6 +106,14 @@ impl Coordinator {
         }
         out.send(core, why.message(lease));
         Some(lease)
+    }
+
+    /// The lease of a core, if it has one.
+    #[inline(always)]
+    #[must_use]
+    pub fn leased(&self, core: CoreId) -> Option<Lease> {
+        let held = self.cores.get(core.index())?.seat.held.as_ref()?;
+        Some(held.lease)
     }
 
     /// The lease of a core, if it is the one that the core speaks of; else the message is stale.
@@ -197,52 +215,6 @@ impl Coordinator {
             // Who waits for the core comes first: what its last holder still wants can wait until then.
             self.consider_again(pid);
         }
-    }
-
-    /// A core says that it is free, its context dropped: mostly that of a process that is destroyed.
-    #[inline(always)]
-    pub(crate) fn on_released(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
-        let held = self.cores[core.index()].seat.held.as_ref();
-        let is_killed = held.is_some_and(|held| {
-            held.lease == lease && held.leaving == Some(Leaving::Killed) && held.started
-        });
-        if is_killed {
-            self.has_switched(core);
-            self.on_killed(core, lease, out);
-        } else {
-            self.on_given_back(core, lease, out);
-        }
-    }
-
-    #[inline(never)]
-    fn on_given_back(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
-        self.on_let_go(core, lease, false, out);
-    }
-
-    /// A core says that it is free of a process that is destroyed: what [`Coordinator::on_let_go`] comes to for it.
-    #[inline(always)]
-    fn on_killed(&mut self, core: CoreId, lease: Lease, out: &mut Outbox) {
-        let Self { cores, table, now, .. } = self;
-        let seat = &mut cores[core.index()].seat;
-        let process = table.at_mut(lease.pid);
-        if process.space.is_flushing() && seat.shootdown.is_none() {
-            seat.shootdown = process.space.shootdown_on(core, process.id);
-        }
-        process.pinned.remove(core);
-        process.lost.remove(core);
-        let since = seat.held.take().map_or(*now, |held| held.since);
-        match &mut process.gang {
-            Some(gang) => gang.retire(lease.vcore, *now - since),
-            None => process.ticks += *now - since,
-        }
-        self.leaving.remove(core);
-        if core == CoreId::MANAGEMENT {
-            self.dispatch(out);
-        } else {
-            self.cancel_timer(Timer::LetGo(core));
-            self.pass_on(core, out);
-        }
-        self.resume_demise(lease.pid, out);
     }
 
     /// A core did not hold the lease that a message named. When we think that it does, whatever ran

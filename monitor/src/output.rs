@@ -31,6 +31,12 @@ pub enum Output {
         /// What.
         message: ToCore,
     },
+    /// Put a [`ToCore::Death`] into the rings of all these cores, of which there is at least one and core 0 is none: to each of
+    /// the lease that it has ([`crate::Coordinator::leased`]).
+    LetGo {
+        /// To whom.
+        cores: CoreSet,
+    },
     /// Stop the core by INIT, make its rings anew and start it up; it will send `Join`.
     Restart {
         /// Which one.
@@ -368,6 +374,13 @@ impl Outbox {
     pub(crate) fn send_all(&mut self, cores: CoreSet, count: u32, message: ToCore) {
         self.sends += count;
         self.push(Output::SendAll { cores, message });
+    }
+
+    /// Tells all of these cores, so many, to let go of their leases for good.
+    #[inline(always)]
+    pub(crate) fn let_go_all(&mut self, cores: CoreSet, count: u32) {
+        self.sends += count;
+        self.push(Output::LetGo { cores });
     }
 
     /// Has [`crate::Input::Continue`] told next, or not.

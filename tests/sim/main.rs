@@ -14,6 +14,7 @@ mod placement;
 mod processes;
 mod queues;
 mod regrant;
+mod released;
 mod runs;
 mod scene;
 mod shootdown;

@@ -141,6 +141,32 @@ impl Outbox {
         &mut self,
         receivers: &CoreSet,
         hardware: &impl Hardware,
+        put: impl FnMut(CoreId),
+    ) {
+        self.tell_all(receivers, Lane::Immediate, hardware, put);
+    }
+
+    /// As [`Outbox::tell_at_once`] for many, with one fence, when `put` has put what each is sent.
+    ///
+    /// # Panics
+    /// When the outbox was not made for as many cores.
+    #[inline]
+    pub fn tell_all_at_once(
+        &mut self,
+        receivers: &CoreSet,
+        hardware: &impl Hardware,
+        put: impl FnMut(CoreId),
+    ) {
+        self.tell_all(receivers, Lane::Routine, hardware, put);
+    }
+
+    /// Has all of these know of what `put` puts for each of them, with one fence.
+    #[inline(always)]
+    fn tell_all(
+        &mut self,
+        receivers: &CoreSet,
+        lane: Lane,
+        hardware: &impl Hardware,
         mut put: impl FnMut(CoreId),
     ) {
         receivers.for_each(|receiver| {
@@ -149,8 +175,7 @@ impl Outbox {
         });
         hardware.fence();
         receivers.for_each(|receiver| {
-            hardware.ring(receiver);
-            self.entries[receiver.index()].knocks.rung += 1;
+            knock(&mut self.entries[receiver.index()], lane, receiver, hardware);
         });
     }
 

@@ -116,6 +116,7 @@ pub static OPERATIONS: &[Operation] = &[
     slice("unmap-many", Scene::UnmapMany),
     slice("unmap-continued", Scene::UnmapMany),
     slice("shootdown-done-last", Scene::UnmapMany),
+    slice("released-together", Scene::Kill),
     lifetime("create", Scene::Create),
     lifetime("spawn", Scene::Create),
     lifetime("destroy", Scene::Create),

@@ -448,6 +448,8 @@ impl<M: Meter> Stage<'_, M> {
         let pid = self.cast.large.pid;
         let code = proto::call::Outcome(9);
         self.control("kill", Control::Kill { pid, code });
+        // One at least says so by itself before the last does.
+        self.say_released_together("released-together", 2);
         while !self.is_settled() {
             let name = match (self.is_to_continue(), self.is_last_answer()) {
                 (true, _) => "kill-continued",

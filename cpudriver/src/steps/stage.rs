@@ -4,7 +4,7 @@ use super::cast::{Cast, Size};
 use super::operations::Operation;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use monitor::{Config, Coordinator, Event, Input, Outbox, Output, ProcessId};
+use monitor::{Config, Coordinator, Event, Input, MOST_RELEASED, Outbox, Output, ProcessId};
 use proto::call::{Call, Outcome};
 use proto::id::{ApicId, CoreId, Epoch, Lease, VcoreId};
 use proto::message::{ToCore, ToMonitor};
@@ -127,6 +127,10 @@ impl<'a, M: Meter> Stage<'a, M> {
                     #[inline(always)]
                     || coordinator.hear(*now, core, message, out),
                 ),
+                Input::Released { ref cores } => self.meter.measure(
+                    #[inline(always)]
+                    || coordinator.hear_released(*now, cores, out),
+                ),
                 _ => self.meter.measure(
                     #[inline(always)]
                     || coordinator.step(*now, &input, out),
@@ -141,6 +145,9 @@ impl<'a, M: Meter> Stage<'a, M> {
                 Output::SendAll { cores, message } => {
                     cores.iter().for_each(|core| self.order(core, message));
                 }
+                Output::LetGo { cores } => cores.iter().for_each(|core| {
+                    self.order(core, ToCore::Death { lease: self.lease(core) });
+                }),
                 Output::CopyIn { process, ticket, length, .. } => {
                     let bytes = &BYTES[..length as usize];
                     self.answers.push_back(Input::Copied { process, ticket, bytes });
@@ -183,6 +190,17 @@ impl<'a, M: Meter> Stage<'a, M> {
     pub(super) fn answer(&mut self, name: &'static str) {
         let input = self.next_answer();
         self.step(name, input.expect("the scene knows what it has asked for"));
+    }
+
+    /// Cores that are told to be free together, as many as one input may bring, but for the last so many.
+    pub(super) fn say_released_together(&mut self, name: &'static str, but: usize) {
+        let count = self.answers.len().saturating_sub(but).min(MOST_RELEASED as usize);
+        let of_core = |input| match input {
+            Input::Message { core, message: ToMonitor::Released { .. } } => core,
+            other => panic!("it is asked to let go and nothing else: {other:?}"),
+        };
+        let cores = self.answers.drain(..count).map(of_core).collect();
+        self.step(name, Input::Released { cores });
     }
 
     /// The work that the last step has left.

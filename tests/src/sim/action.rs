@@ -14,6 +14,8 @@ pub enum Action {
     Deliver(CoreId, Lane),
     /// The coordinator takes the answers to one shootdown together that are their cores' next messages.
     Gather(u32),
+    /// The coordinator is told together of all cores whose next messages say that they are off a process that is destroyed.
+    GatherReleased(Pid),
     /// A core takes its next message.
     Handle(CoreId),
     /// A core takes the next message of a peer.

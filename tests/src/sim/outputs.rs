@@ -18,6 +18,12 @@ impl World {
             Output::SendAll { cores, message } => {
                 cores.iter().try_for_each(|core| self.send(core, message))
             }
+            Output::LetGo { cores } => cores.iter().try_for_each(|core| {
+                let Some(lease) = self.coordinator.leased(core) else {
+                    return violation(format!("core {core} is to let go of no lease"));
+                };
+                self.send(core, ToCore::Death { lease })
+            }),
             Output::Restart { core } => {
                 self.forget_contexts(core);
                 self.cores[core.index()].restart();

@@ -7,8 +7,10 @@ use super::memory::{Frame, Memory};
 use super::open_calls::OpenCalls;
 use super::queues::Told;
 use super::stays::Stays;
-use monitor::{Config, Coordinator, CoreSet, Input, MOST_FLUSHED, Outbox, Output, ProcessId};
-use proto::id::{CoreId, Lease};
+use monitor::{
+    Config, Coordinator, CoreSet, Input, MOST_FLUSHED, MOST_RELEASED, Outbox, Output, ProcessId,
+};
+use proto::id::{CoreId, Lease, Pid};
 use proto::message::{Lane, PageRange, ToMonitor};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -133,6 +135,7 @@ impl World {
                 None => Ok(()),
             },
             Action::Gather(ticket) => self.gather(ticket),
+            Action::GatherReleased(pid) => self.gather_released(pid),
             Action::Handle(core) => match self.cores[core.index()].next_message() {
                 Some(message) => self.handle(core, message),
                 None => Ok(()),
@@ -173,6 +176,27 @@ impl World {
             }
         }
         if cores.is_empty() { Ok(()) } else { self.step(Input::Flushed { cores, ticket }) }
+    }
+
+    /// The process that is destroyed and off which this core is, as its next message says.
+    fn says_released(&self, core: CoreId) -> Option<Pid> {
+        match self.cores[core.index()].says_next(Lane::Routine) {
+            Some(&ToMonitor::Released { lease }) if self.coordinator.is_killed(core, lease) => {
+                Some(lease.pid)
+            }
+            _ => None,
+        }
+    }
+
+    /// The coordinator is told together who is off a process.
+    fn gather_released(&mut self, pid: Pid) -> Happened {
+        let all = (0..self.cores.len() as u16).map(CoreId);
+        let said = all.filter(|&core| self.says_released(core) == Some(pid));
+        let cores: CoreSet = said.take(MOST_RELEASED as usize).collect();
+        for core in cores.iter() {
+            self.cores[core.index()].next_answer(Lane::Routine);
+        }
+        if cores.is_empty() { Ok(()) } else { self.step(Input::Released { cores }) }
     }
 
     /// One step of the coordinator and the application of its outputs.
@@ -216,6 +240,16 @@ impl World {
         })
     }
 
+    /// That the coordinator is told together who is off a process, if there are several.
+    fn gathering_released(&self) -> Option<Action> {
+        let mut pids = BTreeSet::new();
+        let mut all = (0..self.cores.len() as u16).map(CoreId);
+        all.find_map(|core| {
+            let pid = self.says_released(core)?;
+            (!pids.insert(pid)).then_some(Action::GatherReleased(pid))
+        })
+    }
+
     /// Could this happen now? (What programs, the console and mishaps do always could.)
     #[must_use]
     pub fn deliveries(&self) -> Vec<Action> {
@@ -232,6 +266,7 @@ impl World {
             all.extend(it.talking_peers().map(|peer| Action::HandlePeer(core, peer)));
         }
         all.extend(self.gathering());
+        all.extend(self.gathering_released());
         if !self.chores.is_empty() {
             all.push(Action::Serve);
         }

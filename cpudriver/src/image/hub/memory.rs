@@ -1,7 +1,7 @@
 //! What is said about memory, and what comes of it: from a core's ring to the answer in code of its own, in which the kind of the
 //! message is a constant. A program stands still meanwhile.
 
-use super::flushes::shoot_down_all;
+use super::gathered::shoot_down_all;
 use super::programs::Programs;
 use super::stars::Stars;
 use super::{Hub, Node, probes};
@@ -38,7 +38,7 @@ impl Hub {
     pub(super) fn hear_of_memory<const TAG: u8>(&mut self, sender: CoreId, node: &mut Node) {
         let Some(receiver) = self.stars.receiver(sender) else { return };
         let message = receiver.take_known::<Self, TAG>(Lane::Routine);
-        self.tell_flushed(node);
+        self.tell_gathered(node);
         match message {
             Ok(message) => self.tell_of_memory::<TAG>(sender, message, node),
             Err(_) => self.stars.note_malformed(),
@@ -50,7 +50,7 @@ impl Hub {
     pub(super) fn hear_of_fault(&mut self, sender: CoreId, node: &mut Node) {
         let Some(receiver) = self.stars.receiver(sender) else { return };
         let message = receiver.take_known::<Self, { said::FAULT }>(Lane::Routine);
-        self.tell_flushed(node);
+        self.tell_gathered(node);
         match message {
             Ok(ToMonitor::Fault { lease, address, vector, code, at }) => {
                 let fault = Fault { vector, code, address, at };

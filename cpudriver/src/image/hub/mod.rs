@@ -11,7 +11,7 @@ mod answers;
 mod chores;
 mod events;
 mod family;
-mod flushes;
+mod gathered;
 mod keys;
 mod links;
 mod memory;
@@ -31,7 +31,7 @@ mod writes;
 
 use answers::Answers;
 use family::Family;
-use flushes::Flushed;
+use gathered::Gathered;
 pub(crate) use links::LinkError;
 pub(crate) use parts::Played;
 use programs::Programs;
@@ -81,8 +81,8 @@ pub(crate) struct Hub {
     trees: Trees,
     /// What core 0's own node has answered and the coordinator does not know, oldest first.
     local: VecDeque<ToMonitor>,
-    /// Answers to a shootdown of which the coordinator has not been told.
-    flushed: Flushed,
+    /// Answers of many cores of which the coordinator has not been told.
+    gathered: Gathered,
     /// What the own node was ordered while the test build held such orders up.
     held_up: VecDeque<ToCore>,
     events: VecDeque<Event>,
@@ -175,7 +175,7 @@ impl Hub {
             trees: Trees::new(usable.len()),
             local: VecDeque::with_capacity(LOCAL),
             held_up: VecDeque::new(),
-            flushed: Flushed::NONE,
+            gathered: Gathered::NONE,
             events: VecDeque::with_capacity(EVENTS),
             notices: VecDeque::with_capacity(NOTICES),
             typed: VecDeque::with_capacity(TYPED_AHEAD),

@@ -1,6 +1,6 @@
 //! Core 0's passes: what comes in from rings, its own node, time and keys.
 
-use super::flushes::Flushed;
+use super::gathered::Gathered;
 use super::{Hub, Node, PASSES_PER_LOOK, STEPS_PER_PASS, probes};
 use crate::arch::interrupts::{self, Source};
 use crate::arch::{cpu, report};
@@ -29,9 +29,10 @@ impl Handler for Desk<'_> {
     #[inline(always)]
     fn all_immediate(&mut self, sender: CoreId) -> bool {
         if !self.cpu_node.is_linked() {
-            let receiver = self.hub.stars.receiver(sender);
-            if receiver.is_none_or(|receiver| receiver.is_lane_empty(Lane::Immediate)) {
-                return true;
+            let Some(receiver) = self.hub.stars.receiver(sender) else { return true };
+            if receiver.is_lane_empty(Lane::Immediate) {
+                // That many are off a process is seen in the same look.
+                return !self.takes_only_released(sender);
             }
             // Mostly it is one answer to a shootdown of many.
             if self.hub.take_only_flushed(sender, self.cpu_node) {
@@ -104,11 +105,29 @@ impl Desk<'_> {
     /// Tells the coordinator a message of which is known that it is the coordinator's, and of which kind.
     #[inline(always)]
     fn hear_known<const TAG: u8>(&mut self, sender: CoreId, message: Result<ToMonitor, NoMessage>) {
-        self.hub.tell_flushed(self.cpu_node);
+        self.hub.tell_gathered(self.cpu_node);
         match message {
             Ok(message) => self.hub.tell_known::<TAG>(sender, &message, self.cpu_node),
             Err(_) => self.hub.stars.note_malformed(),
         }
+    }
+
+    /// Handles it if all that a core has sent is that it is off a process that is destroyed; whether it was.
+    #[inline(always)]
+    fn takes_only_released(&mut self, sender: CoreId) -> bool {
+        let Some(receiver) = self.hub.stars.receiver(sender) else { return false };
+        let Some(slot) = receiver.first(Lane::Routine) else { return false };
+        if slot.tag() != said::RELEASED || !receiver.is_last(Lane::Routine) {
+            return false;
+        }
+        let (message, bytes) = decode::<{ said::RELEASED }>(slot);
+        let Ok(ToMonitor::Released { lease }) = message else { return false };
+        if !self.hub.coordinator.is_killed(sender, lease) {
+            return false;
+        }
+        receiver.free(Lane::Routine, bytes);
+        self.hub.hear_killed(sender, lease.pid, self.cpu_node);
+        true
     }
 
     #[inline(never)]
@@ -135,7 +154,7 @@ impl Hub {
     #[inline(always)]
     fn take_only_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
         let Some(receiver) = self.stars.receiver(sender) else { return false };
-        let message = receiver.take_if::<Flushed, { said::SHOOTDOWN_DONE }>(Lane::Immediate);
+        let message = receiver.take_if::<Gathered, { said::SHOOTDOWN_DONE }>(Lane::Immediate);
         let Some(message) = message else { return false };
         let is_all = receiver.is_empty();
         match message {
@@ -180,7 +199,7 @@ impl Hub {
             self.hear_flushed(core, ticket, node);
             return true;
         }
-        self.tell_flushed(node);
+        self.tell_gathered(node);
         match *message {
             ToMonitor::Traced { .. } => {
                 self.saw(core, message);
@@ -214,7 +233,7 @@ impl Hub {
         // before messages are looked for, so that whoever waits for what they bring has looked at that before.
         let mut any = self.has_work() && self.do_chore(node);
         any |= inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
-        self.tell_flushed(node);
+        self.tell_gathered(node);
         self.end_pass_here(cpu) | any
     }
 
@@ -294,7 +313,7 @@ impl Hub {
                 self.tell(Input::Message { core: CoreId::MANAGEMENT, message: answer }, node);
             }
         }
-        self.tell_flushed(node);
+        self.tell_gathered(node);
         any
     }
 

@@ -4,12 +4,15 @@ use crate::arch::handoff;
 use crate::node::{Star, Tree};
 use crate::post::{Outbox, Receiver, Sender, Traffic, bounds::ORDERS, lanes::SLOTS, link};
 use alloc::vec::Vec;
-use proto::id::CoreId;
+use proto::id::{CoreId, Lease};
 use proto::message::{Lane, ToCore, ToMonitor};
 use proto::slot::NoMessage;
 
 /// Names the code that encodes a shootdown, see [`proto::slot::Slot::encode_for`].
 struct AtOnce;
+
+/// Names the code that encodes a death of many.
+struct OfDeaths;
 
 #[derive(Debug)]
 struct Ends {
@@ -86,6 +89,18 @@ impl Stars {
     pub(super) fn shoot_down(&mut self, core: CoreId, order: &ToCore) {
         if let Some(Some(ends)) = self.ends.get_mut(core.index()) {
             let fits = ends.sender.answer_for::<AtOnce>(order);
+            assert!(fits, "all that may be outstanding on a core fits its ring");
+        }
+    }
+
+    /// Puts a death, which the coordinator keeps the bounds of as well. The caller lets the core know.
+    ///
+    /// # Panics
+    /// As [`Stars::send`].
+    #[inline(always)]
+    pub(super) fn let_go(&mut self, core: CoreId, lease: Lease) {
+        if let Some(Some(ends)) = self.ends.get_mut(core.index()) {
+            let fits = ends.sender.answer_for::<OfDeaths>(&ToCore::Death { lease });
             assert!(fits, "all that may be outstanding on a core fits its ring");
         }
     }

@@ -4,11 +4,11 @@ use super::programs::Programs;
 use super::stars::Stars;
 use super::{Hub, Node, probes};
 use crate::arch::{cpu, heap, report, smp};
-use monitor::{Coordinator, Input, Outbox, Output, Owed};
+use monitor::{Coordinator, CoreSet, Input, Outbox, Output, Owed};
 use proto::id::{CoreId, Lease};
 use proto::message::{ToCore, ToMonitor};
 
-/// Names the code that encodes a death.
+/// Names the code that encodes a death of one core.
 struct OfDeath;
 
 /// Names the code that encodes a notify.
@@ -137,6 +137,17 @@ impl Hub {
         }
     }
 
+    /// Tells the coordinator which cores have let go of a process that is destroyed.
+    #[inline(always)]
+    pub(super) fn tell_of_released(&mut self, cores: CoreSet, node: &mut Node) {
+        let input = Input::Released { cores };
+        if self.recorder.is_some() {
+            return self.tell(input, node);
+        }
+        probes::heard(&self.coordinator, &input);
+        self.take_step(node, |it, now, out| it.hear_released(now, &cores, out));
+    }
+
     #[inline(always)]
     fn tell_of_enqueued(&mut self, node: &mut Node) {
         while let Some(input) = self.programs.as_mut().and_then(Programs::next_enqueued) {
@@ -185,6 +196,7 @@ impl Hub {
                 }
                 Output::Send { core, ref message } => self.deliver(core, message, node),
                 Output::SendAll { ref cores, ref message } => self.send_all(cores, message, node),
+                Output::LetGo { ref cores } => self.let_go_all(cores, node),
                 Output::Arm { deadline } => {
                     (self.deadline, self.is_stirred) = (deadline, true);
                 }

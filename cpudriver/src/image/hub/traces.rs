@@ -148,6 +148,11 @@ impl Hub {
             Output::Send { message: ToCore::Changed { lease, .. }, .. } => {
                 trace.tracer.told(now, lease.pid, lease.vcore, 0);
             }
+            Output::LetGo { ref cores } => {
+                // The calls that they stand still for do not return.
+                let leases = cores.iter().filter_map(|core| self.coordinator.leased(core));
+                leases.for_each(|it| trace.tracer.answered(now, it.pid, it.vcore, None));
+            }
             Output::Send { message, .. } => {
                 if let Some((lease, outcome)) = answer(&message) {
                     let result = outcome.map(|outcome| outcome.0.into());

@@ -170,7 +170,7 @@ impl Hub {
             let Cpu { node, inbox, .. } = cpu;
             let platform = *node.platform();
             inbox.serve(&platform, &mut Desk { hub: self, cpu_node: node });
-            self.tell_flushed(node);
+            self.tell_gathered(node);
             if self.is_stirred || !inbox.is_calm() {
                 self.end_pass(cpu);
                 return true;
