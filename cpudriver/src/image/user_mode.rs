@@ -82,7 +82,7 @@ impl Cpu {
     }
 
     /// Handles shootdowns for which this core was interrupted, while the program is still on its way: its registers are not
-    /// all saved. Whether there was nothing else.
+    /// all saved. They are lost if it was told to let go of the vcore. Whether there was nothing else, and the program goes on.
     #[inline(always)]
     pub(crate) fn serves_in_passing(&mut self) -> bool {
         if is_single_core() {
@@ -111,6 +111,11 @@ impl Cpu {
     /// told to go on as. On the management core messages are the coordinator's.
     fn serves_at_once(&mut self) -> bool {
         if is_single_core() {
+            return false;
+        }
+        if self.node.driver().lease().is_none() {
+            // It has let go in passing.
+            self.has_passed = true;
             return false;
         }
         self.pass();

@@ -10,6 +10,7 @@
 
 pub mod jobs;
 mod orders;
+mod passing;
 mod peers;
 mod platform;
 mod seen;
@@ -24,7 +25,7 @@ pub use platform::{Parcel, Platform};
 pub use tree::{SLOTS as TREE_SLOTS, TREE_LINK_BYTES, Tree, TreeEnd, connect_down};
 
 use crate::driver::Driver;
-use crate::post::{Outbox, Receiver, Sender, Taken};
+use crate::post::{Outbox, Receiver, Sender, Taken, Urgent};
 use crate::program::seen::Seen;
 use crate::trace::{Event, Kind, Trace, What};
 use proto::id::{ApicId, CoreId};
@@ -295,7 +296,7 @@ impl<P: Platform> crate::post::Handler for Node<P> {
     }
 
     #[inline(always)]
-    fn urgent(&mut self, sender: CoreId) -> bool {
+    fn urgent(&mut self, sender: CoreId) -> Urgent {
         self.take_urgent(sender)
     }
 

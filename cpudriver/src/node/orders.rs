@@ -118,8 +118,14 @@ type Decoded = (Result<ToCore, NoMessage>, u64);
 /// Decodes the order in a slot, of which the tag has told that it is of this kind.
 #[inline(always)]
 fn decode<const TAG: u8>(slot: &Slot) -> Decoded {
+    decode_for::<Known<TAG>, TAG>(slot)
+}
+
+/// As [`decode`]; `Caller` names the place.
+#[inline(always)]
+pub(super) fn decode_for<Caller, const TAG: u8>(slot: &Slot) -> Decoded {
     let mut bytes = 0;
-    (slot.decode_known::<Known<TAG>, TAG, ToCore>(&mut bytes), bytes)
+    (slot.decode_known::<Caller, TAG, ToCore>(&mut bytes), bytes)
 }
 
 impl<P: Platform> Node<P> {
@@ -186,7 +192,13 @@ impl<P: Platform> Node<P> {
     /// Handles the order that is first in the routine lane and has been decoded there, of which is known that it is the driver's,
     /// of this kind, and is not handed on to other cores.
     #[inline(always)]
-    fn follow_known<const TAG: u8>(&mut self, (order, bytes): Decoded) {
+    fn follow_known<const TAG: u8>(&mut self, decoded: Decoded) {
+        self.follow_known_for::<Known<TAG>, TAG>(decoded);
+    }
+
+    /// As [`Node::follow_known`]; `Caller` names the place.
+    #[inline(always)]
+    pub(super) fn follow_known_for<Caller, const TAG: u8>(&mut self, (order, bytes): Decoded) {
         let Some(star) = &mut self.star else { return };
         star.receiver.free(Lane::Routine, bytes);
         let Ok(order) = order else {
@@ -197,7 +209,7 @@ impl<P: Platform> Node<P> {
         self.trace.record(self.platform.now(), What::Received { kind, lane, from, answer: None });
         self.platform.takes(&order, &self.driver);
         let Self { driver, outbox, trace, platform, .. } = self;
-        let mut teller = Teller::<_, Known<TAG>> {
+        let mut teller = Teller::<_, Caller> {
             platform: *platform,
             sender: &mut star.sender,
             outbox,

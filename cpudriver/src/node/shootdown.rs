@@ -1,10 +1,11 @@
 //! Shootdowns: a program stands still on each core that is told, so what mostly comes is done here with nothing beside it.
 //!
 //! That is one shootdown of the coordinator's, or of the core above in a tree, or an answer of a core below. A core that
-//! was interrupted for it ([`Node::take_urgent`]) does nothing else.
+//! was interrupted for it ([`Node::take_urgent`]) does nothing else, but to let go of a vcore that ends.
 
 use super::{Node, Platform};
 use crate::driver::{Effect, Shootdown, Sink};
+use crate::post::Urgent;
 use crate::trace::What;
 use proto::core_set::CoreSet;
 use proto::id::CoreId;
@@ -66,24 +67,27 @@ impl<P: Platform> Sink for Spreader<P> {
 }
 
 impl<P: Platform> Node<P> {
-    /// Whether a sender may have something about a shootdown for a core that was interrupted.
+    /// Whether a sender may have something for a core that was interrupted which is done in passing: about a shootdown, or
+    /// that its process ends.
     #[inline(always)]
     pub(super) fn has_urgent(&self, sender: CoreId) -> bool {
         if sender != CoreId::MANAGEMENT {
             return self.has_of_tree(sender);
         }
         self.star.as_ref().is_some_and(|star| !star.receiver.is_lane_empty(Lane::Immediate))
+            || self.is_to_die()
     }
 
-    /// Handles one message about a shootdown; whether the sender has more, or an experiment has linked it to this core: then
-    /// it may have.
+    /// Handles one such message. Whom an experiment has linked to this core may have more.
     #[inline(always)]
-    pub(super) fn take_urgent(&mut self, sender: CoreId) -> bool {
+    pub(super) fn take_urgent(&mut self, sender: CoreId) -> Urgent {
         if sender != CoreId::MANAGEMENT {
             self.take_of_tree(sender);
-            return self.peers.are_any() || self.has_of_tree(sender);
+            let more = self.peers.are_any() || self.has_of_tree(sender);
+            return if more { Urgent::More } else { Urgent::All };
         }
-        let Some(star) = self.star.as_deref_mut() else { return true };
+        let Some(star) = self.star.as_deref_mut() else { return Urgent::More };
+        let mut after = Urgent::All;
         // Nearly always it is this, and its kind is a constant in the code for it.
         match star.receiver.first(Lane::Immediate) {
             Some(slot) if slot.tag() == tag::TLB_SHOOTDOWN => {
@@ -104,22 +108,29 @@ impl<P: Platform> Node<P> {
                     Err(_) => self.counts.stray += 1,
                 }
             }
-            Some(_) => return self.take_other_urgent(),
-            None => {}
+            Some(_) => {
+                self.take_other_urgent();
+                return Urgent::More;
+            }
+            None => {
+                if self.dies_in_passing() {
+                    after = Urgent::Leaves;
+                }
+            }
         }
-        self.peers.are_any() || self.star.as_ref().is_some_and(|star| !star.receiver.is_empty())
+        let has_more = self.star.as_ref().is_some_and(|star| !star.receiver.is_empty());
+        if self.peers.are_any() || has_more { Urgent::More } else { after }
     }
 
     /// As [`Node::take_urgent`], of the coordinator's messages that are rare: a pass follows, in which more may be found.
     #[inline(never)]
-    fn take_other_urgent(&mut self) -> bool {
-        let Some(star) = &mut self.star else { return true };
+    fn take_other_urgent(&mut self) {
+        let Some(star) = &mut self.star else { return };
         match star.receiver.take(Lane::Immediate) {
             Ok(order) => self.follow(&order),
             Err(NoMessage::Malformed) => self.counts.stray += 1,
             Err(NoMessage::Empty) => {}
         }
-        true
     }
 
     /// Handles one message of the immediate lane from the coordinator; false if there was none.

@@ -23,6 +23,17 @@ pub enum Taken {
     Last,
 }
 
+/// What comes of something urgent on a core that was interrupted in user mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgent {
+    /// It was all that there was of the sender.
+    All,
+    /// The sender has more.
+    More,
+    /// It was all, and the core does not go back to user mode.
+    Leaves,
+}
+
 /// What a core does about messages. Implemented by the one who owns the receiving ends.
 pub trait Handler {
     /// Handles one message from the immediate lane of `sender`; false if there was none.
@@ -55,10 +66,10 @@ pub trait Handler {
         false
     }
 
-    /// Handles what is urgent of `sender`; whether it has more.
+    /// Handles what is urgent of `sender`.
     #[inline]
-    fn urgent(&mut self, _sender: CoreId) -> bool {
-        true
+    fn urgent(&mut self, _sender: CoreId) -> Urgent {
+        Urgent::More
     }
 
     /// Handles the answer of `sender` that the receiver waits for and does nothing else beside; whether it has more, or
@@ -253,11 +264,16 @@ impl Inbox {
             }
             hardware.lower(sender);
             hardware.fence();
-            if handler.urgent(sender) {
-                if !self.listed[sender.index()] {
-                    self.list(sender);
+            match handler.urgent(sender) {
+                Urgent::All => {}
+                Urgent::More => {
+                    if !self.listed[sender.index()] {
+                        self.list(sender);
+                    }
+                    return false;
                 }
-                return false;
+                // Whoever else has sent something has its flag up still.
+                Urgent::Leaves => return false,
             }
             next = hardware.next_raised(sender.index() + 1);
         }

@@ -56,7 +56,7 @@ pub mod ring;
 mod tests;
 
 pub use hardware::{Activity, Hardware, MAX_CORES};
-pub use inbox::{Handler, Inbox, Taken, each_immediate};
+pub use inbox::{Handler, Inbox, Taken, Urgent, each_immediate};
 pub use lanes::{Full, Receiver, Sender, Traffic, link};
 pub use outbox::{Knocks, Outbox};
 pub use ring::{SlotConsumer, SlotProducer};

@@ -8,7 +8,7 @@ use super::machine::{CORES, Order, Place, Search};
 use super::replay::{Numbered, Program};
 use super::ring::{Consumer, Producer, Ring};
 use cpudriver::post::bounds::Post;
-use cpudriver::post::{Activity, Handler, Inbox, Outbox, Receiver, Sender, Taken};
+use cpudriver::post::{Activity, Handler, Inbox, Outbox, Receiver, Sender, Taken, Urgent};
 use proto::id::CoreId;
 use proto::message::Lane;
 use proto::slot::{NoMessage, Slot};
@@ -388,9 +388,9 @@ impl<M: Word, A: Word> Handler for Desk<'_, M, A> {
         incoming.is_some_and(|incoming| !incoming.link.is_lane_empty(Lane::Immediate))
     }
 
-    fn urgent(&mut self, sender: CoreId) -> bool {
+    fn urgent(&mut self, sender: CoreId) -> Urgent {
         self.immediate(sender);
-        self.has_more(sender)
+        if self.has_more(sender) { Urgent::More } else { Urgent::All }
     }
 
     fn has_more(&self, sender: CoreId) -> bool {
