@@ -38,6 +38,7 @@ pub(crate) struct Start {
     pub(crate) lease: Lease,
     pub(crate) root: u64,
     pub(crate) notified: u32,
+    pub(crate) removals: u64,
 }
 
 /// The next vcore of a process has a core from now on, under a new lease, if the process can run one.
@@ -58,11 +59,12 @@ pub(crate) fn start_next(
         debug_assert!(legal, "it was looked at just now");
     }
     process.pinned.insert(core);
-    let (root, ProcessId { pid, generation }) = (process.root, process.id);
+    let (root, removals) = (process.root, process.removals);
+    let ProcessId { pid, generation } = process.id;
     out.push(Output::Map { process: process.id, vcore, core: Some(core) });
     epoch.0 = epoch.0.wrapping_add(1);
     let lease = Lease { pid, generation, vcore, epoch: *epoch };
-    Some((Start { lease, root, notified }, Granted { has_preempted, lacks_more }))
+    Some((Start { lease, root, notified, removals }, Granted { has_preempted, lacks_more }))
 }
 
 impl Coordinator {
@@ -146,9 +148,9 @@ impl Coordinator {
         let Self { table, cores, rotation, now, .. } = self;
         let seat = &mut cores[core.index()].seat;
         let (start, granted) = start_next(table.at_mut(pid), &mut seat.epoch, core, out)?;
-        let Start { lease, root, notified } = start;
+        let Start { lease, root, notified, removals } = start;
+        out.send(core, ToCore::StartCore { lease, root, notified, removals });
         seat.held = Some(Held::new(lease, notified, *now));
-        out.send(core, ToCore::StartCore { lease, root, notified });
         if !seat.is_own(pid) {
             rotation.push_anew(core.0);
         }

@@ -63,13 +63,13 @@ impl Coordinator {
         let Self { table, cores, now, .. } = self;
         let process = table.at_mut(pid);
         process.pinned.insert(core);
-        let (root, notified) = (process.root, process.notified);
+        let (root, notified, removals) = (process.root, process.notified, process.removals);
         let seat = &mut cores[core.index()].seat;
         seat.epoch.0 = seat.epoch.0.wrapping_add(1);
         let generation = process.id.generation;
         let lease = Lease { pid, generation, vcore, epoch: seat.epoch };
         seat.held = Some(Held::new(lease, notified, *now));
-        out.send(core, ToCore::StartCore { lease, root, notified });
+        out.send(core, ToCore::StartCore { lease, root, notified, removals });
     }
 
     /// Tells a core to let go of its lease, unless it was told before.

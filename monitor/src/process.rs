@@ -88,6 +88,10 @@ pub(crate) struct Process {
     pub(crate) name: Name,
     /// Physical address of the address space's top page table.
     pub(crate) root: u64,
+    /// How often something was taken from the address space, pages or rights to them: once for each round of shootdowns, also
+    /// where no core had to be told. A core that has kept translations from a time with another number flushes them. With
+    /// 64 bits it never comes back to a number that it had.
+    pub(crate) removals: u64,
     pub(crate) parent: Option<ProcessId>,
     pub(crate) ancestry: Ancestry,
     /// Children that live, and those that have ended and wait to be reaped.
@@ -133,6 +137,7 @@ impl Process {
             life: Lifecycle::new(),
             name,
             root,
+            removals: 0,
             parent: None,
             ancestry: Ancestry::NONE,
             children: List::default(),

@@ -29,17 +29,17 @@ impl Coordinator {
             return None;
         }
         let (start, granted) = start_next(next, &mut seat.epoch, core, out)?;
+        let Start { lease, root, notified, removals } = start;
+        out.send(core, ToCore::Regrant { from, to: lease, root, notified, removals });
         holder.parting.insert(core);
         if let Some(vcore) = holder.gang.as_mut().and_then(|gang| gang.get_mut(from.vcore)) {
             // From now on the time is the next one's, as when a vcore gives its core to another.
             vcore.ticks += *now - held.since;
         }
         held.claimed = false;
-        let Start { lease, root, notified } = start;
         seat.leaver = seat.held;
         seat.held = Some(Held::new(lease, notified, *now));
         leaving.remove(core);
-        out.send(core, ToCore::Regrant { from, to: lease, root, notified });
         if !seat.is_own(to) {
             rotation.push_anew(core.0);
         }

@@ -125,14 +125,15 @@ impl Coordinator {
             "who is switched from runs, and who stands in the run queue is runnable"
         );
         self.counters.illegal += u64::from(!legal);
-        let (root, notified, ProcessId { pid, generation }) =
-            (process.root, process.notified, process.id);
+        let (root, notified, removals) = (process.root, process.notified, process.removals);
+        let ProcessId { pid, generation } = process.id;
         let to = Lease { pid, generation, epoch: Epoch(from.epoch.0.wrapping_add(1)), ..from };
         // Of the rest nothing is to be remembered: the core owes nothing.
         (held.lease, held.told, held.since) = (to, notified, self.now);
         let seat = &mut self.cores[0].seat;
         (seat.epoch, seat.left) = (to.epoch, Some(left));
-        out.send(HERE, ToCore::Switch { from, outcome: Outcome::OK, to, root, notified });
+        let outcome = Outcome::OK;
+        out.send(HERE, ToCore::Switch { from, outcome, to, root, notified, removals });
         if nice {
             self.run.push(from.pid.0);
         }

@@ -71,7 +71,12 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
     sample("ToCore::Count", ToCore::Count),
     sample(
         "ToCore::StartCore",
-        ToCore::StartCore { lease: LEASE, root: 0x1413_1211_100f_0e0d, notified: 0x1817_1615 },
+        ToCore::StartCore {
+            lease: LEASE,
+            root: 0x1413_1211_100f_0e0d,
+            notified: 0x1817_1615,
+            removals: 0x201f_1e1d_1c1b_1a19,
+        },
     ),
     sample("ToCore::Preempt", ToCore::Preempt { lease: LEASE, outcome: Outcome(0x100f_0e0d) }),
     sample("ToCore::Death", ToCore::Death { lease: LEASE }),
@@ -99,6 +104,7 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
             to: LEASE,
             root: 0x1413_1211_100f_0e0d,
             notified: 0x1817_1615,
+            removals: 0x201f_1e1d_1c1b_1a19,
         },
     ),
     sample(
@@ -108,6 +114,7 @@ pub const TO_CORE: &[Sample<ToCore>] = &[
             to: LEASE,
             root: 0x1413_1211_100f_0e0d,
             notified: 0x1817_1615,
+            removals: 0x201f_1e1d_1c1b_1a19,
         },
     ),
     sample(

@@ -6,6 +6,7 @@ mod defects;
 mod fairness;
 mod faults;
 mod huge;
+mod kept;
 mod ledger;
 mod memory;
 mod orders;

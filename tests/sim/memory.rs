@@ -57,7 +57,7 @@ fn regions(scene: &Scene, process: ProcessId) -> Vec<(u64, u32, Kind, Rights)> {
 
 /// The frame that a core uses for a page.
 pub(crate) fn used(scene: &Scene, core: CoreId, page: u64) -> Option<u64> {
-    scene.setup.world.cores[core.index()].translations.get(&page).map(|it| it.frame)
+    scene.setup.world.cores[core.index()].cached.translations.get(&page).map(|it| it.frame)
 }
 
 fn frames(scene: &Scene, process: ProcessId) -> usize {

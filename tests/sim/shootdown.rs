@@ -37,7 +37,7 @@ pub(crate) fn shootdown(scene: &Scene, core: CoreId) -> Option<(PageRange, usize
 }
 
 pub(crate) fn translations(scene: &Scene, core: CoreId) -> usize {
-    scene.setup.world.cores[core.index()].translations.len()
+    scene.setup.world.cores[core.index()].cached.translations.len()
 }
 
 #[test]
@@ -50,10 +50,10 @@ fn rights_that_are_added_need_no_shootdown_and_old_translations_are_mended() {
         scene.settle();
         scene.does(TWO, Op::Read(PAGE));
     }
-    assert_eq!(scene.setup.world.cores[2].translations[&PAGE].rights, Rights::READ);
+    assert_eq!(scene.setup.world.cores[2].cached.translations[&PAGE].rights, Rights::READ);
     scene.does(TWO, Op::Touch(PAGE));
     scene.settle();
-    assert_eq!(scene.setup.world.cores[2].translations[&PAGE].rights, RW);
+    assert_eq!(scene.setup.world.cores[2].cached.translations[&PAGE].rights, RW);
     assert!(scene.state(many).is_some_and(|it| !it.is_dying()));
     scene.ends_well();
 }

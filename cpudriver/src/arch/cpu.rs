@@ -1,5 +1,6 @@
 //! The instructions and features of a core.
 
+use crate::machine::identifiers::Identifiers;
 use raw_cpuid::CpuId;
 use x86_64::registers::control::{Cr0, Cr0Flags, Cr2, Cr4, Cr4Flags, Efer, EferFlags};
 
@@ -57,6 +58,8 @@ pub struct Features {
     pub smap: bool,
     /// User mode instruction prevention.
     pub umip: bool,
+    /// Address spaces are told apart by identifiers.
+    pub identifiers: Identifiers,
     /// Programs can read and write the bases of FS and GS.
     pub fs_gs_base: bool,
     /// The extended state is saved by XSAVE.
@@ -87,6 +90,10 @@ pub fn features() -> Features {
         smep: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_smep)),
         smap: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_smap)),
         umip: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_umip)),
+        identifiers: Identifiers::choose(
+            is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_pcid)),
+            is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_invpcid)),
+        ),
         fs_gs_base: is(extended.as_ref().map(raw_cpuid::ExtendedFeatures::has_fsgsbase)),
         xsave: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_xsave)),
         machine_check: is(basic.as_ref().map(raw_cpuid::FeatureInfo::has_mce)),
@@ -107,7 +114,7 @@ pub fn cores_per_package() -> u16 {
 }
 
 /// Turns on what protects the kernel: write protection, and no-execute, SMEP, SMAP, UMIP and the machine check
-/// where there are.
+/// where there are; and the identifiers of address spaces.
 /// Turns the caches on, which INIT leaves off.
 ///
 /// # Safety
@@ -132,6 +139,9 @@ pub(super) unsafe fn protect(features: &Features) {
         (features.smep, Cr4Flags::SUPERVISOR_MODE_EXECUTION_PROTECTION),
         (features.smap, Cr4Flags::SUPERVISOR_MODE_ACCESS_PREVENTION),
         (features.umip, Cr4Flags::USER_MODE_INSTRUCTION_PREVENTION),
+        // Must not be set outside of long mode, nor with low bits in CR3 (Intel SDM vol. 3, 4.10.1): the tables in use were
+        // loaded without any. No page is global, so all that is cached belongs to an identifier.
+        (features.identifiers.are_used, Cr4Flags::PCID),
     ];
     let cr4 =
         wanted.iter().filter(|(has, _)| *has).fold(Cr4Flags::empty(), |all, (_, flag)| all | *flag);

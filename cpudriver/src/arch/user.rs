@@ -23,17 +23,18 @@ use super::percpu::{self, KERNEL_RSP, USER_END};
 use super::space::VcorePage;
 use super::trap;
 use crate::arch::interrupts;
+use crate::driver::Identifier;
 use crate::image::Cpu;
+use crate::machine::identifiers::{self, Identifiers};
 use crate::program::context::Registers;
 use crate::program::extended::Area;
 use core::mem::offset_of;
 use proto::call::Outcome;
 use proto::message::PageRange;
-use x86_64::registers::control::{Cr3, Cr3Flags, Efer, EferFlags};
+use x86_64::VirtAddr;
+use x86_64::registers::control::{Efer, EferFlags};
 use x86_64::registers::model_specific::{LStar, Msr, SFMask};
 use x86_64::registers::rflags::RFlags;
-use x86_64::structures::paging::PhysFrame;
-use x86_64::{PhysAddr, VirtAddr};
 
 /// The vector that stands for a system call; no exception and no interrupt has it.
 const SYSTEM_CALL: u64 = 256;
@@ -60,6 +61,8 @@ pub(super) struct User {
     by_sysret: bool,
     /// The top page table of the space that is loaded; 0 for the kernel's own.
     root: u64,
+    /// The number of the identifier under which it is loaded.
+    identifier: u16,
     /// On the management core, the pages of the process that is loaded, see [`Own`].
     own: Own,
     /// Its calls are traced.
@@ -90,6 +93,7 @@ impl User {
             registers: Registers::ZERO,
             by_sysret: false,
             root: 0,
+            identifier: 0,
             own: Own::NONE,
             is_traced: false,
             area: Area::ZERO,
@@ -101,8 +105,11 @@ impl User {
 #[derive(Clone, Copy, Debug)]
 struct Machine {
     kernel_root: u64,
+    /// What loads it.
+    kernel_cr3: u64,
     has_smap: bool,
     has_fs_gs_base: bool,
+    identifiers: Identifiers,
 }
 
 static MACHINE: BootOnce<Machine> = BootOnce::new();
@@ -135,9 +142,11 @@ pub enum Exit {
 ///
 /// Only core 0 may call this, before it starts another core.
 pub(super) unsafe fn set_up(features: &Features, kernel_root: u64) {
-    let (has_smap, has_fs_gs_base) = (features.smap, features.fs_gs_base);
+    let Features { smap: has_smap, fs_gs_base: has_fs_gs_base, identifiers, .. } = *features;
+    let kernel_cr3 = identifiers::cr3(kernel_root, identifiers.of_kernel());
+    let machine = Machine { kernel_root, kernel_cr3, has_smap, has_fs_gs_base, identifiers };
     // SAFETY: the caller is alone.
-    unsafe { MACHINE.set(Machine { kernel_root, has_smap, has_fs_gs_base }) };
+    unsafe { MACHINE.set(machine) };
     // SAFETY: the caller is alone.
     unsafe { extended::choose(features) };
 }
@@ -244,17 +253,18 @@ pub fn instruction() -> u64 {
     unsafe { (*this_user()).registers.rip }
 }
 
+/// How address spaces are told apart.
+pub fn identifiers() -> Identifiers {
+    machine().identifiers
+}
+
 /// Loads the space with that top page table. Writes CR3 even if it is loaded already: what was removed
-/// from it meanwhile must not be used.
-///
-/// Identifiers of address spaces (CR4.PCIDE, Intel SDM vol. 3, 4.10.1) are left off: only cores that have a space
-/// loaded are told of its shootdowns, so each load would have to flush what the identifier stands for all the
-/// same. QEMU's emulator, with which all of this is tested, has neither them nor INVPCID.
+/// from it meanwhile must not be used. What is kept under the identifier is forgotten unless it holds.
 ///
 /// # Panics
 ///
 /// When it is not the top page table of a space, which has the kernel's half.
-pub fn load(root: u64) {
+pub fn load(root: u64, identifier: Identifier) {
     let kernel = machine().kernel_root;
     let direct_entry = (DIRECT >> 39 & 0x1ff) * 8;
     let entry = |root: u64| {
@@ -264,9 +274,10 @@ pub fn load(root: u64) {
     };
     assert!(entry(root) == entry(kernel), "{root:#x} is no address space");
     // SAFETY: the space has the kernel's half, so the kernel goes on.
-    unsafe { write_cr3(root) };
+    unsafe { write_cr3(identifiers::cr3(root, identifier)) };
     // SAFETY: this core alone uses it.
-    unsafe { (*this_user()).root = root };
+    let user = unsafe { &mut *this_user() };
+    (user.root, user.identifier) = (root, identifier.number);
 }
 
 /// Keeps at hand where the pages of the process are that has just been loaded on the management core.
@@ -288,7 +299,7 @@ pub fn own_pages() -> Option<Own> {
 /// Loads the kernel's own tables.
 pub fn unload() {
     // SAFETY: the kernel goes on under its own tables.
-    unsafe { write_cr3(machine().kernel_root) };
+    unsafe { write_cr3(machine().kernel_cr3) };
     // SAFETY: this core alone uses it.
     unsafe { (*this_user()).root = 0 };
     keep_own_pages(Own::NONE);
@@ -315,22 +326,46 @@ pub fn loaded() -> Option<u64> {
     (root != 0).then_some(root)
 }
 
+/// Loads tables. With identifiers in use this is tested on no machine: QEMU's emulator, on which all of the kernel runs in
+/// tests, has neither PCID nor INVPCID. There the identifier is 0, bit 63 is clear, and all translations are forgotten.
+/// Which identifier a space gets and whether what was kept holds ([`crate::driver`]), and the bits that stand for it
+/// ([`identifiers::cr3`]), are tested on the host.
+///
 /// # Safety
 ///
-/// The tables must have the kernel's half.
-unsafe fn write_cr3(root: u64) {
-    let frame = PhysFrame::containing_address(PhysAddr::new(root));
+/// The tables must have the kernel's half. The identifier must be one that [`Identifiers`] allows, and what was kept
+/// under it, if it holds, of these tables.
+unsafe fn write_cr3(value: u64) {
     // SAFETY: the caller vouches for the tables.
-    unsafe { Cr3::write(frame, Cr3Flags::empty()) };
+    unsafe { core::arch::asm!("mov cr3, {}", in(reg) value, options(nostack, preserves_flags)) };
+}
+
+/// Forgets all translations of the space that is loaded, and its page tables.
+fn flush_all(root: u64) {
+    // SAFETY: this core alone uses it.
+    let number = unsafe { (*this_user()).identifier };
+    if machine().identifiers.invpcid {
+        let descriptor = identifiers::invpcid_descriptor(number);
+        let kind = identifiers::SINGLE_CONTEXT;
+        // SAFETY: CPUID has the instruction, and CR4 the identifier. Forgetting translations changes nothing but time. Tested on no
+        // machine, see `write_cr3`.
+        unsafe {
+            core::arch::asm!("invpcid {}, [{}]", in(reg) kind, in(reg) &raw const descriptor,
+                options(nostack, preserves_flags));
+        };
+    } else {
+        // SAFETY: the space is the one that is loaded.
+        unsafe { write_cr3(identifiers::cr3(root, Identifier { number, holds: false })) };
+    }
 }
 
 /// Forgets translations of the space that is loaded: one by one, or all, as the coordinator has decided.
 pub fn flush(range: PageRange) {
     let Some(root) = loaded() else { return };
     if range.pages == 0 {
-        // SAFETY: the space is the one that is loaded.
-        return unsafe { write_cr3(root) };
+        return flush_all(root);
     }
+    // Under the identifier that is loaded, and all that is cached of page tables under it (Intel SDM vol. 3, 4.10.4.1).
     for page in range.first..range.first.saturating_add(range.pages.into()) {
         let address = page.wrapping_mul(4096);
         // SAFETY: forgetting a translation changes nothing but time.

@@ -1,6 +1,6 @@
 //! What the driver wants the image to do.
 
-use super::Shootdown;
+use super::{Identifier, Shootdown};
 use proto::call::Outcome;
 use proto::id::{CoreId, Lease, VcoreId};
 use proto::message::{PageRange, ToMonitor};
@@ -26,6 +26,8 @@ pub enum Effect {
     Load {
         /// The physical address.
         root: u64,
+        /// Under which identifier.
+        identifier: Identifier,
     },
     /// Start the vcore: in vcore context where it was interrupted in it, else anew at its entry. On the
     /// management core: go on with the single-core process's context.

@@ -68,8 +68,8 @@ impl Driver {
         }
     }
 
-    /// Flushes, and hands the shootdown on or answers. Never stale: a core that has another space loaded, or none, has
-    /// nothing to flush, but others may lie below it.
+    /// Flushes, and hands the shootdown on or answers. Never stale: a core that has another space loaded, or none, only
+    /// forgets what it has kept, but others may lie below it.
     #[inline(always)]
     pub(super) fn come_down(
         &mut self,

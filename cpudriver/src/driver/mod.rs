@@ -8,16 +8,19 @@
 
 mod effect;
 mod gather;
+mod kept;
 #[cfg(test)]
 mod tests;
 
 pub use effect::{Effect, Effects, Fate, Sink};
 pub use gather::Shootdown;
+pub use kept::{Identifier, MOST_KEPT};
 
 use gather::Gather;
+use kept::{Identifiers, Start};
 
 use proto::call::{Call, KEEP, Outcome};
-use proto::id::{Epoch, Generation, Lease, Pid, VcoreId};
+use proto::id::{Epoch, Lease, VcoreId};
 use proto::message::{PageRange, ToCore, ToMonitor, tag};
 
 /// A request for which the vcore stands still until it is answered.
@@ -115,11 +118,12 @@ pub struct Driver {
     epoch: Epoch,
     /// The answers to a shootdown that it has handed on.
     gather: Option<Gather>,
+    identifiers: Identifiers,
     stale: u32,
 }
 
 impl Driver {
-    /// A core that is free and has never had a lease.
+    /// A core that is free and has never had a lease. It keeps no translations of spaces that are not loaded.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -174,18 +178,20 @@ impl Driver {
     #[inline(always)]
     pub fn on_message(&mut self, message: &ToCore, out: &mut impl Sink) {
         match *message {
-            ToCore::StartCore { lease, root, notified } => self.start(lease, root, notified, out),
+            ToCore::StartCore { lease, root, notified, removals } => {
+                self.start(&Start { lease, root, notified, removals }, out);
+            }
             ToCore::Preempt { lease, outcome } => self.preempt(lease, outcome, out),
             ToCore::Death { lease } => self.die(lease, out),
             ToCore::Notify { lease, count } => self.notify(lease, count, out),
             ToCore::SetContext { lease, notified } => self.set_context(lease, notified, out),
             ToCore::Done { lease, outcome } => self.done(lease, outcome, out),
             ToCore::Changed { lease, range } => self.changed(lease, range, out),
-            ToCore::Switch { from, outcome, to, root, notified } => {
-                self.switch((from, outcome), (to, root, notified), out);
+            ToCore::Switch { from, outcome, to: lease, root, notified, removals } => {
+                self.switch((from, outcome), &Start { lease, root, notified, removals }, out);
             }
-            ToCore::Regrant { from, to, root, notified } => {
-                self.regrant(from, (to, root, notified), out);
+            ToCore::Regrant { from, to: lease, root, notified, removals } => {
+                self.regrant(from, &Start { lease, root, notified, removals }, out);
             }
             ToCore::TlbShootdown { pid, generation, range, ticket } => {
                 self.flush_own((pid, generation), range, out);
@@ -196,15 +202,6 @@ impl Driver {
                 self.come_down(None, it, out);
             }
             _ => {}
-        }
-    }
-
-    /// Flushes if that space is loaded.
-    #[inline(always)]
-    fn flush_own(&self, space: (Pid, Generation), range: PageRange, out: &mut impl Sink) {
-        let loaded = |held: &Held| (held.lease.pid, held.lease.generation);
-        if self.held.as_ref().is_some_and(|held| loaded(held) == space) {
-            out.add(Effect::Flush { range });
         }
     }
 
@@ -249,12 +246,13 @@ impl Driver {
     }
 
     #[inline(always)]
-    fn start(&mut self, lease: Lease, root: u64, notified: u32, out: &mut impl Sink) {
+    fn start(&mut self, start: &Start, out: &mut impl Sink) {
+        let lease = start.lease;
         if self.held.is_some() || lease.epoch <= self.epoch {
             return self.stale_message(tag::START_CORE, lease, out);
         }
-        self.take(lease, notified);
-        out.add(Effect::Load { root });
+        self.take(lease, start.notified);
+        self.load(start, out);
         out.add(Effect::Start { lease });
         out.send(ToMonitor::Started { lease });
     }
@@ -275,19 +273,15 @@ impl Driver {
     }
 
     /// Leaves one vcore, which is preempted, and goes on with another one. The answer tells of both.
-    fn regrant(
-        &mut self,
-        from: Lease,
-        (to, root, notified): (Lease, u64, u32),
-        out: &mut impl Sink,
-    ) {
+    fn regrant(&mut self, from: Lease, start: &Start, out: &mut impl Sink) {
+        let to = start.lease;
         let left = self.held.filter(|held| held.lease == from && to.epoch > from.epoch);
         let Some(left) = left else {
             return self.stale_message(tag::REGRANT, to, out);
         };
-        self.take(to, notified);
+        self.take(to, start.notified);
         out.add(Effect::Save { vcore: from.vcore, fate: left.fate(Outcome::AGAIN) });
-        out.add(Effect::Load { root });
+        self.load(start, out);
         out.add(Effect::Start { lease: to });
         out.send(ToMonitor::Started { lease: to });
     }
@@ -295,19 +289,15 @@ impl Driver {
     /// Leaves one single-core process and goes on with another one. Nothing is sent: what the core says next under
     /// the new lease tells that it has done so.
     #[inline(always)]
-    fn switch(
-        &mut self,
-        (from, outcome): (Lease, Outcome),
-        (to, root, notified): (Lease, u64, u32),
-        out: &mut impl Sink,
-    ) {
+    fn switch(&mut self, (from, outcome): (Lease, Outcome), start: &Start, out: &mut impl Sink) {
+        let to = start.lease;
         let held = self.held.filter(|held| held.lease == from && to.epoch > from.epoch);
         if held.and_then(|held| held.request) != Some(Request::Yield) {
             return self.stale_message(tag::SWITCH, to, out);
         }
-        self.take(to, notified);
+        self.take(to, start.notified);
         out.add(Effect::Save { vcore: from.vcore, fate: Fate::Returns(outcome) });
-        out.add(Effect::Load { root });
+        self.load(start, out);
         out.add(Effect::Start { lease: to });
     }
 

@@ -1,8 +1,9 @@
 //! Facts about one core and its lease.
 
 mod changes;
+mod kept;
 
-use super::{Driver, Effect, Fate, Shootdown, Trap};
+use super::{Driver, Effect, Fate, Identifier, Shootdown, Trap};
 use alloc::vec::Vec;
 use proto::call::{KEEP, Outcome};
 use proto::core_set::CoreSet;
@@ -12,7 +13,9 @@ use proto::message::{PageRange, Peer, ToCore, ToMonitor, tag};
 const FIRST: Lease =
     Lease { pid: Pid(7), generation: Generation(3), vcore: VcoreId(1), epoch: Epoch(4) };
 const SECOND: Lease = Lease { vcore: VcoreId(2), epoch: Epoch(5), ..FIRST };
-const START: ToCore = ToCore::StartCore { lease: FIRST, root: 0x5000, notified: 9 };
+const START: ToCore = ToCore::StartCore { lease: FIRST, root: 0x5000, notified: 9, removals: 0 };
+/// Of a core that keeps nothing.
+const NONE: Identifier = Identifier { number: 0, holds: false };
 const YIELD: Trap = Trap::Yield { pending: false, wanted: 0, flags: 0 };
 
 fn tell(driver: &mut Driver, message: ToCore) -> Vec<Effect> {
@@ -45,7 +48,7 @@ fn stale(kind: u8, lease: Lease) -> [Effect; 1] {
 fn a_free_core_takes_a_lease_and_says_so() {
     let mut driver = Driver::new();
     let effects = [
-        Effect::Load { root: 0x5000 },
+        Effect::Load { root: 0x5000, identifier: NONE },
         Effect::Start { lease: FIRST },
         Effect::Send(ToMonitor::Started { lease: FIRST }),
     ];
@@ -56,7 +59,7 @@ fn a_free_core_takes_a_lease_and_says_so() {
 #[test]
 fn a_core_with_a_lease_takes_no_other_and_an_old_epoch_is_stale() {
     let mut driver = started();
-    let other = ToCore::StartCore { lease: SECOND, root: 0, notified: 0 };
+    let other = ToCore::StartCore { lease: SECOND, root: 0, notified: 0, removals: 0 };
     assert_eq!(tell(&mut driver, other), stale(tag::START_CORE, SECOND));
     tell(&mut driver, ToCore::Death { lease: FIRST });
     assert_eq!(tell(&mut driver, START), stale(tag::START_CORE, FIRST));
@@ -332,14 +335,15 @@ fn a_fault_that_cannot_be_mended_is_given_to_a_program_that_asked() {
 
 /// Another process's.
 const NEXT: Lease = Lease { pid: Pid(8), epoch: Epoch(5), ..FIRST };
-const REGRANT: ToCore = ToCore::Regrant { from: FIRST, to: NEXT, root: 0x6000, notified: 2 };
+const REGRANT: ToCore =
+    ToCore::Regrant { from: FIRST, to: NEXT, root: 0x6000, notified: 2, removals: 0 };
 
 #[test]
 fn a_core_that_is_regranted_saves_loads_starts_and_answers_once() {
     let mut driver = started();
     let effects = [
         Effect::Save { vcore: FIRST.vcore, fate: Fate::Goes },
-        Effect::Load { root: 0x6000 },
+        Effect::Load { root: 0x6000, identifier: NONE },
         Effect::Start { lease: NEXT },
         Effect::Send(ToMonitor::Started { lease: NEXT }),
     ];
@@ -364,7 +368,7 @@ fn a_regrant_of_another_lease_or_to_an_old_one_is_stale() {
     let mut driver = Driver::new();
     assert_eq!(tell(&mut driver, REGRANT), stale(tag::REGRANT, NEXT), "the core is free");
     tell(&mut driver, START);
-    let old = ToCore::Regrant { from: FIRST, to: FIRST, root: 0, notified: 0 };
+    let old = ToCore::Regrant { from: FIRST, to: FIRST, root: 0, notified: 0, removals: 0 };
     assert_eq!(tell(&mut driver, old), stale(tag::REGRANT, FIRST));
     tell(&mut driver, REGRANT);
     assert_eq!(tell(&mut driver, REGRANT), stale(tag::REGRANT, NEXT));

@@ -48,6 +48,7 @@ pub fn main(mut info: arch::BootInfo) -> ! {
         if cores == 1 { "" } else { "s" },
         info.memory_bytes >> 20
     );
+    say!("{}", info.features.identifiers);
     match &info.acpi {
         arch::Acpi::Present => {}
         arch::Acpi::Absent => say!("no ACPI tables: running on one core"),

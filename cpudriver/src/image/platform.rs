@@ -3,7 +3,7 @@
 use super::clock::Span;
 use super::{probes, vcore};
 use crate::arch::shared::{self, ThisCore};
-use crate::arch::{cpu, handoff, line, marker, percpu, report};
+use crate::arch::{cpu, handoff, line, marker, percpu, report, user};
 use crate::driver::{Driver, Effect};
 use crate::node::{Parcel, Platform};
 use crate::post::{Activity, Hardware};
@@ -91,6 +91,10 @@ impl Platform for Kernel {
     #[inline(always)]
     fn mark_end(&self) {
         marker::end();
+    }
+
+    fn identifiers(&self) -> u8 {
+        user::identifiers().count()
     }
 
     fn report(&self, trace: &Trace<'_>) -> u32 {

@@ -18,8 +18,8 @@ use proto::program::data;
 #[inline(always)]
 pub(super) fn perform(effect: Effect) {
     match effect {
-        Effect::Load { root } => {
-            user::load(root);
+        Effect::Load { root, identifier } => {
+            user::load(root, identifier);
             if is_single_core()
                 && let Some(saved) = saved_page(root)
                 && let Some(vcore) = vcore_page(root, VcoreId(0))

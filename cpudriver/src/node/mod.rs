@@ -102,7 +102,7 @@ impl<P: Platform> Node<P> {
             outbox: Outbox::new(cores),
             star,
             peers: Peers::new(cores),
-            driver: Driver::new(),
+            driver: Driver::with_identifiers(platform.identifiers()),
             counts: Counts::default(),
             trace: Trace::new(alloc::vec![Event::EMPTY; TRACED].leak()),
             seen: SeenCalls::new(core),

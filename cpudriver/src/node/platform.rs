@@ -21,6 +21,9 @@ pub trait Platform: Hardware + Copy {
     /// Marks its end.
     fn mark_end(&self);
 
+    /// Address spaces that this core tells apart, beside the kernel's own tables: 0 if it can tell none apart.
+    fn identifiers(&self) -> u8;
+
     /// Writes what this core is doing, and what it did last, into its report buffer; gives the length
     /// in bytes.
     fn report(&self, trace: &Trace<'_>) -> u32;

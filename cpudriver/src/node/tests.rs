@@ -4,7 +4,7 @@ mod net;
 
 use super::jobs::{MAX_SAMPLES, report};
 use super::{Counts, Job, Next, Parcel, Part, Star, connect};
-use crate::driver::{Effect, Fate, Trap};
+use crate::driver::{Effect, Fate, Identifier, Trap};
 use crate::post::lanes::SLOTS;
 use crate::post::{Receiver, Sender, link};
 use crate::program::seen::{Assembler, Caller, Seen};
@@ -146,13 +146,13 @@ fn orders_about_a_lease_that_the_core_does_not_hold_are_stale() {
 fn a_lease_is_taken_and_given_back_by_what_the_machine_does() {
     let mut net = Net::new();
     let lease = Lease { epoch: Epoch(1), ..LEASE };
-    let start = ToCore::StartCore { lease, root: 0x7000, notified: 0 };
+    let start = ToCore::StartCore { lease, root: 0x7000, notified: 0, removals: 0 };
     assert_eq!(net.ask(1, start), [ToMonitor::Started { lease }]);
     assert_eq!(net.node(1).driver().lease(), Some(lease));
     let outcome = Outcome::default();
     assert_eq!(net.ask(1, ToCore::Preempt { lease, outcome }), [ToMonitor::Preempted { lease }]);
     let done = [
-        Effect::Load { root: 0x7000 },
+        Effect::Load { root: 0x7000, identifier: Identifier { number: 1, holds: false } },
         Effect::Start { lease },
         Effect::Save { vcore: lease.vcore, fate: Fate::Goes },
         Effect::Unload,
@@ -164,7 +164,7 @@ fn a_lease_is_taken_and_given_back_by_what_the_machine_does() {
 fn a_request_of_the_vcore_is_sent_and_answered() {
     let mut net = Net::new();
     let lease = Lease { epoch: Epoch(1), ..LEASE };
-    net.ask(1, ToCore::StartCore { lease, root: 0x7000, notified: 0 });
+    net.ask(1, ToCore::StartCore { lease, root: 0x7000, notified: 0, removals: 0 });
     let told = net.node(1).trap(Trap::Exit { code: 3 });
     assert_eq!(told, Some(ToMonitor::Exit { lease, code: 3 }));
     assert!(net.node(1).request_for::<()>(&ToMonitor::Exit { lease, code: 3 }));
@@ -177,7 +177,7 @@ fn a_request_of_the_vcore_is_sent_and_answered() {
 fn a_vcore_that_stands_still_goes_on_when_its_core_is_told_that_its_memory_is_changed() {
     let mut net = Net::new();
     let lease = Lease { epoch: Epoch(1), ..LEASE };
-    net.ask(1, ToCore::StartCore { lease, root: 0x7000, notified: 0 });
+    net.ask(1, ToCore::StartCore { lease, root: 0x7000, notified: 0, removals: 0 });
     net.node(1).stand();
     assert!(net.node(1).driver().request().is_some());
     let range = PageRange { first: 3, pages: 2 };

@@ -9,7 +9,7 @@ fn lease(epoch: u32) -> Lease {
 }
 
 fn start(epoch: u32) -> ToCore {
-    ToCore::StartCore { lease: lease(epoch), root: 0x1000, notified: 0 }
+    ToCore::StartCore { lease: lease(epoch), root: 0x1000, notified: 0, removals: 0 }
 }
 
 /// A core that takes orders one behind the other, and what they cross.

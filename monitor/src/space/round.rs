@@ -209,7 +209,9 @@ impl Coordinator {
             round.waiting.remove(core);
         }
         let cores = round.waiting;
-        // Who has been told to leave loads other tables: that it does is waited for, and flushes all.
+        // Whoever is told from now on to load the space flushes what it has kept of it; who was told before is one of these.
+        process.removals += 1;
+        // Who has been told to leave loads other tables. That it does is waited for: what it may keep is too old from now on.
         let parting = &process.parting;
         let untold = if parting.is_empty() { cores } else { cores.without(parting) };
         (process, untold)

@@ -22,7 +22,7 @@ pub enum ToCore {
     Dump,
     /// Park with interrupts off until INIT ([`ToMonitor::Stopped`]).
     Stop,
-    /// Flush these translations if that space is loaded, then acknowledge; never stale.
+    /// Flush these translations if that space is loaded, or else forget what was kept, then acknowledge; never stale.
     TlbShootdown {
         /// Whose address space.
         pid: Pid,
@@ -76,6 +76,10 @@ pub enum ToCore {
         /// How many notifies of this vcore its memory tells of already.
         #[serde(with = "crate::fixed")]
         notified: u32,
+        /// How often something was taken from the address space so far, pages or rights to them. Translations of it that the
+        /// core has kept from an earlier start hold still if this was the same then.
+        #[serde(with = "crate::fixed")]
+        removals: u64,
     },
     /// Save the context where the vcore resumes, load the kernel's own tables and be free
     /// ([`ToMonitor::Preempted`]). Answers an outstanding request.
@@ -152,6 +156,9 @@ pub enum ToCore {
         /// As in `StartCore`.
         #[serde(with = "crate::fixed")]
         notified: u32,
+        /// As in `StartCore`.
+        #[serde(with = "crate::fixed")]
+        removals: u64,
     },
     /// Save the context of a vcore and go on with one of another process: as `Preempt`, whose outcome is *refused*, and
     /// `StartCore` would together ([`ToMonitor::Started`] under the new lease, which says that the old one's context is
@@ -167,6 +174,9 @@ pub enum ToCore {
         /// As in `StartCore`.
         #[serde(with = "crate::fixed")]
         notified: u32,
+        /// As in `StartCore`.
+        #[serde(with = "crate::fixed")]
+        removals: u64,
     },
     /// Flush these translations and go on: answers [`ToMonitor::Unmap`] or [`ToMonitor::Protect`] for which the vcore stands
     /// still ([`Call::stands`](crate::call::Call::stands)), and which has come to [`Outcome::OK`]. That core is told of it

@@ -31,6 +31,14 @@ impl Setup {
         Self { world: World::new(CONFIG, cores), unchecked: false }
     }
 
+    /// The same, where a core keeps translations of so many address spaces.
+    #[must_use]
+    pub fn keeping(cores: usize, spaces: u8) -> Self {
+        let mut setup = Self::new(cores);
+        setup.world.tell_apart(spaces);
+        setup
+    }
+
     /// Makes something happen.
     ///
     /// # Panics
@@ -146,24 +154,29 @@ fn case(
 #[must_use]
 pub fn all() -> Vec<Case> {
     let processes = vec![
-        one_core_switch_and_kill(),
+        one_core_switch_and_kill(Setup::new(1), "1 core: switch, notify, unmap, kill"),
+        one_core_switch_and_kill(Setup::keeping(1, 2), "1 core: keep, switch, unmap, kill"),
         two_cores_yield_and_preempt(),
         two_cores_become_many_and_kill(),
         two_cores_unmap_and_panic(),
         three_cores_change_and_preempt(),
         three_cores_grant_and_kill(),
-        three_cores_unmap_and_preempt(),
+        three_cores_unmap_and_preempt(Setup::new(3), "3 cores: unmap, preempt"),
+        three_cores_unmap_and_preempt(Setup::keeping(3, 2), "3 cores: keep, unmap, preempt"),
         three_cores_notify_and_yield(),
         two_cores_regrant_and_kill(),
-        three_cores_regrant_and_panic(),
+        three_cores_regrant_and_panic(Setup::new(3), "3 cores: regrant, unmap, core failure"),
+        three_cores_regrant_and_panic(
+            Setup::keeping(3, 1),
+            "3 cores: keep, regrant, unmap, core failure",
+        ),
     ];
     processes.into_iter().chain(memory::all()).collect()
 }
 
 /// Two single-core processes that give way to each other, in one message each time.
-fn one_core_switch_and_kill() -> Case {
+fn one_core_switch_and_kill(mut setup: Setup, name: &'static str) -> Case {
     const NICE: Op = Op::Yield { wanted: 0, nice: true };
-    let mut setup = Setup::new(1);
     let one = setup.single();
     setup.maps(one, 2);
     let other = setup.single();
@@ -173,7 +186,7 @@ fn one_core_switch_and_kill() -> Case {
     ];
     let event = proto::event::Event { kind: 50, value: 0 };
     let notify = Action::Tell(Input::Control(Control::Notify { pid: other.pid, event }));
-    case("1 core: switch, notify, unmap, kill", setup, &programs, &[kill(one.pid), notify])
+    case(name, setup, &programs, &[kill(one.pid), notify])
 }
 
 fn two_cores_yield_and_preempt() -> Case {
@@ -249,8 +262,7 @@ fn three_cores_grant_and_kill() -> Case {
     case("3 cores: grant, yield, kill", setup, &programs, &[kill(one.pid)])
 }
 
-fn three_cores_unmap_and_preempt() -> Case {
-    let mut setup = Setup::new(3);
+fn three_cores_unmap_and_preempt(mut setup: Setup, name: &'static str) -> Case {
     let many = setup.many(2);
     setup.maps(many, 2);
     let single = setup.single();
@@ -259,7 +271,7 @@ fn three_cores_unmap_and_preempt() -> Case {
         (many, &[Op::Touch(PAGE), Op::Touch(PAGE), Op::Unmap(PAGE, 1), Op::Touch(PAGE + 1)]),
         (single, &[Op::ChangeToM, Op::Touch(PAGE), Op::Unmap(PAGE, 1), YIELD]),
     ];
-    case("3 cores: unmap, preempt", setup, &programs, &[preempt(TWO), preempt(ONE)])
+    case(name, setup, &programs, &[preempt(TWO), preempt(ONE)])
 }
 
 fn three_cores_notify_and_yield() -> Case {
@@ -296,8 +308,7 @@ fn two_cores_regrant_and_kill() -> Case {
 }
 
 /// The same, while the holder, which runs on another core as well, takes memory away.
-fn three_cores_regrant_and_panic() -> Case {
-    let mut setup = Setup::new(3);
+fn three_cores_regrant_and_panic(mut setup: Setup, name: &'static str) -> Case {
     let holder = setup.many(2);
     setup.maps(holder, 2);
     let owner = setup.single();
@@ -307,7 +318,7 @@ fn three_cores_regrant_and_panic() -> Case {
         (owner, &[Op::ChangeToM, YIELD]),
     ];
     let panic = Action::Fail(ONE, Mishap::Panic);
-    case("3 cores: regrant, unmap, core failure", setup, &programs, &[panic])
+    case(name, setup, &programs, &[panic])
 }
 
 fn provision(setup: &mut Setup, core: CoreId, to: ProcessId) {

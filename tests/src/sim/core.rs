@@ -1,8 +1,8 @@
 //! A core of the model: the real CPU driver between two pairs of model rings.
 
 use super::action::Op;
+use super::cached::Cached;
 use super::faults::History;
-use super::memory::{Frame, Page};
 use cpudriver::driver::{Driver, Request};
 use cpudriver::post::bounds::{ANSWERS, outstanding_to_core, outstanding_to_monitor};
 use cpudriver::post::lanes::SLOTS;
@@ -10,7 +10,7 @@ use monitor::ProcessId;
 use proto::id::{ApicId, CoreId};
 use proto::memory::Rights;
 use proto::message::{Lane, Peer, ToCore, ToMonitor};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem::discriminant;
 
 /// How a core is.
@@ -41,10 +41,14 @@ pub struct SimCore {
     pub peers: BTreeMap<CoreId, VecDeque<Peer>>,
     /// Whose address space is loaded.
     pub loaded: Option<ProcessId>,
-    /// Translations of the loaded address space, by page.
-    pub translations: BTreeMap<u64, Page>,
-    /// Frames of page tables that it has found them through.
-    pub walked: BTreeSet<Frame>,
+    /// How many address spaces it tells apart.
+    pub identifiers: u8,
+    /// Under which identifier that one is loaded.
+    pub number: u16,
+    /// What is cached of the loaded address space.
+    pub cached: Cached,
+    /// What is cached under other identifiers, if anything is.
+    pub kept: BTreeMap<u16, Cached>,
     /// The call to change memory for which its vcore stands still and that has no answer.
     pub stands_for: Option<u64>,
     /// The use of a page that faulted.
@@ -68,16 +72,18 @@ fn lane(lane: Lane) -> usize {
 }
 
 impl SimCore {
-    pub(crate) fn new(health: Health) -> Self {
+    pub(crate) fn new(health: Health, identifiers: u8) -> Self {
         Self {
             health,
-            driver: Driver::new(),
+            driver: Driver::with_identifiers(identifiers),
             to: Default::default(),
             from: Default::default(),
             peers: BTreeMap::new(),
             loaded: None,
-            translations: BTreeMap::new(),
-            walked: BTreeSet::new(),
+            identifiers,
+            number: 0,
+            cached: Cached::default(),
+            kept: BTreeMap::new(),
             stands_for: None,
             retry: None,
             replay: None,
@@ -85,11 +91,6 @@ impl SimCore {
             history: History::default(),
             last_request: None,
         }
-    }
-
-    /// The core is back after INIT, with new rings and no memory of before.
-    pub(crate) fn restart(&mut self) {
-        *self = Self::new(Health::Starting);
     }
 
     pub(crate) fn join(&mut self, apic: u32) {
@@ -164,12 +165,6 @@ impl SimCore {
     /// The peers that have sent it something which it can take.
     pub fn talking_peers(&self) -> impl Iterator<Item = CoreId> + '_ {
         self.peers.keys().copied().filter(|_| self.health == Health::Well)
-    }
-
-    /// Another address space is loaded, or none, or translations are forgotten for another reason.
-    pub(crate) fn forget_translations(&mut self, which: impl Fn(u64) -> bool) {
-        self.translations.retain(|&page, _| !which(page));
-        self.walked.clear();
     }
 
     /// Does its vcore stand still until its core is told what to flush? It uses no translation before.

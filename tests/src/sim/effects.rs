@@ -74,23 +74,8 @@ impl World {
 
     fn carry_out_one(&mut self, core: CoreId, before: Option<Lease>, effect: Effect) -> Happened {
         match effect {
-            Effect::Load { .. } => {
-                let now = self.cores[core.index()].driver.lease();
-                let process = now.map(process_of);
-                if process.is_none_or(|process| !self.memory.contains_key(&process)) {
-                    return violation(format!("I8: core {core} loads freed memory for {now:?}"));
-                }
-                let it = &mut self.cores[core.index()];
-                it.loaded = process;
-                it.forget_translations(|_| true);
-                it.retry = None;
-            }
-            Effect::Unload => {
-                let it = &mut self.cores[core.index()];
-                it.loaded = None;
-                it.forget_translations(|_| true);
-                it.retry = None;
-            }
+            Effect::Load { identifier, .. } => self.load(core, identifier)?,
+            Effect::Unload => self.cores[core.index()].unload(),
             Effect::Flush { range } => {
                 self.cores[core.index()].forget_translations(|page| is_in(range, page));
             }

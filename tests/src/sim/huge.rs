@@ -122,12 +122,12 @@ impl Memory {
 
     /// Puts translations into a core for what the entry of a page maps.
     pub(super) fn translate(&self, core: &mut SimCore, number: u64, found: Page) {
-        core.translations.insert(number, found);
-        core.walked.extend(self.tables_to(number));
+        core.cached.translations.insert(number, found);
+        core.cached.walked.extend(self.tables_to(number));
         let block = number / BLOCK;
         if self.huge.contains(&block) {
             let all = self.pages.range(block * BLOCK..(block + 1) * BLOCK);
-            core.translations.extend(all.map(|(&number, &page)| (number, page)));
+            core.cached.translations.extend(all.map(|(&number, &page)| (number, page)));
         }
     }
 }

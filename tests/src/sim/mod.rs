@@ -7,6 +7,7 @@
 //! tries them all, and tests write them down by hand.
 
 mod action;
+mod cached;
 pub mod cases;
 mod checks;
 mod core;
@@ -35,6 +36,7 @@ pub mod storm;
 mod world;
 
 pub use self::action::{Action, Mishap, Op};
+pub use self::cached::Cached;
 pub use self::core::{Health, SimCore};
 pub use self::faults::History;
 pub use self::io::{Chore, IoOp};

@@ -191,10 +191,10 @@ impl World {
             }
             // A processor looks at page tables when it likes, but uses no memory that nobody asks for.
             let uses = |it: &SimCore| {
-                let finds = it.translations.values().any(|page| page.frame == frame);
+                let finds = it.cached.translations.values().any(|page| page.frame == frame);
                 it.health != Health::Stopped
                     && (last || it.loaded == Some(process))
-                    && (it.walked.contains(&frame) || finds && !it.is_to_flush())
+                    && (it.cached.walked.contains(&frame) || finds && !it.is_to_flush())
             };
             if let Some(core) = self.cores.iter().position(uses) {
                 return violation(format!("core {core} can still use what {process:?} gave back"));
@@ -209,7 +209,7 @@ impl World {
         let it = &mut self.cores[core.index()];
         let (Some(lease), Some(process)) = (it.driver.lease(), it.loaded) else { return Ok(()) };
         let allows = |page: &&Page| page.rights.include(needed);
-        if it.translations.get(&page).filter(allows).is_some() {
+        if it.cached.translations.get(&page).filter(allows).is_some() {
             return Ok(());
         }
         let Some(memory) = self.memory.get(&process) else { return Ok(()) };
@@ -217,7 +217,7 @@ impl World {
             memory.translate(it, page, found);
             return Ok(());
         }
-        it.translations.remove(&page);
+        it.cached.translations.remove(&page);
         it.retry = Some((page, needed));
         let code = 4 | if needed.include(Rights::WRITE) { 2 } else { 0 };
         let trap = Trap::Fault { address: page << 12, vector: 14, code, at: 0, reflect: false };
@@ -258,7 +258,7 @@ impl World {
         let Some(memory) = self.memory.get(&process) else { return Ok(()) };
         let loads = |it: &&SimCore| it.loaded == Some(process) && !it.is_to_flush();
         for it in self.cores.iter().filter(loads) {
-            let old = it.translations.iter().find(|&(&page, used)| {
+            let old = it.cached.translations.iter().find(|&(&page, used)| {
                 is_in(mapped, page)
                     && memory.pages.get(&page).is_none_or(|now| now.frame != used.frame)
             });
@@ -277,7 +277,7 @@ impl World {
         let runs = it.health != Health::Stopped && !it.is_to_flush();
         let Some(process) = it.loaded.filter(|_| runs) else { return Ok(()) };
         let Some(memory) = self.memory.get(&process) else { return Ok(()) };
-        for (&number, used) in &it.translations {
+        for (&number, used) in &it.cached.translations {
             let right = memory
                 .pages
                 .get(&number)

@@ -68,6 +68,7 @@ pub fn run(seed: u64, plan: Plan, mut watch: impl FnMut(&World, Action)) -> Resu
     let mut world = World::new(Config { strategy, ..config }, plan.cores);
     world.unlinked = seed % 2 == 1;
     world.stands = !seed.is_multiple_of(4);
+    world.tell_apart((seed % 5) as u8);
     let mut chooser = Chooser { seed: Seed::new(seed), faults: plan.faults, stall: None };
     let mut step = 0;
     let done = caught(|| {

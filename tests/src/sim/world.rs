@@ -86,7 +86,7 @@ impl World {
         let coordinator = Coordinator::new(config, 0, &vec![true; cores]);
         let mut world = Self {
             coordinator,
-            cores: (0..cores).map(|_| SimCore::new(Health::Starting)).collect(),
+            cores: (0..cores).map(|_| SimCore::new(Health::Starting, 0)).collect(),
             memory: BTreeMap::new(),
             calls: OpenCalls::default(),
             doomed: BTreeSet::new(),

@@ -63,7 +63,7 @@ fn only_a_vcore_that_stands_still_for_a_change_is_told_that_it_is_made() {
 fn a_vcore_that_has_to_leave_while_it_stands_still_goes_on_elsewhere_as_if_it_had_not() {
     let taken = [
         ToCore::Preempt { lease: FIRST, outcome: Outcome::AGAIN },
-        ToCore::Regrant { from: FIRST, to: next(), root: 0x6000, notified: 0 },
+        ToCore::Regrant { from: FIRST, to: next(), root: 0x6000, notified: 0, removals: 0 },
     ];
     for taken in taken {
         let mut driver = standing();

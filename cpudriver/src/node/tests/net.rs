@@ -83,6 +83,9 @@ impl Platform for Here {
     fn mark_end(&self) {
         self.machine.open.set(self.machine.open.get() - 1);
     }
+    fn identifiers(&self) -> u8 {
+        1
+    }
     fn report(&self, trace: &Trace<'_>) -> u32 {
         u32::try_from(trace.recorded()).expect("few events")
     }

@@ -102,7 +102,7 @@ codec! { ToCore:
     5 Unlink { peer }
     6 Experiment { role, peer, rounds, warmup, batch }
     7 Count {}
-    8 StartCore { lease, root, notified }
+    8 StartCore { lease, root, notified, removals }
     9 Preempt { lease, outcome }
     10 Death { lease }
     11 Notify { lease, count }
@@ -111,8 +111,8 @@ codec! { ToCore:
     14 Panic {}
     15 Hang {}
     16 TlbMulticast { generation, ticket, range, pid, fan_out, below }
-    17 Switch { from, outcome, to, root, notified }
-    18 Regrant { from, to, root, notified }
+    17 Switch { from, outcome, to, root, notified, removals }
+    18 Regrant { from, to, root, notified, removals }
     19 Changed { lease, range }
 }
 

@@ -32,8 +32,12 @@ pub(super) fn all() -> Vec<Case> {
         two_cores_map_again_and_kill(),
         standing(two_cores_map_again_and_kill(), "2 cores: stand, map, protect, unmap, kill"),
         two_cores_share_and_kill(),
-        three_cores_protect_and_preempt(),
-        standing(three_cores_protect_and_preempt(), "3 cores: stand, protect, preempt"),
+        three_cores_protect_and_preempt(Setup::new(3), "3 cores: protect, preempt"),
+        three_cores_protect_and_preempt(Setup::keeping(3, 2), "3 cores: keep, protect, preempt"),
+        standing(
+            three_cores_protect_and_preempt(Setup::new(3), ""),
+            "3 cores: stand, protect, preempt",
+        ),
         three_cores_protect_and_panic(),
         standing(three_cores_protect_and_panic(), "3 cores: stand, grant, protect, core failure"),
     ]
@@ -184,8 +188,7 @@ fn two_cores_share_and_kill() -> Case {
     case("2 cores: share, unmap, kill", setup, &programs, &[kill(child), kill(parent.pid)])
 }
 
-fn three_cores_protect_and_preempt() -> Case {
-    let mut setup = Setup::new(3);
+fn three_cores_protect_and_preempt(mut setup: Setup, name: &'static str) -> Case {
     let many = setup.many(2);
     setup.maps(many, 1);
     let protect = |rights| Op::Protect(PAGE, 1, rights);
@@ -193,7 +196,7 @@ fn three_cores_protect_and_preempt() -> Case {
         many,
         &[Op::Touch(PAGE), Op::Read(PAGE), protect(Rights::READ), protect(RW), Op::Touch(PAGE)],
     )];
-    case("3 cores: protect, preempt", setup, &programs, &[preempt(TWO)])
+    case(name, setup, &programs, &[preempt(TWO)])
 }
 
 fn three_cores_protect_and_panic() -> Case {
