@@ -53,6 +53,7 @@ impl Coordinator {
         for (core, it) in (0..).map(CoreId).zip(&self.cores) {
             self.audit_core(core, it)?;
         }
+        self.audit_rooms()?;
         for process in self.table.iter() {
             self.audit_holdings(process)?;
             self.audit_state(process)?;
@@ -63,6 +64,14 @@ impl Coordinator {
         self.audit_promises()?;
         self.audit_io()?;
         self.audit_queues()
+    }
+
+    fn audit_rooms(&self) -> Audit {
+        let has = |it: &&Process| it.gang.is_some() || it.vcores_to_be.is_some();
+        let (free, total) = self.vcores.counts();
+        let exact = total == self.vcores.needed(self.table.count())
+            && total == free + self.table.iter().filter(has).count();
+        core_rule(CoreId::MANAGEMENT, exact, "each process that can become many-core has room to")
     }
 
     fn audit_core(&self, core: CoreId, it: &Core) -> Audit {

@@ -63,7 +63,7 @@ impl Coordinator {
                 Some((it.id, self.table.ancestry_below(it).ok_or(Outcome::AGAIN)?))
             }
         };
-        let made = self.table.insert(name, root).ok_or(Outcome::AGAIN)?;
+        let made = self.insert(name, root).ok_or(Outcome::AGAIN)?;
         self.table.at_mut(made.pid).space.image = frames;
         self.frames = left;
         if let Some((parent, ancestry)) = of_parent {
@@ -77,6 +77,19 @@ impl Coordinator {
             parent.child_count += 1;
         }
         Ok(made)
+    }
+
+    /// Puts a process into the table, and makes room for what it needs when it becomes many-core.
+    fn insert(&mut self, name: Name, root: u64) -> Option<ProcessId> {
+        let count = self.table.count();
+        if !self.vcores.extend(count + 1) {
+            return None;
+        }
+        let made = self.table.insert(name, root);
+        if made.is_none() {
+            self.vcores.shrink(None, count);
+        }
+        made
     }
 
     pub(crate) fn on_wait(&mut self, call: Call, pid: Pid, flags: u8, out: &mut Outbox) {

@@ -11,6 +11,7 @@ use crate::output::{Outbox, Output};
 use crate::pipes::Pipes;
 use crate::table::Table;
 use crate::timers::NEVER;
+use crate::vcores::Rooms;
 use alloc::vec::Vec;
 use proto::id::CoreId;
 use proto::message::ToMonitor;
@@ -34,8 +35,8 @@ const ENTRIES_PER_STEP: u32 = 64;
 
 /// The owner of the machine's cores and of all processes.
 ///
-/// Allocates when it is made, when a process or a pipe is made, when one becomes many-core and when it first has a queue
-/// for events; no other [`Coordinator::step`] does.
+/// Allocates when it is made, when a process or a pipe is made and when a process first has a queue for events; no
+/// other [`Coordinator::step`] does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinator {
     pub(crate) config: Config,
@@ -51,6 +52,7 @@ pub struct Coordinator {
     pub(crate) heartbeat_next: CoreId,
     pub(crate) counters: Counters,
     pub(crate) table: Table,
+    pub(crate) vcores: Rooms,
     /// Single-core processes that are runnable, in turn.
     pub(crate) run: Fifo,
     /// When the running single-core process's slice is over.
@@ -122,6 +124,7 @@ impl Coordinator {
             heartbeat_next: CoreId(1),
             counters: Counters::default(),
             table: Table::new(max_processes),
+            vcores: Rooms::new((count - 1) as u16, config.frames),
             run: Fifo::new(max_processes),
             slice_end: 0,
             wanting: Fifo::new(max_processes),

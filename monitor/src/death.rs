@@ -8,7 +8,7 @@
 use crate::coordinator::Coordinator;
 use crate::core_set::CoreSet;
 use crate::cores::Timer;
-use crate::gang::Place;
+use crate::gang::{Gang, Place};
 use crate::lease::is_to_leave;
 use crate::lifecycle::{State, Trigger};
 use crate::output::{Event as Told, Outbox, Output};
@@ -214,7 +214,11 @@ impl Coordinator {
         let (process, root) = (process.id, process.root);
         self.work.remove(pid.0);
         out.push(Output::FreeSpace { process, root });
-        self.frames += self.table.at(pid).space.frames();
+        let process = self.table.at_mut(pid);
+        self.frames += process.space.frames();
+        let gang = process.gang.take();
+        let vcores = gang.map(Gang::into_vcores).or_else(|| process.vcores_to_be.take());
         self.table.remove(pid);
+        self.vcores.shrink(vcores, self.table.count());
     }
 }

@@ -7,8 +7,7 @@
 //! - *inactive*: may be started at any time, last left first.
 
 use crate::core_set::CoreSet;
-use crate::room;
-use alloc::boxed::Box;
+use crate::vcores::Vcores;
 use proto::id::{CoreId, VcoreId};
 
 const NONE: u16 = u16::MAX;
@@ -31,7 +30,7 @@ pub enum Place {
 const PLACES: usize = 5;
 
 /// One vcore.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Vcore {
     place: Place,
     prev: u16,
@@ -47,6 +46,19 @@ pub(crate) struct Vcore {
 }
 
 impl Vcore {
+    /// One that was never started, of so many that are all on one list, in the order of their numbers.
+    pub(crate) const fn fresh(at: u16, count: u16) -> Self {
+        Self {
+            place: Place::Inactive,
+            prev: if at == 0 { NONE } else { at - 1 },
+            next: if at + 1 == count { NONE } else { at + 1 },
+            core: CoreId::MANAGEMENT,
+            notified: 0,
+            quiet: false,
+            ticks: 0,
+        }
+    }
+
     pub(crate) const fn place(&self) -> Place {
         self.place
     }
@@ -62,7 +74,7 @@ struct Ends {
 /// All vcores of a process, and what it asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Gang {
-    vcores: Box<[Vcore]>,
+    vcores: Vcores,
     lists: [Ends; PLACES],
     /// How many cores the process wants.
     pub(crate) wanted: u16,
@@ -75,29 +87,26 @@ pub(crate) struct Gang {
 }
 
 impl Gang {
-    /// Makes a gang of `count` inactive vcores, 0 to be started first, if there is memory for it.
-    pub(crate) fn new(count: u16) -> Option<Self> {
-        let vcore = |_| Vcore {
-            place: Place::Inactive,
-            prev: NONE,
-            next: NONE,
-            core: CoreId::MANAGEMENT,
-            notified: 0,
-            quiet: false,
-            ticks: 0,
-        };
-        let mut vcores = room::list(usize::from(count))?;
-        vcores.extend((0..count).map(vcore));
+    /// Makes a gang of vcores as [`Vcores`] has them: all inactive, 0 to be started first.
+    pub(crate) fn new(vcores: Vcores) -> Self {
         let mut gang = Self {
-            vcores: vcores.into_boxed_slice(),
+            vcores,
             lists: [Ends { head: NONE, tail: NONE, count: 0 }; PLACES],
             wanted: 1,
             only_first: true,
             urgent: None,
             last_core: CoreId::MANAGEMENT,
         };
-        (0..count).for_each(|at| gang.link_back(Place::Inactive, at));
-        Some(gang)
+        let count = gang.max();
+        if let Some(last) = count.checked_sub(1) {
+            gang.lists[Place::Inactive as usize] = Ends { head: 0, tail: last, count };
+        }
+        gang
+    }
+
+    /// What it was made of, however it has been used.
+    pub(crate) fn into_vcores(self) -> Vcores {
+        self.vcores
     }
 
     /// How many vcores the process may ever have.
@@ -292,17 +301,33 @@ impl Gang {
 
 #[cfg(test)]
 mod tests {
-    use super::{Gang, Place};
+    use super::{Gang, Place, Vcore};
     use alloc::vec::Vec;
     use proto::id::VcoreId;
+
+    fn gang_of(count: u16) -> Gang {
+        Gang::new((0..count).map(|at| Vcore::fresh(at, count)).collect())
+    }
 
     fn on(gang: &Gang, place: Place) -> Vec<u16> {
         gang.on(place).map(|vcore| vcore.0).collect()
     }
 
     #[test]
+    fn vcores_are_started_in_the_order_of_their_numbers() {
+        let mut gang = gang_of(3);
+        gang.want(3);
+        for vcore in [0, 1, 2].map(VcoreId) {
+            assert_eq!(gang.next_to_start(), Some(vcore));
+            gang.move_to_tail(vcore, Place::Online);
+        }
+        assert_eq!((gang.next_to_start(), gang.count(Place::Inactive)), (None, 0));
+        assert_eq!(gang_of(0).next_to_start(), None);
+    }
+
+    #[test]
     fn the_vcore_that_left_last_is_started_first() {
-        let mut gang = Gang::new(3).unwrap();
+        let mut gang = gang_of(3);
         gang.want(1);
         for vcore in [0, 1, 2].map(VcoreId) {
             gang.move_to_tail(vcore, Place::Online);
@@ -316,7 +341,7 @@ mod tests {
 
     #[test]
     fn several_move_at_once_and_in_their_order() {
-        let mut gang = Gang::new(5).unwrap();
+        let mut gang = gang_of(5);
         [3, 1, 4].into_iter().for_each(|vcore| gang.move_to_tail(VcoreId(vcore), Place::Online));
         gang.move_to_tail(VcoreId(0), Place::Leaving);
         assert_eq!(gang.move_many(Place::Online, Place::Leaving, 2), (Some(VcoreId(3)), 2));
@@ -338,7 +363,7 @@ mod tests {
 
     #[test]
     fn a_preempted_vcore_goes_before_inactive_ones_and_an_urgent_one_before_all() {
-        let mut gang = Gang::new(3).unwrap();
+        let mut gang = gang_of(3);
         gang.want(1);
         gang.move_to_tail(VcoreId(2), Place::Preempted);
         assert_eq!(gang.next_to_start(), Some(VcoreId(2)));
@@ -352,7 +377,7 @@ mod tests {
 
     #[test]
     fn only_vcore_0_is_started_until_the_process_says_what_it_wants() {
-        let mut gang = Gang::new(3).unwrap();
+        let mut gang = gang_of(3);
         assert_eq!(gang.next_to_start(), Some(VcoreId(0)));
         gang.move_to_tail(VcoreId(0), Place::Leaving);
         assert_eq!(gang.next_to_start(), None, "the others may not be ready");

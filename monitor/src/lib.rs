@@ -62,6 +62,7 @@ mod timers;
 mod told;
 mod transfer;
 mod user;
+mod vcores;
 mod view;
 mod waits;
 

@@ -37,15 +37,15 @@ impl Coordinator {
         }
     }
 
-    /// Allocates the vcores, and reserves the frames of the pages, that a many-core process has more.
+    /// Sets the vcores aside, and reserves the frames of the pages, that a many-core process has more.
     fn reserve_vcores(&mut self, pid: Pid) -> Result<(), Outcome> {
         let frames = pages_of_many(self.max_vcores());
         let left = self.frames.checked_sub(frames).ok_or(Outcome::NO_MEMORY)?;
-        let gang = Gang::new(self.max_vcores()).ok_or(Outcome::NO_MEMORY)?;
+        let vcores = self.vcores.take().ok_or(Outcome::NO_MEMORY)?;
         self.frames = left;
         let process = self.table.at_mut(pid);
         process.space.image += frames;
-        process.next_gang = Some(gang);
+        process.vcores_to_be = Some(vcores);
         Ok(())
     }
 
@@ -54,7 +54,8 @@ impl Coordinator {
     pub(crate) fn become_many(&mut self, pid: Pid, out: &mut Outbox) {
         self.follow(pid, Trigger::BecomeMany);
         let process = self.table.at_mut(pid);
-        let Some(mut gang) = process.next_gang.take() else { return };
+        let Some(vcores) = process.vcores_to_be.take() else { return };
+        let mut gang = Gang::new(vcores);
         if let Some(first) = gang.get_mut(VcoreId(0)) {
             first.notified = process.notified;
         }

@@ -7,6 +7,7 @@ use crate::io::Io;
 use crate::lifecycle::{Lifecycle, State};
 use crate::space::Space;
 use crate::table::{Link, List};
+use crate::vcores::Vcores;
 use crate::waits::Waits;
 use proto::call::Outcome;
 use proto::id::{Generation, Pid, VcoreId};
@@ -110,7 +111,7 @@ pub(crate) struct Process {
     pub(crate) woken: bool,
     pub(crate) gang: Option<Gang>,
     /// Its vcores, while it is becoming a many-core process.
-    pub(crate) next_gang: Option<Gang>,
+    pub(crate) vcores_to_be: Option<Vcores>,
     /// Clock ticks on the management core.
     pub(crate) ticks: u64,
     /// Cores that may have its address space loaded.
@@ -150,7 +151,7 @@ impl Process {
             quiet: false,
             woken: false,
             gang: None,
-            next_gang: None,
+            vcores_to_be: None,
             ticks: 0,
             pinned: CoreSet::EMPTY,
             lost: CoreSet::EMPTY,

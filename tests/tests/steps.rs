@@ -78,7 +78,7 @@ fn no_step_that_goes_through_a_list_allocates() {
 #[test]
 fn what_begins_and_what_ends_allocates_and_frees() {
     // Not the step in which the last core of a process becomes free: its memory is given back in another one.
-    let those = ["spawn", "wait-reaps", "open-pipe", "close", "become-many", "kill-continued"];
+    let those = ["spawn", "wait-reaps", "open-pipe", "close", "kill-continued"];
     for size in [SMALL, LARGE] {
         let (found, _) = allocating(Class::Lifetime, size);
         assert_eq!(found, those);
