@@ -8,6 +8,7 @@
 //! Every scene leaves the stage as it found it, so that steps are measured in a steady state.
 
 mod cast;
+mod memory;
 mod operations;
 mod scenes;
 mod stage;

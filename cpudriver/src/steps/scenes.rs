@@ -4,8 +4,7 @@ use super::stage::{BYTES, Meter, Stage};
 use monitor::{Control, Input, Place, ProcessId, State};
 use proto::call::NO_HANG;
 use proto::id::{CoreId, Epoch, Lease, Pid, VcoreId};
-use proto::memory::{POPULATE, Rights};
-use proto::message::{PageRange, ToMonitor, tag};
+use proto::message::{ToMonitor, tag};
 
 /// A scene; [`super::OPERATIONS`] tells which steps are taken in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +31,14 @@ pub(super) enum Scene {
     Handle,
     UnmapOne,
     UnmapMany,
+    MapBehind,
+    MapInFront,
+    MapBetween,
+    ProtectPart,
+    UnmapPart,
+    UnmapOneOfAll,
+    UnmapAll,
+    Miss,
     Heartbeat,
     Stale,
     Create,
@@ -69,6 +76,14 @@ impl<M: Meter> Stage<'_, M> {
             Scene::Handle => self.handle(),
             Scene::UnmapOne => self.unmap_one(),
             Scene::UnmapMany => self.unmap_many(),
+            Scene::MapBehind => self.map_behind(),
+            Scene::MapInFront => self.map_in_front(),
+            Scene::MapBetween => self.map_between(),
+            Scene::ProtectPart => self.protect_part(),
+            Scene::UnmapPart => self.unmap_part(),
+            Scene::UnmapOneOfAll => self.unmap_one_of_all(),
+            Scene::UnmapAll => self.unmap_all_at_once(),
+            Scene::Miss => self.miss(),
             Scene::Heartbeat => self.heartbeat(),
             Scene::Stale => self.stale(),
             Scene::Create => self.create(),
@@ -93,6 +108,10 @@ impl<M: Meter> Stage<'_, M> {
             held.is_some_and(|held| held.lease.pid == process.pid)
         };
         (1..self.size.cores).map(CoreId).filter(holds)
+    }
+
+    pub(super) fn core_of_small(&self) -> CoreId {
+        self.cores_of(self.cast.small).next().expect("it has one")
     }
 
     /// A core that the large process has without a right to it.
@@ -347,45 +366,6 @@ impl<M: Meter> Stage<'_, M> {
         let flags = proto::call::CLOSE_ON_CREATE;
         let request = |call| ToMonitor::SetHandle { call, handle: 1, flags };
         self.ask("set-handle", self.cast.large, request);
-        self.came_to(0);
-    }
-
-    /// Maps some memory, with frames.
-    fn map(&mut self, name: &'static str, process: ProcessId) -> PageRange {
-        let (pages, rights) = (4, Rights::READ_WRITE);
-        let request = |call| ToMonitor::Map { call, first: 0, pages, rights, flags: POPULATE };
-        self.ask(name, process, request);
-        self.came_to(0);
-        PageRange { first: self.value >> 12, pages }
-    }
-
-    fn unmap_one(&mut self) {
-        let range = self.map("map", self.cast.small);
-        let rights = Rights::READ;
-        self.ask_for_event("protect", self.cast.small, |call| ToMonitor::Protect {
-            call,
-            range,
-            rights,
-        });
-        self.settle();
-        self.came_to(0);
-        self.ask_for_event("unmap", self.cast.small, |call| ToMonitor::Unmap { call, range });
-        self.answer("shootdown-done");
-        self.came_to(0);
-        self.settle();
-    }
-
-    fn unmap_many(&mut self) {
-        let range = self.map("", self.cast.large);
-        self.ask("unmap-many", self.cast.large, |call| ToMonitor::Unmap { call, range });
-        while !self.is_settled() {
-            let name = match (self.is_to_continue(), self.is_last_answer()) {
-                (true, _) => "unmap-continued",
-                (false, true) => "shootdown-done-last",
-                (false, false) => "shootdown-done-of-many",
-            };
-            self.answer(name);
-        }
         self.came_to(0);
     }
 

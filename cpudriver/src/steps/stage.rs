@@ -49,7 +49,7 @@ pub struct Stage<'a, M> {
     pub(super) size: Size,
     pub(super) cast: Cast,
     /// The operation whose steps are measured.
-    watched: &'static str,
+    pub(super) watched: &'static str,
     meter: &'a mut M,
 }
 

@@ -20,6 +20,15 @@ impl Space {
         let simple = few && self.jobs.is_empty() && self.regions.all().len() + 2 <= most_regions;
         self.regions.holder(range).filter(|_| simple)
     }
+
+    /// The same if they are to be unmapped: also where there are as many regions as there may be, unless there would be more.
+    #[inline(always)]
+    fn place_to_unmap(&self, range: PageRange, most_regions: usize) -> Option<usize> {
+        let few = range.pages > 0 && range.pages <= MAX_PAGES;
+        let at = self.regions.holder(range).filter(|_| few && self.jobs.is_empty())?;
+        let has_room = self.regions.all().len() < most_regions;
+        (has_room || !self.regions.is_within(at, range)).then_some(at)
+    }
 }
 
 impl Coordinator {
@@ -43,7 +52,7 @@ impl Coordinator {
         let (own, alone) = self.stander(core, call);
         let most_regions = self.most_regions();
         let it = self.table.at_mut(pid);
-        let Some(at) = it.space.place_at_once(range, most_regions) else { return false };
+        let Some(at) = it.space.place_to_unmap(range, most_regions) else { return false };
         self.budget = self.budget.saturating_sub(range.pages);
         let ticket = self.next_ticket.wrapping_add(1).max(1);
         self.next_ticket = ticket;

@@ -251,6 +251,12 @@ impl Regions {
         })
     }
 
+    /// The regions that have pages in the range, one after the other.
+    pub(crate) fn each_in(&self, range: PageRange) -> impl Iterator<Item = &Region> {
+        let from = self.list.get(self.place_of(range.first)..).unwrap_or(&[]);
+        from.iter().take_while(move |it| it.first < end(range))
+    }
+
     /// The regions that have pages in the range.
     pub(crate) fn in_range(&self, range: PageRange) -> &[Region] {
         let (from, to) = self.span(range);
@@ -267,16 +273,37 @@ impl Regions {
         (from, to)
     }
 
-    /// Where so many pages are free: the lowest place whose number is a multiple of `align`.
-    pub(crate) fn free_place(&self, pages: u32, align: u64) -> Option<u64> {
-        let mut from = MAP_AREA.first;
+    /// Where so many pages are free: the lowest place, and that of a new region there in the list.
+    pub(crate) fn free_place(&self, pages: u32) -> Option<(u64, usize)> {
+        let pages = u64::from(pages);
+        let (mut ends, mut at) = (MAP_AREA.first + pages, 0);
         for region in &self.list {
+            if region.first >= ends {
+                break;
+            }
+            (ends, at) = (region.end() + pages, at + 1);
+        }
+        (ends <= end(MAP_AREA)).then(|| (ends - pages, at))
+    }
+
+    /// The same for a place that begins where a block of so many pages does, a power of two.
+    #[inline(never)]
+    pub(crate) fn free_block(&self, pages: u32, block: u64) -> Option<(u64, usize)> {
+        let (mut from, mut place) = (MAP_AREA.first, 0);
+        for (at, region) in self.list.iter().enumerate() {
             if region.first >= from + u64::from(pages) {
                 break;
             }
-            from = region.end().next_multiple_of(align);
+            (from, place) = ((region.end() + block - 1) & !(block - 1), at + 1);
         }
-        (end(MAP_AREA) >= from + u64::from(pages)).then_some(from)
+        (end(MAP_AREA) >= from + u64::from(pages)).then_some((from, place))
+    }
+
+    /// The place in the list of a new region with this range, if nothing is there.
+    #[inline(always)]
+    pub(crate) fn place_if_free(&self, range: PageRange) -> Option<usize> {
+        let at = self.place_of(range.first);
+        self.list.get(at).is_none_or(|it| it.first >= end(range)).then_some(at)
     }
 
     /// The pages around a range, its own included, where no other memory lies. At the place given is the first region that
@@ -299,19 +326,16 @@ impl Regions {
         range.pages.saturating_add(tables(range, self.unused_around_at(at, range)))
     }
 
-    /// Where a new region will be in the list, and what it takes in frames, if there may be as many regions as there are
-    /// with it then.
+    /// What a new region at a place in the list takes in frames, if there may be as many regions as there are with it then.
     #[inline(always)]
-    pub(crate) fn room_for(&self, new: &Region, most_regions: usize) -> Option<(usize, u32)> {
-        let at = self.place_of(new.first);
+    pub(crate) fn room_for(&self, at: usize, new: &Region, most_regions: usize) -> Option<u32> {
         // More than there are already is no hindrance if it joins another.
         if self.list.len() >= most_regions
             && self.count_with(at, new) > most_regions.max(self.list.len())
         {
             return None;
         }
-        let frames = if new.kind == Kind::Guard { 0 } else { self.frames_at(at, new.range()) };
-        Some((at, frames))
+        Some(if new.kind == Kind::Guard { 0 } else { self.frames_at(at, new.range()) })
     }
 
     /// How many regions there would be with a new one at a place.
@@ -321,6 +345,12 @@ impl Regions {
         let joins = usize::from(before.is_some_and(|it| it.can_join(new)))
             + usize::from(self.list.get(at).is_some_and(|it| new.can_join(it)));
         self.list.len() + 1 - joins
+    }
+
+    /// Is a range of the region at a place neither at its beginning nor at its end, so that two regions are left without it?
+    #[cold]
+    pub(crate) fn is_within(&self, at: usize, range: PageRange) -> bool {
+        self.list.get(at).is_some_and(|it| it.first < range.first && end(range) < it.end())
     }
 
     /// How many regions there are at most if the range, with these regions in it, is treated differently from what

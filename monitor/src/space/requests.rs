@@ -66,18 +66,17 @@ impl Coordinator {
         }
         let space = &mut self.table.at_mut(pid).space;
         space.regions.list_gone();
-        let range = if flags & FIXED == 0 {
+        let (range, at) = if flags & FIXED == 0 {
             let may_be_huge = flags & (POPULATE | SHARED) == POPULATE && wanted.pages >= BLOCK;
-            let place = |align| space.regions.free_place(wanted.pages, align);
-            let aligned = if may_be_huge { place(u64::from(BLOCK)) } else { None };
-            let first = aligned.or_else(|| place(1)).ok_or(Outcome::NO_MEMORY)?;
-            PageRange { first, ..wanted }
+            let (regions, pages) = (&space.regions, wanted.pages);
+            let block = may_be_huge.then(|| regions.free_block(pages, u64::from(BLOCK))).flatten();
+            let place = block.or_else(|| regions.free_place(pages));
+            let (first, at) = place.ok_or(Outcome::NO_MEMORY)?;
+            (PageRange { first, ..wanted }, at)
         } else if !is_mappable(wanted) {
             return Err(Outcome::INVALID);
-        } else if !space.regions.in_range(wanted).is_empty() {
-            return Err(Outcome::BUSY);
         } else {
-            wanted
+            (wanted, space.regions.place_if_free(wanted).ok_or(Outcome::BUSY)?)
         };
         if flags & (POPULATE | SHARED) != 0 && !space.has_room_for_job() {
             return Err(Outcome::AGAIN);
@@ -87,17 +86,17 @@ impl Coordinator {
         let (first, pages) = (range.first, range.pages);
         let most = ALL_RIGHTS;
         let new = Region { first, pages, cleared: 0, kind, rights, most, name, spacing };
-        self.add_region(pid, new)?;
+        self.add_region(pid, at, new)?;
         Ok(range)
     }
 
-    /// Adds a region where nothing is, if the limits allow it, and reserves what it may take.
+    /// Adds a region where nothing is, at its place in the list, if the limits allow it, and reserves what it may take.
     #[inline(always)]
-    pub(super) fn add_region(&mut self, pid: Pid, new: Region) -> Result<(), Outcome> {
+    pub(super) fn add_region(&mut self, pid: Pid, at: usize, new: Region) -> Result<(), Outcome> {
         let (most_regions, most_frames) = (self.most_regions(), self.config.max_frames);
         let left = self.frames;
         let space = &mut self.table.at_mut(pid).space;
-        let Some((at, frames)) = space.regions.room_for(&new, most_regions) else {
+        let Some(frames) = space.regions.room_for(at, &new, most_regions) else {
             return Err(Outcome::NO_MEMORY);
         };
         let fits = space.mapped.checked_add(frames).is_some_and(|sum| sum <= most_frames);
@@ -174,6 +173,8 @@ impl Coordinator {
         if !space.has_room_for_job() {
             return Err(Outcome::AGAIN);
         }
+        // The first is a part of what any request costs.
+        self.budget = self.budget.saturating_sub(regions.len().saturating_sub(1) as u32);
         let takes = regions.iter().any(|region| !rights.include(region.rights));
         let flush = self.config.strategy.interrupts(takes);
         space.regions.change(range, |region| Some(Region { rights, ..region }));
@@ -222,6 +223,7 @@ impl Coordinator {
         space.regions.list_gone();
         let regions = space.regions.in_range(range);
         let memory = regions.iter().any(|it| it.kind != Kind::Guard);
+        self.budget = self.budget.saturating_sub(regions.len().saturating_sub(1) as u32);
         let Unmapped { all, after, grows } = space.regions.counts_if_unmapped(range, regions);
         if grows && after > most_regions {
             return Err(Outcome::NO_MEMORY);

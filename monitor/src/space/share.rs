@@ -44,11 +44,9 @@ impl Coordinator {
         }
         let target = self.table.at_mut(to);
         target.space.regions.list_gone();
-        if !target.space.regions.in_range(source.range()).is_empty() {
-            return Err(Outcome::BUSY);
-        }
+        let at = target.space.regions.place_if_free(source.range()).ok_or(Outcome::BUSY)?;
         let (id, most) = (target.id, source.rights);
-        self.add_region(to, Region { kind: Kind::Incoming, most, ..source })?;
+        self.add_region(to, at, Region { kind: Kind::Incoming, most, ..source })?;
         Ok((Work::Share { to: id, name: source.name }, source.range()))
     }
 
@@ -62,7 +60,7 @@ impl Coordinator {
     ) {
         let from = self.table.at(pid).id;
         let Some(target) = self.table.get(to).filter(|it| !it.is_dying()) else { return };
-        for region in target.space.regions.in_range(range).iter().filter(|it| it.takes(name)) {
+        for region in target.space.regions.each_in(range).filter(|it| it.takes(name)) {
             let range = region.range_in(range);
             out.push(Output::Share { from, to, range, rights: region.rights });
         }

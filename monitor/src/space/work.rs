@@ -103,8 +103,10 @@ impl Space {
     fn next_slice(&self, job: &Job, most: u32) -> Option<Slice> {
         let pages = u32::try_from(end(job.range).saturating_sub(job.next)).unwrap_or(0);
         let rest = PageRange { first: job.next, pages };
-        let regions = if pages > 0 { self.regions.in_range(rest) } else { &[] };
-        for region in regions {
+        if pages == 0 {
+            return None;
+        }
+        for region in self.regions.each_in(rest) {
             let (first, last) = match (job.work, region.kind) {
                 (Work::Populate | Work::Protect { .. }, Kind::Memory) | (Work::Share { .. }, _) => {
                     (region.first, region.end())

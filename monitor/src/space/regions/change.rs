@@ -90,9 +90,11 @@ impl Regions {
     /// Takes pages out of the middle of a region.
     #[inline(never)]
     fn take_middle(&mut self, at: usize, range: PageRange) {
-        self.cut(at, range.first);
-        let rest = &mut self.list[at + 1];
-        (rest.first, rest.pages) = (end(range), rest.pages - range.pages);
+        let whole = &mut self.list[at];
+        let above =
+            Region { first: end(range), pages: (whole.end() - end(range)) as u32, ..*whole };
+        whole.pages -= range.pages + above.pages;
+        self.list.insert(at + 1, above);
     }
 
     /// Puts what is gone into the list, because there will be other work.
@@ -136,10 +138,15 @@ impl Regions {
             return;
         }
         let part = Region { first: range.first, pages: range.pages, rights, ..whole };
-        if whole.first < part.first && part.end() == whole.end() && !self.joins_above(at, &part) {
-            self.list[at].pages -= part.pages;
-            self.list.insert(at + 1, part);
-            return;
+        if whole.first < part.first {
+            if part.end() != whole.end() {
+                return self.set_rights_in_middle(at, part);
+            }
+            if !self.joins_above(at, &part) {
+                self.list[at].pages -= part.pages;
+                self.list.insert(at + 1, part);
+                return;
+            }
         }
         let at = self.cut_out(at, range);
         self.list[at].rights = rights;
@@ -164,6 +171,21 @@ impl Regions {
         at
     }
 
+    /// Gives a part of the region at a place, with some of it on both sides, other rights.
+    #[inline(never)]
+    fn set_rights_in_middle(&mut self, at: usize, part: Region) {
+        let whole = self.list[at];
+        let (first, last) = (part.end(), whole.end());
+        let above = Region { first, pages: (last - first) as u32, ..whole };
+        self.list[at].pages -= part.pages + above.pages;
+        // Those behind are moved once, not twice.
+        let count = self.list.len();
+        self.list.extend([above; 2]);
+        self.list.copy_within(at + 1..count, at + 3);
+        self.list[at + 1] = part;
+        self.list[at + 2] = above;
+    }
+
     /// Changes all regions in the range, cut off where they reach beyond it; those that are leaving are not
     /// cut and must stay as they are. A change to `None` takes the region out.
     pub(crate) fn change(&mut self, range: PageRange, with: impl Fn(Region) -> Option<Region>) {
@@ -176,20 +198,17 @@ impl Regions {
         if above {
             self.cut(to - 1, end(range));
         }
-        let mut at = from;
-        while at < to {
-            match with(self.list[at]) {
-                Some(changed) => {
-                    self.list[at] = changed;
-                    at += 1;
-                }
-                None => {
-                    self.list.remove(at);
-                    to -= 1;
-                }
+        let mut kept = from;
+        for at in from..to {
+            if let Some(changed) = with(self.list[at]) {
+                self.list[kept] = changed;
+                kept += 1;
             }
         }
-        self.join_around(from, at);
+        if kept < to {
+            self.list.drain(kept..to);
+        }
+        self.join_around(from, kept);
     }
 
     /// Notes that pages of a region that is leaving, from its first that was not, are out of the tables. Gives the
@@ -232,13 +251,17 @@ impl Regions {
 
     #[inline(never)]
     fn remove_listed(&mut self, range: PageRange, ticket: u32) {
-        let mut at = self.place_of(range.first);
-        while let Some(region) = self.list.get(at).filter(|it| it.first < end(range)) {
-            if region.is_leaving() && region.name == ticket {
-                self.list.remove(at);
-            } else {
-                at += 1;
+        let (from, to) = self.span(range);
+        let mut kept = from;
+        for at in from..to {
+            let region = self.list[at];
+            if !region.is_leaving() || region.name != ticket {
+                self.list[kept] = region;
+                kept += 1;
             }
+        }
+        if kept < to {
+            self.list.drain(kept..to);
         }
     }
 

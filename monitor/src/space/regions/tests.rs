@@ -68,17 +68,33 @@ fn a_change_cuts_regions_and_joins_what_is_alike_again() {
 }
 
 #[test]
+fn two_regions_are_left_of_one_without_pages_in_its_middle_only() {
+    let mut regions = Regions::new().unwrap();
+    insert(&mut regions, memory(10, 8, Rights::READ));
+    let is_within = |first, pages| regions.is_within(0, range(first, pages));
+    assert!(is_within(12, 2) && is_within(11, 6));
+    assert!(!is_within(10, 8) && !is_within(10, 2) && !is_within(16, 2));
+}
+
+/// Where so many pages are free.
+fn place(regions: &Regions, pages: u32) -> Option<u64> {
+    let (first, at) = regions.free_place(pages)?;
+    assert_eq!(at, regions.place_of(first));
+    Some(first)
+}
+
+#[test]
 fn the_lowest_place_that_is_large_enough_is_taken() {
     let mut regions = Regions::new().unwrap();
-    assert_eq!(regions.free_place(MAP_AREA.pages, 1), Some(FIRST));
+    assert_eq!(place(&regions, MAP_AREA.pages), Some(FIRST));
     insert(&mut regions, memory(2, 2, Rights::READ));
     insert(&mut regions, memory(7, 2, Rights::READ));
-    assert_eq!(regions.free_place(2, 1), Some(FIRST));
-    assert_eq!(regions.free_place(3, 1), Some(FIRST + 4));
-    assert_eq!(regions.free_place(4, 1), Some(FIRST + 9));
-    assert_eq!(regions.free_place(MAP_AREA.pages - 8, 1), None);
-    assert_eq!(regions.free_place(3, 8), Some(FIRST + 16));
-    assert_eq!(regions.free_place(2, 8), Some(FIRST));
+    assert_eq!(place(&regions, 2), Some(FIRST));
+    assert_eq!(place(&regions, 3), Some(FIRST + 4));
+    assert_eq!(place(&regions, 4), Some(FIRST + 9));
+    assert_eq!(place(&regions, MAP_AREA.pages - 8), None);
+    assert_eq!(regions.free_block(3, 8).map(|it| it.0), Some(FIRST + 16));
+    assert_eq!(regions.free_block(2, 8).map(|it| it.0), Some(FIRST));
 }
 
 #[test]
@@ -158,11 +174,12 @@ proptest! {
 
     #[test]
     fn regions_and_their_frames_are_those_of_their_pages(
-        deeds in prop::collection::vec((0u8..4, 0u64..90, 1u32..20, 0u8..3, 0u8..4), 1..40)
+        deeds in prop::collection::vec((0u8..6, 0u64..90, 1u32..20, 0u8..3, 0u8..4), 1..40)
     ) {
         // Around the ends of tables of two levels.
         let base = (1 << 18) - 40;
         let mut regions = Regions::new().unwrap();
+        insert(&mut regions, Region { kind: Kind::Guard, ..memory(0, base as u32, Rights(4)) });
         let mut pages = BTreeMap::new();
         let mut reserved = 0;
         for (deed, first, count, rights, spacing) in deeds {
@@ -173,7 +190,7 @@ proptest! {
             prop_assert_eq!(regions.in_range(all).is_empty(), free);
             match deed {
                 0 if free => {
-                    reserved += regions.room_for(&region, usize::MAX).unwrap().1;
+                    reserved += regions.room_for(regions.place_of(region.first), &region, usize::MAX).unwrap();
                     insert(&mut regions, Region { spacing, ..region });
                     let guard = |page: u64| spacing > 0 && page.is_multiple_of(1 << spacing);
                     pages.extend(numbers.map(|page| (page, Page::Used(rights, guard(page)))));
@@ -197,6 +214,14 @@ proptest! {
                         pages.entry(page).and_modify(|it| if matches!(it, Page::Used(..)) { *it = Page::Leaving });
                     }
                 }
+                4 => {
+                    regions.remove_left(range(base, 120), 7);
+                    pages.retain(|_, it| *it != Page::Leaving);
+                }
+                5 => {
+                    regions.change(all, |it| (it.kind != Kind::Guard).then_some(it));
+                    pages.retain(|page, it| *it != Page::Guard || !numbers.contains(page));
+                }
                 _ => {}
             }
             for page in base..base + 120 {
@@ -209,10 +234,13 @@ proptest! {
                 prop_assert!(found == pages.get(&page).copied());
             }
             prop_assert_eq!(reserved, frames(&pages));
+            let is_free = |first: &u64| (*first..first + u64::from(count)).all(|page| !pages.contains_key(&page));
+            let lowest = (FIRST + base..).find(is_free).unwrap();
+            prop_assert_eq!(place(&regions, count), Some(lowest));
         }
         regions.remove_left(range(base, 120), 7);
         pages.retain(|_, it| *it != Page::Leaving);
-        prop_assert_eq!(regions.all().iter().map(|it| it.pages as usize).sum::<usize>(), pages.len());
+        prop_assert_eq!(regions.all().iter().map(|it| it.pages as usize).sum::<usize>(), base as usize + pages.len());
     }
 }
 
