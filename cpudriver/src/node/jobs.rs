@@ -4,6 +4,7 @@
 //! in an experiment still answers pings and shootdowns. What it measures goes to the coordinator as
 //! messages: a summary of its samples, then `ExperimentDone`.
 
+use super::peers::Stream;
 use super::{Node, Platform};
 use crate::stats::Summary;
 use alloc::vec::Vec;
@@ -180,15 +181,16 @@ fn follow_line(station: &mut impl Station) -> Outcome {
 }
 
 fn stream(job: &Job, station: &mut impl Station) -> Outcome {
-    send_all(job.warmup, job.batch, station);
+    let [warmup, expected] = [job.warmup, job.rounds].map(Stream::of_first);
+    send_all(job.warmup, warmup, job.batch, station);
     let begin = station.platform().now();
-    let operations = send_all(job.rounds, job.batch, station);
+    let operations = send_all(job.rounds, expected, job.batch, station);
     done(begin, station.platform().now(), operations)
 }
 
 /// Sends the values `1..=messages` to every peer, a batch to each in turn, and waits for the sums. Gives
-/// the number of messages whose arrival the sums prove: all or none.
-fn send_all(messages: u32, batch: u16, station: &mut impl Station) -> u32 {
+/// the number of messages of which the sums prove that they arrived, in this order: all or none.
+fn send_all(messages: u32, expected: Stream, batch: u16, station: &mut impl Station) -> u32 {
     let peers = station.node().peers.linked().len();
     (station.node().peers.sums, station.node().peers.total) = (0, 0);
     for first in (0..messages).step_by(batch.max(1).into()) {
@@ -210,7 +212,7 @@ fn send_all(messages: u32, batch: u16, station: &mut impl Station) -> u32 {
     }
     station.node().flush();
     wait(station, |node| node.peers.sums as usize == peers);
-    let expected = (1..=u64::from(messages)).sum::<u64>().wrapping_mul(peers as u64);
+    let expected = expected.sum.wrapping_mul(peers as u64);
     if station.node().peers.total == expected { messages * peers as u32 } else { 0 }
 }
 

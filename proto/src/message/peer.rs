@@ -29,7 +29,7 @@ pub enum Peer {
         #[serde(with = "crate::fixed")]
         value: u64,
     },
-    /// One of a stream; the receiver adds the values up.
+    /// One of a stream; the receiver adds the values up, so that their order makes a difference.
     Data {
         /// What to add.
         #[serde(with = "crate::fixed")]
@@ -37,9 +37,9 @@ pub enum Peer {
     },
     /// The stream is over; the receiver answers with [`Peer::Sum`].
     End,
-    /// The sum of a stream's values, so that the sender knows that none was lost.
+    /// The sum of a stream's values, so that the sender knows that none was lost and none overtook another.
     Sum {
-        /// The sum, wrapping.
+        /// The sum, wrapping, in which each value is weighed by its place.
         #[serde(with = "crate::fixed")]
         value: u64,
     },

@@ -33,7 +33,7 @@ pub(crate) enum LinkError {
     NoAnswer,
     /// Ctrl-C.
     Interrupted,
-    /// A stream's sum was wrong: messages were lost.
+    /// A stream's sum was wrong: messages were lost, or overtook others.
     WrongSum(CoreId),
 }
 
@@ -47,7 +47,9 @@ impl fmt::Display for LinkError {
             }
             Self::NoAnswer => f.write_str("a core did not answer in time"),
             Self::Interrupted => f.write_str("interrupted"),
-            Self::WrongSum(core) => write!(f, "core {core}'s messages did not all arrive"),
+            Self::WrongSum(core) => {
+                write!(f, "core {core}'s messages did not all arrive in their order")
+            }
         }
     }
 }
