@@ -80,6 +80,25 @@ fn vcores_halt_and_are_woken_in_every_order_and_those_that_are_not_told_stay_asl
 }
 
 #[test]
+fn all_vcores_make_system_calls_at_the_same_time_and_each_result_is_exact() {
+    on_each("run calls {} 10;storm --seed 5 --every 10000 calls {} 5", |run, all| {
+        // Each thread takes its turn at each kind of call twice; what it passes on and tells depends on its number alone.
+        let turns = (0..10).flat_map(|round| (0..all).map(move |number| (round, number)));
+        let sum = |kind: u16| {
+            let mine = turns.clone().filter(|(round, number)| (round + number) % 5 == kind);
+            mine.map(|(round, number)| u32::from(round * all + number + 1)).sum::<u32>()
+        };
+        let (passed_on, told) = (sum(1), sum(3));
+        run.printed(&[&format!(
+            "calls: 10 rounds by {all} of {all} vcores, 0 wrong, written {passed_on}, read {passed_on}, told {told}, \
+             heard {told}"
+        )]);
+        run.check(run.line("STORM ").ends_with("result=exact"), "the result is exact");
+        run.check(number(run, "preempts") > 0, "vcores were preempted");
+    });
+}
+
+#[test]
 fn threads_count_exactly_while_vcores_are_preempted() {
     on_each("storm --seed 3 --every 6000 threads 8 3000 {}", |run, _| {
         run.printed(&["threads: counted 24000"]);

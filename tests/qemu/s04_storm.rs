@@ -82,6 +82,11 @@ fn calls_that_wait_are_completed_once() {
 }
 
 #[test]
+fn calls_that_all_vcores_make_at_once_are_exact() {
+    is_exact("--every 5000 --runs 40 calls 3 40");
+}
+
+#[test]
 fn events_are_heard_once() {
     is_exact("--every 5000 --runs 30 listen 4 100 3");
 }
