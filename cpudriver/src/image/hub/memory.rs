@@ -72,7 +72,7 @@ impl Hub {
         let Some(page) = self.coordinator.mend_at_once(cpu::now(), core, lease, fault) else {
             return false;
         };
-        programs.populate(page.root, (page.range, page.range.pages), page.rights);
+        programs.spaces.mend(page.root, page.range.first, page.rights).expect(RESERVED);
         let order = ToCore::Done { lease, outcome: Outcome::OK };
         self.stars.send_for::<OfFault>(core, &order, node.outbox());
         true

@@ -112,6 +112,11 @@ impl Programs {
         (self.spaces.free_frames(), self.spaces.total_frames())
     }
 
+    /// Faults on pages that were there already.
+    pub(crate) fn looks(&self) -> u64 {
+        self.spaces.looks()
+    }
+
     /// Blocks that are mapped by one entry: of all processes, and of the one with that root.
     pub(crate) fn huge_blocks(&self, root: u64) -> (u32, u32) {
         (self.spaces.huge_blocks(), self.spaces.huge_blocks_of(root))

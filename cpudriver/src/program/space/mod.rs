@@ -54,6 +54,8 @@ pub struct Spaces<M> {
     format: Format,
     /// Blocks that are mapped by one entry.
     huge: u32,
+    /// Faults on pages that were there already.
+    looks: u64,
     /// The page about the machine.
     global: Frame,
 }
@@ -83,13 +85,20 @@ impl<M: Memory> Spaces<M> {
         let global = pool.take()?;
         memory.clear(global, 0, memory::PAGE);
         let format = Format::new(has_no_execute);
-        Some(Self { memory, pool, nodes, format, huge: 0, global })
+        Some(Self { memory, pool, nodes, format, huge: 0, looks: 0, global })
     }
 
     /// Frames that are free.
     #[must_use]
     pub fn free_frames(&self) -> u32 {
         self.pool.free()
+    }
+
+    /// Faults that were [mended](Self::mend) of pages that were there already: another vcore was first, or the core had a
+    /// translation from before rights were added.
+    #[must_use]
+    pub const fn looks(&self) -> u64 {
+        self.looks
     }
 
     /// Frames that there are, free or not.

@@ -69,6 +69,26 @@ impl<M: Memory> Spaces<M> {
         self.populate_all(root, (range, alike), rights)
     }
 
+    /// As [`populate`](Self::populate), of the page of a fault.
+    ///
+    /// # Errors
+    ///
+    /// [`NoFrames`].
+    #[inline(always)]
+    pub fn mend(&mut self, root: u64, page: u64, rights: Rights) -> Result<(), NoFrames> {
+        let Some(root) = self.pool.root(root) else { return Ok(()) };
+        if self.populate_one(root, page, rights)? {
+            return Ok(());
+        }
+        self.mend_otherwise(root, page, rights)
+    }
+
+    #[inline(never)]
+    fn mend_otherwise(&mut self, root: Frame, page: u64, rights: Rights) -> Result<(), NoFrames> {
+        self.looks += u64::from(self.find(root, page) != 0);
+        self.populate_all(root, (PageRange { first: page, pages: 1 }, 1), rights)
+    }
+
     /// Gives a zeroed frame to a page that has none and whose table is there, as it mostly is when a page is used first;
     /// says whether that was so.
     #[inline(always)]

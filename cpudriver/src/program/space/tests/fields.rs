@@ -151,6 +151,21 @@ fn pages_without_rights_are_not_there_for_anybody_but_keep_what_is_in_them() {
 }
 
 #[test]
+fn a_fault_on_a_page_that_is_there_already_is_counted_and_leaves_what_is_in_it() {
+    let mut spaces = spaces(60, 0);
+    let root = loaded(&mut spaces);
+    let (page, address) = (MAP_AREA.first + 5, (MAP_AREA.first + 5) * PAGE as u64);
+    spaces.mend(root, page, Rights::READ_WRITE).unwrap();
+    assert_eq!(spaces.looks(), 0, "it was not there, nor its table");
+    spaces.write(root, address, b"kept").unwrap();
+    spaces.mend(root, page + 1, Rights::READ_WRITE).unwrap();
+    assert_eq!(spaces.looks(), 0, "its table was there");
+    spaces.mend(root, page, Rights::READ_WRITE).unwrap();
+    assert_eq!((spaces.looks(), u8_at(&spaces, root, address)), (1, b'k'));
+    audit(&spaces, &[root]);
+}
+
+#[test]
 fn the_stack_gets_its_frames_when_they_are_asked_for() {
     let mut spaces = spaces(100, 0);
     let root = loaded(&mut spaces);
