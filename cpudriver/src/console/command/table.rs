@@ -191,7 +191,10 @@ cores flush up to N pages one by one, and more all together, or says how many.",
 First that they do if nobody tells them that a right was taken away, then that they
 do not if they are told, in each way. Where the first cannot be shown, because this
 machine forgets translations by itself, it is inconclusive; only what has passed is
-no failure.",
+no failure. Of rights that are added nobody is told: who still has the old translation
+faults and goes on, which is inconclusive, and no failure, where processors look pages
+up anew instead. The line of `bench shootdown` carries no change of a page and is not
+tested.",
         prints: Prints::Results,
         parse: shootdown::parse_selftest,
     },

@@ -4,6 +4,8 @@
 //!     run stale 3 1              (three vcores, of which vcore 1 writes)
 //!     run stale 3 1 munmap
 //!     run stale 3 1 mprotect part     (the page is one of 2 MiB that one entry maps; or block: all of them go)
+//!     run stale 3 1 added             (all have read the page when the right to write is added; then vcore 1 writes)
+//!     run stale 3 1 regained          (the same, all write, and then it is taken away)
 #![no_std]
 #![no_main]
 
@@ -29,18 +31,34 @@ static IS_LOST: AtomicU64 = AtomicU64::new(0);
 /// The victim has written all the same.
 static HAS_WRITTEN: AtomicU64 = AtomicU64::new(0);
 
-/// Exit codes: a vcore could write; what it wrote is gone.
+/// Vcores whose threads have read the page before the right to write was added, a bit each; and that it was.
+static HAVE_READ: AtomicU64 = AtomicU64::new(0);
+static IS_ADDED: AtomicU64 = AtomicU64::new(0);
+
+/// Exit codes: a vcore could write; what it wrote is gone; it has read what is not there any more.
 const STALE: i32 = 0;
 const LOST_WRITE: i32 = 4;
+const OLD_VALUE: i32 = 5;
 
-/// What is tried: with how many vcores, which of them writes, whether the page goes or the right to write to it, and what
-/// page it is.
+/// What is tried: with how many vcores, which of them writes, what becomes of the page, and what page it is.
 #[derive(Clone, Copy)]
 struct Trial {
     vcores: u16,
     victim: u16,
-    unmaps: bool,
+    change: Change,
     page: Page,
+}
+
+/// What becomes of the page.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    /// The right to write is lost.
+    Protect,
+    Unmap,
+    /// The right to write is added.
+    Add,
+    /// It is added and then lost.
+    AddAndProtect,
 }
 
 /// What is mapped, and how much of it is taken away.
@@ -52,11 +70,13 @@ enum Page {
 }
 
 fn main() -> Result<i32, Error> {
-    let mut words = Words::new("VCORES VICTIM [mprotect|munmap [part|block]]");
+    let mut words = Words::new("VCORES VICTIM [mprotect|munmap|added|regained [part|block]]");
     let (vcores, victim): (u16, u16) = (words.number(2), words.number(1));
-    let unmaps = match words.next() {
-        None | Some("mprotect") => false,
-        Some("munmap") => true,
+    let change = match words.next() {
+        None | Some("mprotect") => Change::Protect,
+        Some("munmap") => Change::Unmap,
+        Some("added") => Change::Add,
+        Some("regained") => Change::AddAndProtect,
         Some(_) => words.refuse(),
     };
     let page = match words.next() {
@@ -74,7 +94,11 @@ fn main() -> Result<i32, Error> {
     let memory = map(pages * PAGE, Rights::READ_WRITE, POPULATE)?;
     let used = memory.as_ptr().expose_provenance() + inside * PAGE;
     SHARED.store(used as u64, Ordering::Relaxed);
-    let trial = Trial { vcores, victim, unmaps, page };
+    let trial = Trial { vcores, victim, change, page };
+    if trial.adds() {
+        // SAFETY: nobody writes to it before the right is added.
+        unsafe { protect(trial.changed()?, Rights::READ) }?;
+    }
     for _ in 1..vcores {
         drop(threads::spawn(move || exit(take_part(trial).unwrap_or(1))));
     }
@@ -82,47 +106,90 @@ fn main() -> Result<i32, Error> {
 }
 
 /// A thread that keeps a vcore and has used the page there. On the victim's it writes once more when it is told; on the next
-/// one it takes the right away, and gives the exit code.
+/// one it changes the page, and gives the exit code.
 fn take_part(trial: Trial) -> Result<i32, Error> {
     let Trial { vcores, victim, .. } = trial;
     let vcore = threads::vcore();
+    let (all, changes) = ((1 << vcores) - 1, vcore == (victim + 1) % vcores);
+    if trial.adds() {
+        read(vcore);
+        HAVE_READ.fetch_or(1 << vcore, Ordering::Release);
+        spin_until(|| HAVE_READ.load(Ordering::Acquire) == all);
+        if changes {
+            // SAFETY: it allows all that is done to it.
+            unsafe { protect(trial.changed()?, Rights::READ_WRITE) }?;
+            write(vcore);
+            IS_ADDED.store(1, Ordering::Release);
+        }
+        spin_until(|| IS_ADDED.load(Ordering::Acquire) != 0);
+        if read((victim + 1) % vcores) == 0 {
+            return Ok(OLD_VALUE);
+        }
+    }
+    if trial.change == Change::Add {
+        return if changes { see_written(victim) } else { write_once(vcore == victim) };
+    }
     write(vcore);
-    spin_until(|| USED.load(Ordering::Acquire) == (1 << vcores) - 1);
-    if vcore == (victim + 1) % vcores {
+    spin_until(|| USED.load(Ordering::Acquire) == all);
+    if changes {
         return take_away(trial);
     }
     spin_until(|| IS_LOST.load(Ordering::Acquire) != 0);
-    if vcore == victim {
-        HAS_WRITTEN.store(write(victim), Ordering::Release);
+    write_once(vcore == victim)
+}
+
+/// The victim writes, and nobody does anything any more.
+fn write_once(is_victim: bool) -> ! {
+    if is_victim {
+        HAS_WRITTEN.store(write(threads::vcore()), Ordering::Release);
     }
     loop {
         spin_until(|| false);
     }
 }
 
+/// Waits until the victim has written; the exit code, if it is there.
+fn see_written(victim: u16) -> Result<i32, Error> {
+    spin_until(|| HAS_WRITTEN.load(Ordering::Acquire) != 0);
+    let is_there = read(victim) == HAS_WRITTEN.load(Ordering::Relaxed);
+    Ok(if is_there { STALE } else { LOST_WRITE })
+}
+
 /// Takes the right away, and sees whether the victim could write all the same.
-fn take_away(Trial { victim, unmaps, page, .. }: Trial) -> Result<i32, Error> {
-    let used = SHARED.load(Ordering::Relaxed) as usize;
-    let (start, pages) = match page {
-        Page::Block => (used - INSIDE * PAGE, BLOCK as usize),
-        Page::Alone | Page::PartOfBlock => (used, 1),
-    };
-    let start = NonNull::new(core::ptr::with_exposed_provenance_mut(start));
-    let page = NonNull::slice_from_raw_parts(start.ok_or(Error::Invalid)?, pages * PAGE);
-    if unmaps {
+fn take_away(trial: Trial) -> Result<i32, Error> {
+    let (Trial { victim, change, .. }, changed) = (trial, trial.changed()?);
+    if change == Change::Unmap {
         // SAFETY: whoever writes to it from now on is ended, or shows what is to be shown.
-        unsafe { unmap(page) }?;
+        unsafe { unmap(changed) }?;
     } else {
         // SAFETY: as above.
-        unsafe { protect(page, Rights::READ) }?;
+        unsafe { protect(changed, Rights::READ) }?;
     }
     IS_LOST.store(1, Ordering::Release);
     spin_until(|| HAS_WRITTEN.load(Ordering::Acquire) != 0);
-    if !unmaps && read(victim) != HAS_WRITTEN.load(Ordering::Relaxed) {
+    if change != Change::Unmap && see_written(victim)? != STALE {
         return Ok(LOST_WRITE);
     }
     println!("stale: vcore {victim} could write to a page that it may not write to");
     Ok(STALE)
+}
+
+impl Trial {
+    /// Is a right added?
+    fn adds(self) -> bool {
+        matches!(self.change, Change::Add | Change::AddAndProtect)
+    }
+
+    /// What is changed.
+    fn changed(self) -> Result<NonNull<[u8]>, Error> {
+        let used = SHARED.load(Ordering::Relaxed) as usize;
+        let (start, pages) = match self.page {
+            Page::Block => (used - INSIDE * PAGE, BLOCK as usize),
+            Page::Alone | Page::PartOfBlock => (used, 1),
+        };
+        let start = NonNull::new(core::ptr::with_exposed_provenance_mut(start));
+        Ok(NonNull::slice_from_raw_parts(start.ok_or(Error::Invalid)?, pages * PAGE))
+    }
 }
 
 fn word(vcore: u16) -> *mut u64 {
