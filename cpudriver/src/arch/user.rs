@@ -32,7 +32,7 @@ use core::mem::offset_of;
 use proto::call::Outcome;
 use proto::message::PageRange;
 use x86_64::VirtAddr;
-use x86_64::registers::control::{Efer, EferFlags};
+use x86_64::registers::control::{Cr3, Efer, EferFlags};
 use x86_64::registers::model_specific::{LStar, Msr, SFMask};
 use x86_64::registers::rflags::RFlags;
 
@@ -61,8 +61,6 @@ pub(super) struct User {
     by_sysret: bool,
     /// The top page table of the space that is loaded; 0 for the kernel's own.
     root: u64,
-    /// The number of the identifier under which it is loaded.
-    identifier: u16,
     /// On the management core, the pages of the process that is loaded, see [`Own`].
     own: Own,
     /// Its calls are traced.
@@ -93,7 +91,6 @@ impl User {
             registers: Registers::ZERO,
             by_sysret: false,
             root: 0,
-            identifier: 0,
             own: Own::NONE,
             is_traced: false,
             area: Area::ZERO,
@@ -276,8 +273,7 @@ pub fn load(root: u64, identifier: Identifier) {
     // SAFETY: the space has the kernel's half, so the kernel goes on.
     unsafe { write_cr3(identifiers::cr3(root, identifier)) };
     // SAFETY: this core alone uses it.
-    let user = unsafe { &mut *this_user() };
-    (user.root, user.identifier) = (root, identifier.number);
+    unsafe { (*this_user()).root = root };
 }
 
 /// Keeps at hand where the pages of the process are that has just been loaded on the management core.
@@ -342,8 +338,8 @@ unsafe fn write_cr3(value: u64) {
 
 /// Forgets all translations of the space that is loaded, and its page tables.
 fn flush_all(root: u64) {
-    // SAFETY: this core alone uses it.
-    let number = unsafe { (*this_user()).identifier };
+    // Seldom wanted, so that it is not kept at each load.
+    let (_, number) = Cr3::read_raw();
     if machine().identifiers.invpcid {
         let descriptor = identifiers::invpcid_descriptor(number);
         let kind = identifiers::SINGLE_CONTEXT;
