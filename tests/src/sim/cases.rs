@@ -10,6 +10,7 @@ use monitor::{Control, Input, Name, ProcessId, State};
 use proto::call::Outcome;
 use proto::id::{CoreId, Pid, VcoreId};
 use proto::memory::{FIXED, Rights};
+use proto::message::Lane;
 
 const ONE: CoreId = CoreId(1);
 const TWO: CoreId = CoreId(2);
@@ -164,6 +165,7 @@ pub fn all() -> Vec<Case> {
         three_cores_unmap_and_preempt(Setup::new(3), "3 cores: unmap, preempt"),
         three_cores_unmap_and_preempt(Setup::keeping(3, 2), "3 cores: keep, unmap, preempt"),
         three_cores_notify_and_yield(),
+        more_cores_than_a_step_tells(),
         two_cores_regrant_and_kill(),
         three_cores_regrant_and_panic(Setup::new(3), "3 cores: regrant, unmap, core failure"),
         three_cores_regrant_and_panic(
@@ -187,6 +189,25 @@ fn one_core_switch_and_kill(mut setup: Setup, name: &'static str) -> Case {
     let event = proto::event::Event { kind: 50, value: 0 };
     let notify = Action::Tell(Input::Control(Control::Notify { pid: other.pid, event }));
     case(name, setup, &programs, &[kill(one.pid), notify])
+}
+
+/// A process dies that has so many cores that not all are told in one step, and the others let go at once: what the last
+/// one asks for may come before it is told.
+fn more_cores_than_a_step_tells() -> Case {
+    let last = CoreId(65);
+    let mut setup = Setup::new(usize::from(last.0) + 2);
+    setup.unchecked = true;
+    let many = setup.many(last.0);
+    let told_last = setup.cores_of(many).last().copied().expect("it runs");
+    let inactive = VcoreId(last.0);
+    setup.act(Action::User(told_last, Op::ChangeVcore { to: inactive, keep: true }));
+    setup.unchecked = false;
+    setup.act(kill(many.pid));
+    for core in (1..last.0).map(CoreId) {
+        setup.act(Action::Handle(core));
+        setup.act(Action::Deliver(core, Lane::Routine));
+    }
+    case("67 cores: change vcore, kill", setup, &[], &[])
 }
 
 fn two_cores_yield_and_preempt() -> Case {
