@@ -130,10 +130,10 @@ impl Hardware for ThisCore {
             return (set != 0).then(|| CoreId((set.trailing_zeros() / 8) as u16));
         }
         let flags = &self.doorstep.flags;
-        if self.words == 2 {
-            return first_of_two(flags, from);
-        }
-        let is_any = || is_any_set(flags, self.is_large);
+        let is_any = || match self.words {
+            2 => word(flags, 0) | word(flags, 1) != 0,
+            _ => is_any_set(flags, self.is_large),
+        };
         // On a large machine most looks find nothing, which is seen first there.
         if self.is_large && from == 0 && !is_any() {
             return None;
@@ -146,6 +146,8 @@ impl Hardware for ThisCore {
         if !self.is_large && !is_any() {
             return None;
         }
+        // The first word is empty then.
+        let from = if from == 0 { WORD } else { from };
         first_set(flags, from, usize::from(self.words))
     }
 
@@ -176,33 +178,17 @@ impl Hardware for ThisCore {
     }
 }
 
-/// The number of the first flag that is set of two words, from number `from` on.
-#[inline(always)]
-fn first_of_two(flags: &[AtomicU8; MAX_CORES], from: usize) -> Option<CoreId> {
-    let of_interest = u64::MAX << (from % WORD * 8);
-    let (mut set, mut base) = (word(flags, 0) & of_interest, 0);
-    if from >= WORD {
-        if from >= 2 * WORD {
-            return None;
-        }
-        (set, base) = (word(flags, 1) & of_interest, WORD as u16);
-    } else if set == 0 {
-        (set, base) = (word(flags, 1), WORD as u16);
-    }
-    (set != 0).then(|| CoreId(base + (set.trailing_zeros() / 8) as u16))
-}
-
 /// The number of the first flag that is set, from number `from` on, a word at a time.
 #[cold]
 #[inline(never)]
 fn first_set(flags: &[AtomicU8; MAX_CORES], from: usize, words: usize) -> Option<CoreId> {
     // In the first word, flags before `from` count as not set.
     let mut of_interest = u64::MAX << (from % WORD * 8);
-    for at in from / WORD..words {
+    for at in from / WORD..words.min(MAX_CORES / WORD) {
         let set = word(flags, at) & of_interest;
         if set != 0 {
-            let flag = at * WORD + set.trailing_zeros() as usize / 8;
-            return u16::try_from(flag).ok().map(CoreId);
+            // There are fewer than 2^16.
+            return Some(CoreId((at * WORD) as u16 + (set.trailing_zeros() / 8) as u16));
         }
         of_interest = u64::MAX;
     }
