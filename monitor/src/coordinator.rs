@@ -51,8 +51,9 @@ pub struct Coordinator {
     /// The core after the one that was pinged last.
     pub(crate) heartbeat_next: CoreId,
     pub(crate) counters: Counters,
-    pub(crate) table: Table,
+    /// Goes before the table, which then leaves no holes in the heap where processes were made by turns with these.
     pub(crate) vcores: Rooms,
+    pub(crate) table: Table,
     /// Single-core processes that are runnable, in turn.
     pub(crate) run: Fifo,
     /// When the running single-core process's slice is over.

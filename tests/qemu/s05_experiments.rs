@@ -37,7 +37,7 @@ fn lab() -> Machines {
     let image = image::build().expect("the image builds");
     let programs = Some(tests::guest::programs().to_owned());
     let machine = Machine { clock: Clock::Count, programs, ..Machine::new(qemu, image) };
-    Machines::new(machine, Duration::from_secs(300), Some(plugin)).expect("a temporary folder")
+    Machines::new(machine, Duration::from_secs(120), Some(plugin)).expect("a temporary folder")
 }
 
 /// Runs one in a machine of its own. That the plugin agrees with the guest's clock wherever no core has

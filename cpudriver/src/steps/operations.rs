@@ -35,23 +35,6 @@ pub struct Operation {
     pub(super) scene: Scene,
 }
 
-impl Operation {
-    /// Is a process made to have as many regions as it may have, each time?
-    #[must_use]
-    pub const fn has_many_regions(&self) -> bool {
-        matches!(
-            self.scene,
-            Scene::MapBehind
-                | Scene::MapInFront
-                | Scene::MapBetween
-                | Scene::ProtectPart
-                | Scene::UnmapPart
-                | Scene::UnmapOneOfAll
-                | Scene::UnmapAll
-        )
-    }
-}
-
 const fn message(name: &'static str, scene: Scene) -> Operation {
     Operation { name, class: Class::Message, scene }
 }

@@ -16,9 +16,6 @@ use core::hint::black_box;
 
 /// How often each scene is played, unless told otherwise.
 const ROUNDS: u32 = 16;
-
-/// How often where a process is made to have many regions, which takes longer than what is measured.
-const FEW_ROUNDS: u32 = 3;
 /// The most steps of one operation that are measured.
 const MOST_STEPS: usize = 4_096;
 
@@ -76,8 +73,7 @@ impl Shell<'_> {
         let mut stage = Stage::new(size, &mut counter);
         for operation in OPERATIONS {
             let first = stage.meter().regions.begun() + 1;
-            let rounds = if operation.has_many_regions() { FEW_ROUNDS } else { ROUNDS };
-            stage.play(operation, plan.rounds(rounds));
+            stage.play(operation, plan.rounds(ROUNDS));
             let Counter { clocks, allocated, .. } = stage.meter();
             print(operation, size, first, clocks, allocated, plan);
             clocks.clear();
