@@ -43,6 +43,15 @@ fn is_started_again(scene: &mut Scene, core: CoreId) {
     assert!(matches!(waiting[..], [ToCore::StartCore { .. }]), "{waiting:?}");
 }
 
+/// Core 2 gets a vcore again, and uses nothing that it had.
+fn starts_with_nothing(mut scene: Scene) {
+    scene.does(ONE, Op::Poke(2));
+    scene.settle();
+    assert!(scene.runs(TWO).is_some());
+    assert_eq!((translations(&scene, TWO), kept(&scene, TWO)), (0, 0));
+    scene.ends_well();
+}
+
 #[test]
 fn a_core_that_comes_back_uses_what_it_has_kept() {
     let (mut scene, _) = gang(Strategy::Unicast);
@@ -64,11 +73,7 @@ fn what_was_taken_while_a_core_was_away_it_does_not_use_though_nobody_told_it() 
         scene.hears(ONE);
         assert_eq!(shootdown(&scene, TWO), None, "it has let go");
         scene.settle();
-        scene.does(ONE, Op::Poke(2));
-        scene.settle();
-        assert!(scene.runs(TWO).is_some());
-        assert_eq!((translations(&scene, TWO), kept(&scene, TWO)), (0, 0));
-        scene.ends_well();
+        starts_with_nothing(scene);
     }
 }
 
@@ -127,11 +132,7 @@ fn a_core_that_is_started_anew_uses_nothing_of_what_its_processor_still_has() {
     scene.act(tests::sim::Action::Fail(TWO, tests::sim::Mishap::Join));
     scene.settle();
     scene.does(ONE, Op::Look);
-    scene.does(ONE, Op::Poke(2));
-    scene.settle();
-    assert!(scene.runs(TWO).is_some());
-    assert_eq!((translations(&scene, TWO), kept(&scene, TWO)), (0, 0));
-    scene.ends_well();
+    starts_with_nothing(scene);
 }
 
 #[test]

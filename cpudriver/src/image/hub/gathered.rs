@@ -79,18 +79,19 @@ impl Hub {
             self.answers.flushed.insert(core);
             return;
         }
-        let answer = Answer::flushed(ticket);
-        if !self.gathered.add::<MOST_FLUSHED>(core, answer) {
-            self.tell_gathered(node);
-            self.gathered.begin(core, answer);
-        }
+        self.gather::<MOST_FLUSHED>(core, Answer::flushed(ticket), node);
     }
 
     /// A core says that it has let go of a lease of this process, which is destroyed.
     #[inline(always)]
     pub(super) fn hear_killed(&mut self, core: CoreId, pid: Pid, node: &mut Node) {
-        let answer = Answer::released(pid);
-        if !self.gathered.add::<MOST_RELEASED>(core, answer) {
+        self.gather::<MOST_RELEASED>(core, Answer::released(pid), node);
+    }
+
+    /// Keeps an answer with the others of its kind, if they are not `MOST`; else those are told before.
+    #[inline(always)]
+    fn gather<const MOST: u32>(&mut self, core: CoreId, answer: Answer, node: &mut Node) {
+        if !self.gathered.add::<MOST>(core, answer) {
             self.tell_gathered(node);
             self.gathered.begin(core, answer);
         }
@@ -148,9 +149,7 @@ impl Hub {
         };
         shoot_down_all(&mut self.stars, &mut self.sent, &rest, message, node);
     }
-}
 
-impl Hub {
     /// Tells all of these cores, of which this one is none, to let go of the leases that they have.
     #[inline(never)]
     pub(super) fn let_go_all(&mut self, cores: &CoreSet, node: &mut Node) {
