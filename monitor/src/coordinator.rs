@@ -35,8 +35,7 @@ const ENTRIES_PER_STEP: u32 = 64;
 
 /// The owner of the machine's cores and of all processes.
 ///
-/// Allocates when it is made, when a process or a pipe is made and when a process first has a queue for events; no
-/// other [`Coordinator::step`] does.
+/// Allocates when it is made and when a process or a pipe is made; no other [`Coordinator::step`] does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinator {
     pub(crate) config: Config,

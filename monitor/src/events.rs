@@ -32,7 +32,7 @@ pub(crate) fn put(
     event: Event,
     out: &mut Outbox,
 ) -> (Need, bool) {
-    if process.io.queues.is_some() {
+    if !process.io.queues.is_empty() {
         return (Need::HasQueues, false);
     }
     put_to_vcore(process, cores, preferred, event, out)
@@ -218,7 +218,7 @@ impl Coordinator {
         if process.is_dying() {
             return false;
         }
-        if process.io.queues.is_some() {
+        if !process.io.queues.is_empty() {
             return self.post_for_to_queue(pid, event, call, out);
         }
         let (need, may_await) = put_for(process, cores, preferred, (event, call), out);

@@ -3,7 +3,6 @@
 use crate::clocks::Alarms;
 use crate::handles::Handles;
 use crate::queues::Queues;
-use crate::room::One;
 use crate::user::User;
 
 /// A process's user, handles and alarms, and what is counted for it.
@@ -13,7 +12,7 @@ pub(crate) struct Io {
     pub(crate) handles: Handles,
     pub(crate) alarms: Alarms,
     /// Which of its events go to queues.
-    pub(crate) queues: Option<One<Queues>>,
+    pub(crate) queues: Queues,
     /// Events that have been posted to it, those not counted that say that a call is done.
     pub(crate) posted: u32,
     /// Pipes that it made and that are still open.
@@ -25,7 +24,7 @@ impl Io {
         user: User::EVE,
         handles: Handles::NONE,
         alarms: Alarms::NONE,
-        queues: None,
+        queues: Queues::NONE,
         posted: 0,
         pipes: 0,
     };

@@ -10,7 +10,6 @@ use crate::gang::{Gang, Place};
 use crate::lifecycle::State;
 use crate::output::{Mailbox, Outbox, Output};
 use crate::process::{Process, ProcessId};
-use crate::room;
 use crate::seat::Leaving;
 use proto::call::{Call, Outcome};
 use proto::event::{Event, flag, kind};
@@ -69,42 +68,52 @@ pub enum Put {
     AtVcore,
 }
 
-/// The kinds of events of a process that have a queue.
+/// The kinds of events of a process that have a queue. Each process has room for as many as there may be, so that to have the
+/// first allocates nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Queues {
-    /// Kinds and addresses.
-    all: [(u16, u64); QUEUES],
-    count: u8,
+    /// For each an address and above it the kind, in one word that is not 0; behind the last all are.
+    words: [u64; QUEUES],
 }
 
-impl Queues {
-    const NONE: Self = Self { all: [(0, 0); QUEUES], count: 0 };
+/// Where the kind is, above the address.
+const KIND_AT: u32 = 48;
 
-    fn used(&self) -> &[(u16, u64)] {
-        &self.all[..usize::from(self.count)]
+const _: () = assert!(USER_END <= 1 << KIND_AT);
+
+impl Queues {
+    pub(crate) const NONE: Self = Self { words: [0; QUEUES] };
+
+    /// Has no kind a queue?
+    #[inline(always)]
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.words[0] == 0
+    }
+
+    const fn kind_in(word: u64) -> u16 {
+        (word >> KIND_AT) as u16
     }
 
     fn of(&self, kind: u16) -> Option<u64> {
-        self.used().iter().find(|it| it.0 == kind).map(|it| it.1)
+        // Where nothing is the address is 0, whatever kind that is taken for.
+        let word = self.words.iter().find(|word| Self::kind_in(**word) == kind);
+        word.map(|word| word & ((1 << KIND_AT) - 1)).filter(|address| *address != 0)
     }
 
     /// Gives a kind a queue, another one, or with 0 none any more; false when there are too many.
     fn set(&mut self, kind: u16, queue: u64) -> bool {
-        let known = self.used().iter().position(|it| it.0 == kind);
-        let last = usize::from(self.count);
+        let count = self.words.iter().position(|word| *word == 0).unwrap_or(QUEUES);
+        let known = self.words[..count].iter().position(|word| Self::kind_in(*word) == kind);
+        let word = u64::from(kind) << KIND_AT | queue;
         match (known, queue) {
             (None, 0) => {}
             (Some(at), 0) => {
-                self.all[at] = self.all[last - 1];
-                self.all[last - 1] = (0, 0);
-                self.count -= 1;
+                self.words[at] = self.words[count - 1];
+                self.words[count - 1] = 0;
             }
-            (Some(at), _) => self.all[at] = (kind, queue),
-            (None, _) if last == QUEUES => return false,
-            (None, _) => {
-                self.all[last] = (kind, queue);
-                self.count += 1;
-            }
+            (Some(at), _) => self.words[at] = word,
+            (None, _) if count == QUEUES => return false,
+            (None, _) => self.words[count] = word,
         }
         true
     }
@@ -144,8 +153,7 @@ impl Coordinator {
         out: &mut Outbox,
     ) -> bool {
         let process = self.table.at(pid);
-        let queues = process.io.queues.as_ref();
-        let Some(queue) = queues.and_then(|it| it[0].of(event.kind)) else { return false };
+        let Some(queue) = process.io.queues.of(event.kind) else { return false };
         let sending = Sending { queue, event, vcore: about, call };
         out.push(Output::Enqueue { process: process.id, sending });
         true
@@ -180,12 +188,8 @@ impl Coordinator {
         if !address.is_multiple_of(queue::ALIGN) || address >= USER_END {
             return Outcome::INVALID;
         }
-        let queues = &mut self.table.at_mut(pid).io.queues;
-        if queues.is_none() {
-            *queues = room::one(Queues::NONE);
-        }
-        let Some([queues]) = queues.as_deref_mut() else { return Outcome::NO_MEMORY };
-        if queues.set(kind, address) { Outcome::OK } else { Outcome::AGAIN }
+        let done = self.table.at_mut(pid).io.queues.set(kind, address);
+        if done { Outcome::OK } else { Outcome::AGAIN }
     }
 
     /// The event is where the queue says, or cannot be.

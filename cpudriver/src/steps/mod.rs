@@ -10,6 +10,7 @@
 mod cast;
 mod memory;
 mod operations;
+mod requests;
 mod scenes;
 mod stage;
 

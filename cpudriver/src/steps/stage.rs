@@ -4,13 +4,31 @@ use super::cast::{Cast, Size};
 use super::operations::Operation;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use monitor::{Config, Coordinator, Event, Input, MOST_RELEASED, Outbox, Output, ProcessId};
+use monitor::{
+    Config, Coordinator, Enqueued, Event, Found, Input, MOST_RELEASED, Outbox, Output, ProcessId,
+    Put,
+};
 use proto::call::{Call, Outcome};
+use proto::event::flag;
 use proto::id::{ApicId, CoreId, Epoch, Lease, VcoreId};
 use proto::message::{ToCore, ToMonitor};
 
 /// What is copied in when bytes are asked for.
 pub(super) const BYTES: &[u8] = b"sixteen bytes...";
+
+/// What is found at a queue: the vcore that the event is about is asked for, and the next one is told in turn that the event
+/// is there.
+const FOUND: Found = Found {
+    flags: flag::INDIR
+        | flag::SPAM_INDIR
+        | flag::IPI
+        | flag::ROUNDROBIN
+        | flag::VCORE_MUST_RUN
+        | flag::WAKEUP,
+    vcore: VcoreId(0),
+    last: VcoreId(0),
+    put: Put::InQueue,
+};
 
 /// Frames of a process, and those that there are beside, for the vcores and the memory of some.
 pub(super) const FRAMES: u32 = 16;
@@ -151,6 +169,11 @@ impl<'a, M: Meter> Stage<'a, M> {
                 Output::CopyIn { process, ticket, length, .. } => {
                     let bytes = &BYTES[..length as usize];
                     self.answers.push_back(Input::Copied { process, ticket, bytes });
+                }
+                Output::Enqueue { process, sending } => {
+                    let found = Found { vcore: sending.vcore, ..FOUND };
+                    let what = Enqueued::Done(found);
+                    self.answers.push_back(Input::Enqueued { process, sending, what });
                 }
                 Output::Again => self.again = true,
                 Output::Arm { deadline } => self.armed = deadline,
