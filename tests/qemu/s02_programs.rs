@@ -113,6 +113,8 @@ fn waits_end_as_they_should() {
         "ended before it ran: 99",
         "while something else was done: false, Some(15)",
         "cut short: EINTR",
+        "events that nobody takes hold up no other: true",
+        "but are lost: true",
         "none left: true",
     ]);
     none_is_left(&run);

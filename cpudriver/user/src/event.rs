@@ -1,8 +1,10 @@
 //! Events: what the kernel and other processes tell this one.
 //!
 //! The kernel posts events to a mailbox in the process's memory, which has room for a few. Whenever a
-//! program waits, what has come is moved to a longer queue of its own; [`take`] takes from there. An event that finds
-//! no room leaves only a mark that one of its kind was lost: [`take_overflow`].
+//! program waits, what has come is moved to a longer queue of its own; [`take`] takes from there. Where that is full the
+//! oldest makes room: whoever waits takes what it wants as soon as it comes, so what has lain there for long is what nobody
+//! waits for, as the ends of children that are waited for by [`process::wait`](crate::process::wait). An event
+//! that was lost, here or because the mailbox had no room, leaves a mark of its kind: [`take_overflow`].
 //!
 //! Events of which some shall go elsewhere have a [`queue`](crate::queue).
 //!
@@ -217,8 +219,8 @@ pub(crate) fn mark(kind: u16) -> u64 {
 impl Queue {
     fn put(&mut self, event: Event) {
         if self.put.wrapping_sub(self.taken) == LENGTH {
-            self.overflow |= mark(event.kind);
-            return;
+            self.overflow |= mark(self.events[self.taken % LENGTH].kind);
+            self.taken = self.taken.wrapping_add(1);
         }
         self.events[self.put % LENGTH] = event;
         self.put = self.put.wrapping_add(1);
@@ -273,13 +275,18 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_finds_no_room_leaves_a_mark() {
+    fn the_oldest_makes_room_and_leaves_a_mark() {
         let mut queue = queue();
-        (0..LENGTH as u64).for_each(|value| queue.put(event(value)));
-        assert_eq!(queue.overflow, 0);
-        queue.put(Event { kind: 7, value: 0 });
         queue.put(Event { kind: 1000, value: 0 });
-        assert_eq!(queue.overflow, mark(7) | mark(63));
-        assert_eq!(queue.take(), Some(event(0)));
+        (1..LENGTH as u64).for_each(|value| queue.put(event(value)));
+        assert_eq!(queue.overflow, 0);
+        let alarm = Event { kind: 7, value: 9 };
+        queue.put(alarm);
+        assert_eq!(queue.overflow, mark(63));
+        assert_eq!(queue.take_first(&|it| it.kind == 7), Some(alarm), "who waits for it gets it");
+        queue.put(alarm);
+        queue.put(alarm);
+        assert_eq!(queue.overflow, mark(63) | mark(20));
+        assert_eq!(queue.take(), Some(event(2)));
     }
 }

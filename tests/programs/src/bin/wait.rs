@@ -6,10 +6,12 @@
 #![no_main]
 
 use core::pin::pin;
+use core::time::Duration;
 use programs::Words;
 use user::calls::{self, Patience};
 use user::event::{self, kind};
 use user::process::{self, Command, Pid};
+use user::time::{self, Moment};
 use user::{Call, Error, println};
 
 user::main!(main);
@@ -28,6 +30,7 @@ fn main() -> Result<i32, Error> {
     without_waiting()?;
     never_run()?;
     while_something_else()?;
+    without_taking_events()?;
     println!("wait: none left: {}", process::wait_any() == Err(Error::NoChild));
     Ok(0)
 }
@@ -59,6 +62,18 @@ fn never_run() -> Result<(), Error> {
     let child = Command::new("wait").arg("child").arg(14).create()?;
     process::destroy(child, 99)?;
     println!("wait: ended before it ran: {}", process::wait(child)?);
+    Ok(())
+}
+
+/// More children end than events are kept, and none of those is ever taken: an alarm is heard all the same.
+fn without_taking_events() -> Result<(), Error> {
+    for _ in 0..80 {
+        let _code = process::wait(spawn(0)?)?;
+    }
+    time::set_alarm(1, Moment::now() + Duration::from_micros(10))?;
+    let rang = event::wait_for(|it| it.kind == kind::ALARM).value;
+    println!("wait: events that nobody takes hold up no other: {}", rang == 1);
+    println!("wait: but are lost: {}", event::take_overflow(kind::CHILD_ENDED));
     Ok(())
 }
 
