@@ -36,6 +36,9 @@ impl Message for Peer {}
 /// The longest messages fit, also where nobody encodes them yet.
 const _: [(); 3] = [ToCore::FITS, ToMonitor::FITS, Peer::FITS];
 
+/// What the bytes of a slot mean, and how many of them the message takes: any number where they have no meaning.
+pub type Decoded<M> = (Result<M, NoMessage>, u64);
+
 /// Why a look for a message gave none.
 ///
 /// One type for slots and rings, so that a decoded message goes to its receiver without being unpacked
@@ -144,17 +147,13 @@ impl Slot {
 
     /// Decodes as [`Slot::decode_for`] a message that the caller has seen to be of the kind with this
     /// [tag](Slot::tag): all other kinds have no part in the code. Of another kind's bytes it makes a message that was not sent.
-    ///
-    /// # Errors
-    /// As [`Slot::decode`].
     #[inline(always)]
-    pub fn decode_known<Caller, const TAG: u8, M: Message>(
-        &self,
-        bytes: &mut u64,
-    ) -> Result<M, NoMessage> {
+    pub fn decode_known<Caller, const TAG: u8, M: Message>(&self) -> Decoded<M> {
         const { M::FITS };
         debug_assert!(self.tag() == TAG, "the caller has looked");
-        M::deserialize(decode::Tagged::<Caller, decode::Only<TAG>>::new(&self.0, bytes))
+        let mut bytes = 0;
+        let from = decode::Tagged::<Caller, decode::Only<TAG>>::new(&self.0, &mut bytes);
+        (M::deserialize(from), bytes)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::trace::{Kind, Trace, What};
 use core::marker::PhantomData;
 use proto::id::CoreId;
 use proto::message::{Lane, ToCore, ToMonitor, tag};
-use proto::slot::{NoMessage, Slot};
+use proto::slot::{Decoded, NoMessage, Slot};
 
 /// Does what the driver wants done, in order, but for messages: those to others follow when all is done.
 struct Doer<P> {
@@ -112,20 +112,10 @@ const fn is_for_driver(order: &ToCore) -> bool {
     }
 }
 
-/// An order, and how many bytes its encoding takes.
-type Decoded = (Result<ToCore, NoMessage>, u64);
-
 /// Decodes the order in a slot, of which the tag has told that it is of this kind.
 #[inline(always)]
-fn decode<const TAG: u8>(slot: &Slot) -> Decoded {
-    decode_for::<Known<TAG>, TAG>(slot)
-}
-
-/// As [`decode`]; `Caller` names the place.
-#[inline(always)]
-pub(super) fn decode_for<Caller, const TAG: u8>(slot: &Slot) -> Decoded {
-    let mut bytes = 0;
-    (slot.decode_known::<Caller, TAG, ToCore>(&mut bytes), bytes)
+fn decode<const TAG: u8>(slot: &Slot) -> Decoded<ToCore> {
+    slot.decode_known::<Known<TAG>, TAG, _>()
 }
 
 impl<P: Platform> Node<P> {
@@ -192,13 +182,16 @@ impl<P: Platform> Node<P> {
     /// Handles the order that is first in the routine lane and has been decoded there, of which is known that it is the driver's,
     /// of this kind, and is not handed on to other cores.
     #[inline(always)]
-    fn follow_known<const TAG: u8>(&mut self, decoded: Decoded) {
+    fn follow_known<const TAG: u8>(&mut self, decoded: Decoded<ToCore>) {
         self.follow_known_for::<Known<TAG>, TAG>(decoded);
     }
 
     /// As [`Node::follow_known`]; `Caller` names the place.
     #[inline(always)]
-    pub(super) fn follow_known_for<Caller, const TAG: u8>(&mut self, (order, bytes): Decoded) {
+    pub(super) fn follow_known_for<Caller, const TAG: u8>(
+        &mut self,
+        (order, bytes): Decoded<ToCore>,
+    ) {
         let Some(star) = &mut self.star else { return };
         star.receiver.free(Lane::Routine, bytes);
         let Ok(order) = order else {

@@ -1,7 +1,6 @@
 //! The end of the vcore that runs here, on a core that was interrupted for it: nothing of the vcore is kept, so there is no need
 //! to have it leave user mode as one that goes on later does.
 
-use super::orders::decode_for;
 use super::{Node, Platform};
 use proto::message::{Lane, tag};
 
@@ -22,7 +21,7 @@ impl<P: Platform> Node<P> {
     pub(super) fn dies_in_passing(&mut self) -> bool {
         let slot = self.star.as_ref().and_then(|star| star.receiver.first(Lane::Routine));
         let Some(slot) = slot.filter(|slot| slot.tag() == tag::DEATH) else { return false };
-        let order = decode_for::<Passing, { tag::DEATH }>(slot);
+        let order = slot.decode_known::<Passing, { tag::DEATH }, _>();
         self.follow_known_for::<Passing, { tag::DEATH }>(order);
         true
     }

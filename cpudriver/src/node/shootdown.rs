@@ -91,8 +91,7 @@ impl<P: Platform> Node<P> {
         // Nearly always it is this, and its kind is a constant in the code for it.
         match star.receiver.first(Lane::Immediate) {
             Some(slot) if slot.tag() == tag::TLB_SHOOTDOWN => {
-                let mut bytes = 0;
-                let order = slot.decode_known::<Interrupted, { tag::TLB_SHOOTDOWN }, _>(&mut bytes);
+                let (order, bytes) = slot.decode_known::<Interrupted, { tag::TLB_SHOOTDOWN }, _>();
                 star.receiver.free(Lane::Immediate, bytes);
                 match order {
                     Ok(order) => self.shoot_down::<Interrupted>(&order),
@@ -100,8 +99,7 @@ impl<P: Platform> Node<P> {
                 }
             }
             Some(slot) if slot.tag() == tag::TLB_MULTICAST => {
-                let mut bytes = 0;
-                let order = slot.decode_known::<Interrupted, { tag::TLB_MULTICAST }, _>(&mut bytes);
+                let (order, bytes) = slot.decode_known::<Interrupted, { tag::TLB_MULTICAST }, _>();
                 star.receiver.free(Lane::Immediate, bytes);
                 match order {
                     Ok(order) => self.follow(&order),

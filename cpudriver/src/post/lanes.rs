@@ -192,43 +192,8 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
 }
 
 impl<M: Post> Receiver<M> {
-    /// The tag of the oldest message of a lane, if there is any.
-    #[inline(always)]
-    #[must_use]
-    pub fn first_tag(&self, lane: Lane) -> Option<u8> {
-        ring::first_tag(match lane {
-            Lane::Immediate => &self.immediate,
-            Lane::Routine => &self.routine,
-        })
-    }
-
-    /// Takes the oldest message of a lane, of which [`Receiver::first_tag`] has told that it is of this kind; `Caller`
-    /// names the place, see [`proto::slot::Slot::decode_known`].
-    ///
-    /// # Errors
-    /// As [`Receiver::take`].
-    #[inline(always)]
-    pub fn take_known<Caller, const TAG: u8>(&mut self, lane: Lane) -> Result<M, NoMessage> {
-        let ring = match lane {
-            Lane::Immediate => &mut self.immediate,
-            Lane::Routine => &mut self.routine,
-        };
-        ring::take_known::<Caller, TAG, M>(ring, &mut self.received)
-    }
-
-    /// Takes the oldest message of a lane if it is of this kind; `None` if there is none, or another. `Caller` names the
-    /// place, see [`proto::slot::Slot::decode_known`].
-    #[inline(always)]
-    pub fn take_if<Caller, const TAG: u8>(&mut self, lane: Lane) -> Option<Result<M, NoMessage>> {
-        let ring = match lane {
-            Lane::Immediate => &mut self.immediate,
-            Lane::Routine => &mut self.routine,
-        };
-        ring::take_if::<Caller, TAG, M>(ring, &mut self.received)
-    }
-
     /// The slot of the oldest message of a lane, if there is any. Whoever has read it [frees](Self::free) it: so its kind is
-    /// looked at once, and what is done about each kind can be code of its own.
+    /// looked at once, and what is done about each kind can be code of its own, which [decodes](Slot::decode_known) no other.
     #[inline(always)]
     #[must_use]
     pub fn first(&self, lane: Lane) -> Option<&Slot> {

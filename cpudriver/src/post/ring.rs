@@ -140,25 +140,6 @@ pub(super) fn take<C: Codec<M>, M>(
     message
 }
 
-/// The tag of the oldest message, if there is any.
-#[inline(always)]
-pub(super) fn first_tag(ring: &Consumer<Slot>) -> Option<u8> {
-    ring.peek().ok().map(Slot::tag)
-}
-
-/// Takes one message, of which [`first_tag`] has told that it is of this kind: see [`Slot::decode_known`].
-#[inline(always)]
-pub(super) fn take_known<Caller, const TAG: u8, M: Message>(
-    ring: &mut Consumer<Slot>,
-    traffic: &mut Traffic,
-) -> Result<M, NoMessage> {
-    let Ok(slot) = ring.peek() else { return Err(NoMessage::Empty) };
-    traffic.messages += 1;
-    let message = slot.decode_known::<Caller, TAG, M>(&mut traffic.bytes);
-    let _ = ring.pop();
-    message
-}
-
 /// The slot of the oldest message, if there is any.
 #[inline(always)]
 pub(super) fn first(ring: &Consumer<Slot>) -> Option<&Slot> {
@@ -171,19 +152,6 @@ pub(super) fn free(ring: &mut Consumer<Slot>, bytes: u64, traffic: &mut Traffic)
     traffic.messages += 1;
     traffic.bytes += bytes;
     let _ = ring.pop();
-}
-
-/// Takes the oldest message if it is of this kind, see [`take_known`].
-#[inline(always)]
-pub(super) fn take_if<Caller, const TAG: u8, M: Message>(
-    ring: &mut Consumer<Slot>,
-    traffic: &mut Traffic,
-) -> Option<Result<M, NoMessage>> {
-    let slot = ring.peek().ok().filter(|slot| slot.tag() == TAG)?;
-    traffic.messages += 1;
-    let message = slot.decode_known::<Caller, TAG, M>(&mut traffic.bytes);
-    let _ = ring.pop();
-    Some(message)
 }
 
 /// Puts a batch, see [`SlotProducer::put_all`].

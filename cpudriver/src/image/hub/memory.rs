@@ -37,7 +37,9 @@ impl Hub {
     #[inline(never)]
     pub(super) fn hear_of_memory<const TAG: u8>(&mut self, sender: CoreId, node: &mut Node) {
         let Some(receiver) = self.stars.receiver(sender) else { return };
-        let message = receiver.take_known::<Self, TAG>(Lane::Routine);
+        let Some(slot) = receiver.first(Lane::Routine) else { return };
+        let (message, bytes) = slot.decode_known::<Self, TAG, _>();
+        receiver.free(Lane::Routine, bytes);
         self.tell_gathered(node);
         match message {
             Ok(message) => self.tell_of_memory::<TAG>(sender, message, node),
@@ -49,7 +51,9 @@ impl Hub {
     #[inline(never)]
     pub(super) fn hear_of_fault(&mut self, sender: CoreId, node: &mut Node) {
         let Some(receiver) = self.stars.receiver(sender) else { return };
-        let message = receiver.take_known::<Self, { said::FAULT }>(Lane::Routine);
+        let Some(slot) = receiver.first(Lane::Routine) else { return };
+        let (message, bytes) = slot.decode_known::<Self, { said::FAULT }, _>();
+        receiver.free(Lane::Routine, bytes);
         self.tell_gathered(node);
         match message {
             Ok(ToMonitor::Fault { lease, address, vector, code, at }) => {

@@ -21,7 +21,8 @@ impl Handler for Desk<'_> {
     #[inline(always)]
     fn immediate(&mut self, sender: CoreId) -> bool {
         let receiver = self.hub.stars.receiver(sender);
-        let tag = receiver.and_then(|receiver| receiver.first_tag(Lane::Immediate));
+        let slot = receiver.and_then(|receiver| receiver.first(Lane::Immediate));
+        let tag = slot.map(Slot::tag);
         tag.is_some_and(|tag| self.hub.take_immediate(sender, tag, self.cpu_node))
             || self.cpu_node.is_linked() && self.cpu_node.take(sender, Lane::Immediate)
     }
@@ -58,7 +59,7 @@ impl Handler for Desk<'_> {
             return self.next_of_linked(sender);
         }
         let receiver = self.hub.stars.receiver(sender)?;
-        if let Some(tag) = receiver.first_tag(Lane::Immediate) {
+        if let Some(tag) = receiver.first(Lane::Immediate).map(Slot::tag) {
             self.hub.take_immediate(sender, tag, self.cpu_node);
             return Some(Taken::Immediate);
         }
@@ -67,12 +68,12 @@ impl Handler for Desk<'_> {
         // Those that a program waits for have code of their own, in which their kind is a constant.
         match slot.tag() {
             said::RELEASED => {
-                let (message, bytes) = decode::<{ said::RELEASED }>(slot);
+                let (message, bytes) = slot.decode_known::<Desk<'_>, { said::RELEASED }, _>();
                 receiver.free(Lane::Routine, bytes);
                 self.hear_known::<{ said::RELEASED }>(sender, message);
             }
             said::NOTIFY_VCORE => {
-                let (message, bytes) = decode::<{ said::NOTIFY_VCORE }>(slot);
+                let (message, bytes) = slot.decode_known::<Desk<'_>, { said::NOTIFY_VCORE }, _>();
                 receiver.free(Lane::Routine, bytes);
                 self.hear_known::<{ said::NOTIFY_VCORE }>(sender, message);
             }
@@ -94,13 +95,6 @@ impl Handler for Desk<'_> {
     }
 }
 
-/// Decodes the message in a slot, of which the tag has told that it is of this kind, and gives the length of its encoding.
-#[inline(always)]
-fn decode<const TAG: u8>(slot: &Slot) -> (Result<ToMonitor, NoMessage>, u64) {
-    let mut bytes = 0;
-    (slot.decode_known::<Desk<'_>, TAG, ToMonitor>(&mut bytes), bytes)
-}
-
 impl Desk<'_> {
     /// Tells the coordinator a message of which is known that it is the coordinator's, and of which kind.
     #[inline(always)]
@@ -120,7 +114,7 @@ impl Desk<'_> {
         if slot.tag() != said::RELEASED || !receiver.is_last(Lane::Routine) {
             return false;
         }
-        let (message, bytes) = decode::<{ said::RELEASED }>(slot);
+        let (message, bytes) = slot.decode_known::<Desk<'_>, { said::RELEASED }, _>();
         let Ok(ToMonitor::Released { lease }) = message else { return false };
         if !self.hub.coordinator.is_killed(sender, lease) {
             return false;
@@ -154,8 +148,10 @@ impl Hub {
     #[inline(always)]
     fn take_only_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
         let Some(receiver) = self.stars.receiver(sender) else { return false };
-        let message = receiver.take_if::<Gathered, { said::SHOOTDOWN_DONE }>(Lane::Immediate);
-        let Some(message) = message else { return false };
+        let slot = receiver.first(Lane::Immediate);
+        let Some(slot) = slot.filter(|it| it.tag() == said::SHOOTDOWN_DONE) else { return false };
+        let (message, bytes) = slot.decode_known::<Gathered, { said::SHOOTDOWN_DONE }, _>();
+        receiver.free(Lane::Immediate, bytes);
         let is_all = receiver.is_empty();
         match message {
             Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_flushed(sender, ticket, node),
@@ -168,7 +164,10 @@ impl Hub {
     #[inline(never)]
     fn take_flushed(&mut self, sender: CoreId, node: &mut Node) -> bool {
         let Some(receiver) = self.stars.receiver(sender) else { return false };
-        match receiver.take_known::<Self, { said::SHOOTDOWN_DONE }>(Lane::Immediate) {
+        let Some(slot) = receiver.first(Lane::Immediate) else { return false };
+        let (message, bytes) = slot.decode_known::<Self, { said::SHOOTDOWN_DONE }, _>();
+        receiver.free(Lane::Immediate, bytes);
+        match message {
             Ok(ToMonitor::ShootdownDone { ticket }) => self.hear_answer(sender, ticket, node),
             _ => self.stars.note_malformed(),
         }
