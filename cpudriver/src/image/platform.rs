@@ -56,6 +56,10 @@ impl Hardware for Kernel {
         self.0.each_raised(first, visit);
     }
 
+    fn hear_up_to(&mut self, last: CoreId) {
+        self.0.hear_up_to(last);
+    }
+
     #[inline(always)]
     fn lower(&self, sender: CoreId) {
         self.0.lower(sender);

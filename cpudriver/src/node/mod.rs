@@ -96,7 +96,7 @@ impl<P: Platform> Node<P> {
     /// will ever need.
     #[must_use]
     pub fn new(core: CoreId, cores: usize, platform: P, star: Option<&'static mut Star>) -> Self {
-        Self {
+        let mut node = Self {
             core,
             platform,
             outbox: Outbox::new(cores),
@@ -109,7 +109,19 @@ impl<P: Platform> Node<P> {
             next: Next::Serve,
             awake: false,
             called_off: false,
-        }
+        };
+        node.hear_all_that_send();
+        node
+    }
+
+    /// Has the core look for flags of those alone that can send to it: on core 0 of all cores, elsewhere of core 0 and of those at
+    /// the other ends of its rings. Who raises a flag before the core has its ends is found by the next look when it has.
+    fn hear_all_that_send(&mut self) {
+        let last = match &self.star {
+            None => CoreId(self.outbox.receivers().saturating_sub(1) as u16),
+            Some(star) => star.tree.last().max(self.peers.last()).unwrap_or(CoreId::MANAGEMENT),
+        };
+        self.platform.hear_up_to(last);
     }
 
     /// Which core this is.

@@ -351,6 +351,7 @@ impl<P: Platform> Node<P> {
             }
             None => false,
         };
+        self.hear_all_that_send();
         if !taken {
             self.counts.stray += 1;
         }
@@ -363,7 +364,10 @@ impl<P: Platform> Node<P> {
             return None;
         };
         match self.platform.give_ends(Parcel::Link(ends)) {
-            Ok(()) => return Some(ToMonitor::Unlinked { peer }),
+            Ok(()) => {
+                self.hear_all_that_send();
+                return Some(ToMonitor::Unlinked { peer });
+            }
             Err(Parcel::Link(ends)) => {
                 self.peers.insert(peer, ends);
             }

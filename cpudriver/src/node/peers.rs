@@ -141,6 +141,11 @@ impl Peers {
         !self.linked.is_empty()
     }
 
+    /// The last core, by number, that there is a link to.
+    pub(super) fn last(&self) -> Option<CoreId> {
+        self.linked.iter().copied().max()
+    }
+
     /// Whether there is a link to that core.
     #[inline(always)]
     pub(super) fn has(&self, peer: CoreId) -> bool {

@@ -1,5 +1,6 @@
 extern crate std;
 
+mod hears;
 mod net;
 
 use super::jobs::{MAX_SAMPLES, report};

@@ -76,6 +76,11 @@ impl Tree {
         self.is_used
     }
 
+    /// The last core, by number, that there is one to or from.
+    pub(super) fn last(&self) -> Option<CoreId> {
+        self.ends.iter().rposition(Option::is_some).map(|at| CoreId(at as u16))
+    }
+
     #[inline(always)]
     fn end(&self, peer: CoreId) -> Option<&TreeEnd> {
         self.ends.get(peer.index())?.as_deref()

@@ -64,6 +64,10 @@ pub trait Hardware {
         }
     }
 
+    /// No core after `last` sends to this one: looks by way of this value need not go further. A flag that is set behind it
+    /// stays set, and is found by the first look that goes so far.
+    fn hear_up_to(&mut self, _last: CoreId) {}
+
     /// Clears the flag byte of `sender` at this core's doorstep.
     fn lower(&self, sender: CoreId);
 

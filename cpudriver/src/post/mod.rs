@@ -8,6 +8,7 @@
 //! - [`lanes`]: typed ends of a link: [`Sender`] and [`Receiver`], two lanes each, counted.
 //! - [`bounds`]: how many messages of a kind may be outstanding, and that they fit.
 //! - [`hardware`]: flag bytes, state byte, fence, doorbell, halt.
+//! - [`flags`]: the search for a flag byte that is set.
 //! - [`outbox`]: the end of a sender's step: flags, one fence, doorbells.
 //! - [`layouts`]: other ways to lay a message out, to compare with.
 //! - [`inbox`]: the receiver: which senders to look at, immediate before routine, and how to halt without
@@ -46,6 +47,7 @@
 //! every interleaving, and finds the lost wake-up when any one of them is taken out.
 
 pub mod bounds;
+pub mod flags;
 pub mod hardware;
 pub mod inbox;
 pub mod lanes;

@@ -66,6 +66,12 @@ impl Outbox {
         Self { entries, touched: Vec::with_capacity(cores), step: 1 }
     }
 
+    /// How many receivers it was made for.
+    #[must_use]
+    pub const fn receivers(&self) -> usize {
+        self.entries.len()
+    }
+
     /// Puts a message into the link to `receiver`, which learns of it at the next [`Outbox::flush`].
     ///
     /// # Errors

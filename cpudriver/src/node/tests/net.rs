@@ -23,6 +23,8 @@ const PATIENCE: u32 = 100_000;
 pub(super) struct Machine {
     flags: [[Cell<bool>; CORES]; CORES],
     states: [Cell<Activity>; CORES],
+    /// How many flags each core looks at.
+    heard: [Cell<usize>; CORES],
     /// Doorbells that were rung at each core.
     pub(super) bells: [Cell<u32>; CORES],
     clock: Cell<u64>,
@@ -58,8 +60,12 @@ impl Hardware for Here {
     }
     fn next_raised(&self, from: usize) -> Option<CoreId> {
         let flags = &self.machine.flags[self.core.index()];
-        let at = flags.iter().skip(from).position(Cell::get)?;
+        let heard = &flags[..self.machine.heard[self.core.index()].get()];
+        let at = heard.iter().skip(from).position(Cell::get)?;
         u16::try_from(from + at).ok().map(CoreId)
+    }
+    fn hear_up_to(&mut self, last: CoreId) {
+        self.machine.heard[self.core.index()].set(last.index() + 1);
     }
     fn lower(&self, sender: CoreId) {
         self.machine.flags[self.core.index()][sender.index()].set(false);
@@ -155,6 +161,16 @@ impl Net {
         let machine: &Machine = Box::leak(Box::default());
         let (seats, ends) = (0..CORES as u16).map(|core| seat(CoreId(core), machine)).unzip();
         Self { machine, seats, ends, asleep: Vec::new() }
+    }
+
+    /// The machine as a core sees it.
+    pub(super) fn here(&self, core: u16) -> Here {
+        Here { core: CoreId(core), machine: self.machine }
+    }
+
+    /// Up to how many cores each core hears.
+    pub(super) fn heard(&self) -> [usize; CORES] {
+        self.machine.heard.each_ref().map(Cell::get)
     }
 
     pub(super) fn seat(&mut self, core: u16) -> &mut Seat {
