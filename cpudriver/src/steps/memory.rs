@@ -171,4 +171,14 @@ impl<M: Meter> Stage<'_, M> {
         self.say("fault", core, ToMonitor::Fault { lease, address, vector, code, at: 0 });
         self.clear();
     }
+
+    /// A page is missed that is in none, behind all, and the program wants to hear of it.
+    pub(super) fn reflect(&mut self) {
+        self.lay_out(MAX_REGIONS);
+        let core = self.core_of_small();
+        let lease = self.lease(core);
+        let (address, vector, code) = (region(MAX_REGIONS).first << 12, PAGE_FAULT, 0b110);
+        self.say("reflect", core, ToMonitor::Reflect { lease, address, vector, code, at: 0 });
+        self.clear();
+    }
 }

@@ -30,6 +30,10 @@ pub(super) enum Scene {
     Await,
     Handle,
     Queues,
+    Family,
+    AbortHandle,
+    AbortHandleOfMany,
+    List,
     UnmapOne,
     UnmapMany,
     MapBehind,
@@ -40,6 +44,7 @@ pub(super) enum Scene {
     UnmapOneOfAll,
     UnmapAll,
     Miss,
+    Reflect,
     Heartbeat,
     Stale,
     Create,
@@ -49,6 +54,8 @@ pub(super) enum Scene {
 
 /// A deadline that comes before all others, in ticks from now.
 const SOON: u64 = 1_000;
+/// Calls that read and wait, as many as one process may have.
+const MOST_READS: usize = 12;
 /// A long period.
 const LONG: u64 = 1 << 45;
 
@@ -76,6 +83,10 @@ impl<M: Meter> Stage<'_, M> {
             Scene::Await => self.await_event(),
             Scene::Handle => self.handle(),
             Scene::Queues => self.queues(),
+            Scene::Family => self.family(),
+            Scene::AbortHandle => self.abort_handle("abort-handle", 1),
+            Scene::AbortHandleOfMany => self.abort_handle("abort-handle-of-many", MOST_READS),
+            Scene::List => self.list(),
             Scene::UnmapOne => self.unmap_one(),
             Scene::UnmapMany => self.unmap_many(),
             Scene::MapBehind => self.map_behind(),
@@ -86,6 +97,7 @@ impl<M: Meter> Stage<'_, M> {
             Scene::UnmapOneOfAll => self.unmap_one_of_all(),
             Scene::UnmapAll => self.unmap_all_at_once(),
             Scene::Miss => self.miss(),
+            Scene::Reflect => self.reflect(),
             Scene::Heartbeat => self.heartbeat(),
             Scene::Stale => self.stale(),
             Scene::Create => self.create(),
@@ -388,7 +400,7 @@ impl<M: Meter> Stage<'_, M> {
     }
 
     /// Lets processes run until all is as between two scenes.
-    fn calm(&mut self) {
+    pub(super) fn calm(&mut self) {
         let [ready, other] = self.cast.ready.map(|it| it.pid);
         let waits = |it: &ProcessId| {
             self.coordinator.process(it.pid).is_some_and(|it| it.state == State::Waiting)
