@@ -7,7 +7,7 @@ use super::vcore::{enter, is_single_core, page_of};
 use crate::arch::user::{self, CallFault};
 use crate::arch::{cpu, percpu, time};
 use crate::driver::Trap;
-use crate::program::call::{Block, Local, Request};
+use crate::program::call::{Block, Hurried, Local, Request};
 use crate::program::context::Context;
 use crate::program::seen::Seen;
 use crate::program::vcore::{Page, Vcore};
@@ -108,30 +108,19 @@ impl Cpu {
         }
         let block = Block::new(&words, at, lease);
         let call = block.call;
-        match block.number() {
-            number::UNMAP => {
-                if let Some(range) = block.few_pages() {
-                    return self.ask::<Unmaps>(ToMonitor::Unmap { call: standing(call), range });
-                }
+        match block.hurried() {
+            Some(Hurried::Unmap { range }) => {
+                self.ask::<Unmaps>(ToMonitor::Unmap { call: standing(call), range })
             }
-            number::PROTECT => {
-                if let (Some(range), Ok(rights)) = (block.few_pages(), block.rights()) {
-                    let call = standing(call);
-                    return self.ask::<Protects>(ToMonitor::Protect { call, range, rights });
-                }
+            Some(Hurried::Protect { range, rights }) => {
+                self.ask::<Protects>(ToMonitor::Protect { call: standing(call), range, rights })
             }
-            number::NOTIFY_SELF => {
-                if let Ok((vcore, event, value)) = block.event_to_vcore() {
-                    let message = ToMonitor::NotifyVcore { call, vcore, event, value };
-                    return self.ask::<Notifies>(message);
-                }
+            Some(Hurried::NotifySelf { vcore, event, value }) => {
+                self.ask::<Notifies>(ToMonitor::NotifyVcore { call, vcore, event, value })
             }
-            number::POKE => {
-                return self.ask::<Pokes>(ToMonitor::Poke { call, wanted: wanted() });
-            }
-            _ => {}
+            Some(Hurried::Poke) => self.ask::<Pokes>(ToMonitor::Poke { call, wanted: wanted() }),
+            None => self.do_any(Request::of(&block), at, lease),
         }
-        self.do_any(Request::of(&block), at, lease)
     }
 
     /// Does what a call asks for, as far as it is not in a hurry.
@@ -146,10 +135,7 @@ impl Cpu {
             }
             Request::Resume { at } => return self.resume(at, lease.vcore),
             Request::Halt => return self.halt(lease.vcore),
-            Request::Ask(message) | Request::Change(message) => return self.ask::<Asks>(message),
-            Request::Poke(call) => {
-                return self.ask::<Asks>(ToMonitor::Poke { call, wanted: wanted() });
-            }
+            Request::Ask(message) => return self.ask::<Asks>(message),
             Request::Yield { flags } if is_single_core() => return self.yield_single(flags),
             Request::Yield { flags } => {
                 let pending = page_of(lease.vcore).is_some_and(|page| page.is_pending());

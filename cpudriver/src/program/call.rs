@@ -71,14 +71,38 @@ pub enum Request {
         /// [`proto::call::KEEP`] or 0.
         flags: u8,
     },
-    /// Another number of cores, which the process has written down.
-    Poke(Call),
     /// Something of the coordinator: the call goes on while the program does.
     Ask(ToMonitor),
-    /// A change to [few](memory::FEW) pages of memory, of the coordinator too: it can stand still meanwhile.
-    Change(ToMonitor),
     /// Nothing that there is.
     Refuse(Outcome),
+}
+
+/// What a call asks for that others wait for, or that is asked for often. It has code of its own, in which its kind is a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hurried {
+    /// [Few](memory::FEW) pages of memory less: the vcore can stand still meanwhile.
+    Unmap {
+        /// Which.
+        range: PageRange,
+    },
+    /// Other rights to so few pages, as with `Unmap`.
+    Protect {
+        /// Which.
+        range: PageRange,
+        /// The rights.
+        rights: Rights,
+    },
+    /// An event to a vcore of the own process.
+    NotifySelf {
+        /// Which vcore.
+        vcore: VcoreId,
+        /// The event's kind.
+        event: u16,
+        /// What goes with it.
+        value: u64,
+    },
+    /// Another number of cores, which the process has written down.
+    Poke,
 }
 
 /// A call as the program has written it.
@@ -90,10 +114,11 @@ pub struct Block<'a> {
 }
 
 impl Request {
-    /// What a structure asks for. Long: what is in a hurry is looked for with the block's own methods before.
+    /// What a structure asks for that is [not in a hurry](Block::hurried). Long, and so not in the code of what is.
     #[must_use]
     #[inline(never)]
     pub fn of(block: &Block<'_>) -> Self {
+        debug_assert!(block.hurried().is_none(), "the caller has looked");
         let number = block.number();
         match block.at_once(number).or_else(|| block.asked(number)) {
             Some(Ok(request)) => request,
@@ -121,30 +146,40 @@ impl<'a> Block<'a> {
         (self.words[block::NUMBER / 8] >> (block::NUMBER % 8 * 8)) as u32
     }
 
-    /// The pages that a call unmaps or protects: `None` if they are none, or more than a vcore stands still for.
+    /// What the call asks for, if that is in a hurry.
     #[inline(always)]
     #[must_use]
-    pub fn few_pages(&self) -> Option<PageRange> {
+    pub fn hurried(&self) -> Option<Hurried> {
+        match self.number() {
+            number::UNMAP => self.few_pages().map(|range| Hurried::Unmap { range }),
+            number::PROTECT => match (self.few_pages(), self.rights()) {
+                (Some(range), Ok(rights)) => Some(Hurried::Protect { range, rights }),
+                _ => None,
+            },
+            number::NOTIFY_SELF => {
+                let event = self.event_to_vcore().ok();
+                event.map(|(vcore, event, value)| Hurried::NotifySelf { vcore, event, value })
+            }
+            number::POKE => Some(Hurried::Poke),
+            _ => None,
+        }
+    }
+
+    /// The pages that a call unmaps or protects: `None` if they are none, or more than a vcore stands still for.
+    #[inline(always)]
+    fn few_pages(&self) -> Option<PageRange> {
         self.pages(0, 1).ok().filter(|range| range.pages <= memory::FEW)
     }
 
     /// The rights that a call gives to pages.
-    ///
-    /// # Errors
-    ///
-    /// What the call comes to, if they are none.
     #[inline(always)]
-    pub fn rights(&self) -> Result<Rights, Outcome> {
+    fn rights(&self) -> Result<Rights, Outcome> {
         self.flags(2).map(Rights)
     }
 
     /// The vcore of the own process that a call sends an event to, the event and its value.
-    ///
-    /// # Errors
-    ///
-    /// What the call comes to, if they are none.
     #[inline(always)]
-    pub fn event_to_vcore(&self) -> Result<(VcoreId, u16, u64), Outcome> {
+    fn event_to_vcore(&self) -> Result<(VcoreId, u16, u64), Outcome> {
         Ok((self.vcore(0)?, self.kind(1)?, self.word(2)))
     }
 
@@ -206,7 +241,6 @@ impl<'a> Block<'a> {
             number::HALT => Request::Halt,
             number::EXIT => Request::Exit { code: self.word(0) as i32 },
             number::CHANGE_TO_MANY => Request::ChangeToMany,
-            number::POKE => Request::Poke(self.call),
             number::YIELD => return Some(self.flags(0).map(|flags| Request::Yield { flags })),
             number::CHANGE_VCORE => return Some(self.change_vcore()),
             _ => return None,
@@ -223,14 +257,7 @@ impl<'a> Block<'a> {
             .or_else(|| self.about_handles(number))
             .or_else(|| self.about_time(number))
             .or_else(|| self.about_memory(number))?;
-        Some(message.map(|message| match message {
-            ToMonitor::Unmap { range, .. } | ToMonitor::Protect { range, .. }
-                if range.pages <= memory::FEW =>
-            {
-                Request::Change(message)
-            }
-            _ => Request::Ask(message),
-        }))
+        Some(message.map(Request::Ask))
     }
 
     fn about_processes(&self, number: u32) -> Option<Result<ToMonitor, Outcome>> {
@@ -244,7 +271,8 @@ impl<'a> Block<'a> {
             }
             number::WAIT => self.wait(),
             number::NOTIFY => self.notify(),
-            number::NOTIFY_SELF => self.notify_self(),
+            // In a hurry, unless it names none.
+            number::NOTIFY_SELF => Err(self.event_to_vcore().err()?),
             number::SEND => self.send(),
             number::SET_QUEUE => {
                 let queue = self.word(1);
@@ -276,11 +304,6 @@ impl<'a> Block<'a> {
     fn notify(&self) -> Result<ToMonitor, Outcome> {
         let (pid, event, value) = (self.pid(0)?, self.kind(1)?, self.word(2));
         Ok(ToMonitor::NotifyProcess { call: self.call, pid, event, value })
-    }
-
-    fn notify_self(&self) -> Result<ToMonitor, Outcome> {
-        let (vcore, event, value) = self.event_to_vcore()?;
-        Ok(ToMonitor::NotifyVcore { call: self.call, vcore, event, value })
     }
 
     fn send(&self) -> Result<ToMonitor, Outcome> {

@@ -1,17 +1,26 @@
-use super::{Block, Request};
+use super::{Block, Hurried, Request};
 use proptest::prelude::*;
 use proto::call::{Call, Outcome};
 use proto::id::{Lease, Pid, VcoreId};
+use proto::memory::{FEW, Rights};
 use proto::message::{PageRange, ToMonitor};
 use proto::program::number;
 
 const AT: u64 = 0x7fc0;
 
-fn decode(number: u32, options: u8, arguments: [u64; 5]) -> Request {
+fn words(number: u32, options: u8, arguments: [u64; 5]) -> [u64; 8] {
     let mut words = [0; 8];
     words[0] = u64::from(number) | u64::from(options) << 32;
     words[3..].copy_from_slice(&arguments);
-    Request::of(&Block::new(&words, AT, Lease::default()))
+    words
+}
+
+fn decode(number: u32, options: u8, arguments: [u64; 5]) -> Request {
+    Request::of(&Block::new(&words(number, options, arguments), AT, Lease::default()))
+}
+
+fn hurried(number: u32, arguments: [u64; 5]) -> Option<Hurried> {
+    Block::new(&words(number, 0, arguments), AT, Lease::default()).hurried()
 }
 
 fn call() -> Call {
@@ -49,8 +58,11 @@ fn arguments_are_where_the_documents_say() {
 fn memory_is_whole_pages() {
     let unmap = |address, bytes| decode(number::UNMAP, 0, [address, bytes, 0, 0, 0]);
     let range = PageRange { first: 16, pages: 2 };
-    let change = Request::Change(ToMonitor::Unmap { call: call(), range });
-    assert_eq!(unmap(0x1_0000, 0x1001), change);
+    let (address, bytes) = (0x1_0000, 0x1001);
+    let of_two = [address, bytes, 1, 0, 0];
+    assert_eq!(hurried(number::UNMAP, of_two), Some(Hurried::Unmap { range }));
+    let protect = Hurried::Protect { range, rights: Rights::READ };
+    assert_eq!(hurried(number::PROTECT, of_two), Some(protect));
     let range = PageRange { first: 16, pages: 65 };
     let many = Request::Ask(ToMonitor::Unmap { call: call(), range });
     assert_eq!(unmap(0x1_0000, 65 << 12), many);
@@ -59,6 +71,16 @@ fn memory_is_whole_pages() {
     assert_eq!(unmap(0x1_0000, 0), invalid);
     assert_eq!(unmap(u64::MAX - 0xfff, 0x2000), invalid);
     assert_eq!(unmap(0, u64::MAX), Request::Refuse(Outcome::NO_MEMORY));
+}
+
+#[test]
+fn what_others_wait_for_is_in_a_hurry_where_it_means_something() {
+    let notify = Hurried::NotifySelf { vcore: VcoreId(3), event: 100, value: 7 };
+    assert_eq!(hurried(number::NOTIFY_SELF, [3, 100, 7, 0, 0]), Some(notify));
+    assert_eq!(hurried(number::NOTIFY_SELF, [1 << 16, 100, 7, 0, 0]), None);
+    assert_eq!(hurried(number::POKE, [u64::MAX; 5]), Some(Hurried::Poke));
+    assert_eq!(hurried(number::PROTECT, [0x1_0000, 0x1000, 1 << 8, 0, 0]), None);
+    assert_eq!(hurried(number::RUN, [7, 0, 0, 0, 0]), None);
 }
 
 #[test]
@@ -94,11 +116,11 @@ proptest! {
             let mut words = words;
             words[0] = first;
             let block = Block::new(&words, AT, Lease::default());
-            let request = Request::of(&block);
-            if let number::UNMAP | number::PROTECT = block.number() {
-                let is_change = matches!(request, Request::Change(_));
-                let has_rights = block.number() == number::UNMAP || block.rights().is_ok();
-                prop_assert_eq!(is_change, block.few_pages().is_some() && has_rights);
+            if block.hurried().is_some() {
+                continue;
+            }
+            if let Request::Ask(ToMonitor::Unmap { range, .. } | ToMonitor::Protect { range, .. }) = Request::of(&block) {
+                prop_assert!(range.pages > FEW);
             }
         }
     }
