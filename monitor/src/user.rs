@@ -34,14 +34,12 @@ impl User {
     /// # Errors
     /// [`BadUser`] says when.
     pub fn new(name: &[u8]) -> Result<Self, BadUser> {
-        let text = core::str::from_utf8(name).map_err(|_| BadUser)?;
-        let len = u8::try_from(text.len()).map_err(|_| BadUser)?;
-        if text.is_empty() || text.len() > Self::LEN || text.contains(char::is_control) {
+        if name.is_empty() || name.len() > Self::LEN || !is_plain(name) && !is_printable(name) {
             return Err(BadUser);
         }
         let mut bytes = [0; Self::LEN];
-        bytes[..text.len()].copy_from_slice(name);
-        Ok(Self { bytes, len })
+        bytes[..name.len()].copy_from_slice(name);
+        Ok(Self { bytes, len: name.len() as u8 })
     }
 
     /// The name as text.
@@ -49,6 +47,25 @@ impl User {
     pub fn as_str(&self) -> &str {
         core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("")
     }
+}
+
+/// Is it text without control characters?
+#[inline(never)]
+fn is_printable(name: &[u8]) -> bool {
+    core::str::from_utf8(name).is_ok_and(|text| !text.contains(char::is_control))
+}
+
+/// Is it that, and of ASCII alone? As names mostly are, which is seen eight bytes at a time.
+fn is_plain(name: &[u8]) -> bool {
+    const HIGHEST: u64 = u64::from_ne_bytes([0x80; 8]);
+    const SPACES: u64 = u64::from_ne_bytes([b' '; 8]);
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    // Where a byte is ASCII, nothing is carried into or borrowed from its neighbours: below a space it loses the bit that is set
+    // before, and DEL gets the bit.
+    let odd = |word: u64| word | !((word | HIGHEST) - SPACES) | ((word & !HIGHEST) + ONES);
+    let (words, rest) = name.as_chunks::<8>();
+    let of_words = words.iter().fold(0, |any, word| any | odd(u64::from_ne_bytes(*word)));
+    of_words & HIGHEST == 0 && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 impl fmt::Debug for User {
@@ -107,7 +124,7 @@ impl Coordinator {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadUser, User};
+    use super::{BadUser, User, is_plain};
 
     #[test]
     fn a_name_of_127_bytes_fits_and_one_of_128_does_not() {
@@ -123,5 +140,17 @@ mod tests {
         assert_eq!(User::new(b"a\x1b[2J"), Err(BadUser));
         assert_eq!(User::new("Zo\u{eb}".as_bytes()).unwrap().as_str(), "Zo\u{eb}");
         assert_eq!(User::EVE, User::new(b"eve").unwrap());
+    }
+
+    #[test]
+    fn each_byte_counts_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for at in 0..19 {
+                let mut name = [b'u'; 19];
+                name[at] = byte;
+                assert_eq!(User::new(&name).is_ok(), (b' '..=b'~').contains(&byte), "{name:?}");
+                assert_eq!(is_plain(&name), (b' '..=b'~').contains(&byte), "{name:?}");
+            }
+        }
     }
 }

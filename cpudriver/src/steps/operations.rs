@@ -143,6 +143,7 @@ pub static OPERATIONS: &[Operation] = &[
     slice("unmap-all-continued", Scene::UnmapAll),
     slice("dup-handles", Scene::Family),
     slice("abort-handle-of-many", Scene::AbortHandleOfMany),
+    slice("share-continued", Scene::Family),
     slice("list", Scene::List),
     lifetime("create", Scene::Create),
     lifetime("spawn", Scene::Create),

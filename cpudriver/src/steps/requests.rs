@@ -92,7 +92,9 @@ impl<M: Meter> Stage<'_, M> {
         let first = self.value >> 12;
         self.outcome = None;
         self.ask("share", shell, |call| ToMonitor::Share { call, pid, first });
-        self.settle();
+        while !self.is_settled() {
+            self.answer("share-continued");
+        }
         self.came_to(0);
         let range = PageRange { first, pages };
         self.ask("", shell, |call| ToMonitor::Unmap { call, range });

@@ -14,7 +14,11 @@ impl Coordinator {
         let Some(pid) = self.caller(&call) else { return };
         match self.begin_share(pid, to, first) {
             Err(why) => self.complete(pid, call, why, 0, out),
-            Ok((work, range)) => self.add_job(pid, Job::new(call, work, range), out),
+            Ok((work, range)) => {
+                // Its pages are given in steps of their own.
+                self.table.at_mut(pid).space.jobs.push(Job::new(call, work, range));
+                self.queue_work(pid);
+            }
         }
     }
 
