@@ -59,6 +59,7 @@ fn nothing_is_found_where_nothing_is_set() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "many cases, of code without anything unsafe")]
 fn one_that_is_set_is_found_from_wherever_it_is_looked_for() {
     for cores in SIZES {
         for set in 0..cores {
@@ -76,6 +77,7 @@ fn one_that_is_set_is_found_from_wherever_it_is_looked_for() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "many cases, of code without anything unsafe")]
 fn of_two_that_are_set_the_first_is_found_and_both_are_visited() {
     for cores in SIZES {
         for one in 0..cores {
