@@ -14,11 +14,8 @@ impl Coordinator {
         let Some(pid) = self.caller(&call) else { return };
         match self.begin_share(pid, to, first) {
             Err(why) => self.complete(pid, call, why, 0, out),
-            Ok((work, range)) => {
-                // Its pages are given in steps of their own.
-                self.table.at_mut(pid).space.jobs.push(Job::new(call, work, range));
-                self.queue_work(pid);
-            }
+            // To check it and to give the pages would be too much for one step.
+            Ok((work, range)) => self.put_off(pid, Job::new(call, work, range)),
         }
     }
 

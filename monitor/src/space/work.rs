@@ -145,8 +145,7 @@ impl Coordinator {
             return self.continue_space(pid, out);
         }
         if !self.change_pages(pid, &mut job, out) {
-            self.table.at_mut(pid).space.jobs.push(job);
-            return self.queue_work(pid);
+            return self.put_off(pid, job);
         }
         if !job.needs_flush() {
             return self.answer_job(pid, &job, out);
@@ -155,6 +154,13 @@ impl Coordinator {
         let range = job.range;
         self.table.at_mut(pid).space.jobs.push(job);
         self.begin_round(pid, range, None, out);
+    }
+
+    /// Adds a job with which a step of its own goes on.
+    #[inline(always)]
+    pub(super) fn put_off(&mut self, pid: Pid, job: Job) {
+        self.table.at_mut(pid).space.jobs.push(job);
+        self.queue_work(pid);
     }
 
     /// Goes on with all that remains to be done in an address space, as far as this step's budget goes.

@@ -116,11 +116,17 @@ proptest! {
             let mut words = words;
             words[0] = first;
             let block = Block::new(&words, AT, Lease::default());
-            if block.hurried().is_some() {
-                continue;
-            }
-            if let Request::Ask(ToMonitor::Unmap { range, .. } | ToMonitor::Protect { range, .. }) = Request::of(&block) {
-                prop_assert!(range.pages > FEW);
+            match block.hurried() {
+                Some(Hurried::Unmap { range } | Hurried::Protect { range, .. }) => {
+                    prop_assert!((1..=FEW).contains(&range.pages));
+                }
+                Some(_) => {}
+                None => {
+                    let request = Request::of(&block);
+                    if let Request::Ask(ToMonitor::Unmap { range, .. } | ToMonitor::Protect { range, .. }) = request {
+                        prop_assert!(range.pages > FEW);
+                    }
+                }
             }
         }
     }
