@@ -25,8 +25,8 @@
 //!   (ping-pong, circle) this fence alone could go: no run loses anything there without it.
 //!
 //! All of this is due to store buffers: where stores reach memory at once, all three fences can go.
-//! The faults that have nothing to do with fences (no last look, interrupts let in before the halt) are found
-//! there just as well.
+//! The faults that have nothing to do with fences (no last look, interrupts let in before the halt, an old look taken for what is
+//! there now) are found there just as well.
 
 #[path = "wakeup/explore.rs"]
 mod explore;
@@ -133,6 +133,12 @@ fn every_other_fault_loses_a_wake_up_with_and_without_store_buffers() {
 fn a_ring_that_publishes_too_early_or_frees_too_early_is_found() {
     must_lose(&on_x86(shapes::two_messages, Fault::TailFirst), "published before it is written");
     must_lose(&on_x86(shapes::full_ring, Fault::HeadFirst), "freed before it is read");
+}
+
+#[test]
+fn a_look_from_before_the_flag_was_lowered_does_not_show_which_message_is_the_last() {
+    must_lose(&on_x86(shapes::user_mode, Fault::OldLook), "an old look, in passing");
+    must_lose(&in_sequence(shapes::user_mode, Fault::OldLook), "an old look, in sequence");
 }
 
 #[test]

@@ -167,7 +167,6 @@ pub(super) fn before_halt(it: &mut Cpu) {
     let until = clock::in_seconds(PATIENCE);
     while !it.node.has_read_all() {
         if it.node.platform().next_raised(0).is_some() || !it.inbox.is_calm() {
-            it.inbox.was_looked_into(CoreId::MANAGEMENT);
             return;
         }
         assert!(cpu::now() < until, "no core halts while a message for it waits");

@@ -15,11 +15,10 @@ pub enum Taken {
     Immediate,
     /// A message of its routine lane.
     Routine,
-    /// The last message of its routine lane, as far as the last look at that lane has shown, which is no longer ago than it was
-    /// found empty last; just before, the immediate lane was found empty.
+    /// The last message of its routine lane; just before, the immediate lane was found empty.
     ///
-    /// In a turn that began with lanes known to be empty all these looks come after the sender's flag was lowered. So
-    /// whatever is put later raises it anew, and neither lane need be looked at again.
+    /// Both looks were made in this turn, and so after the sender's flag was lowered. Whatever is put later raises it anew, and
+    /// neither lane need be looked at again.
     Last,
 }
 
@@ -138,7 +137,6 @@ impl Inbox {
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) {
-        let is_fresh = self.waiting.is_empty();
         let alone = self.alone(first, hardware);
         if alone.is_none() {
             self.serve_immediate(handler);
@@ -146,7 +144,7 @@ impl Inbox {
         // Those that have more wait on, in their order.
         let (mut at, mut kept) = (0, 0);
         while let Some(sender) = alone.or_else(|| self.waiting.get(at).copied()) {
-            let more = has_more_after_burst(sender, is_fresh, handler);
+            let more = has_more_after_burst(sender, handler);
             if alone.is_some() {
                 if more {
                     self.list(sender);
@@ -229,14 +227,6 @@ impl Inbox {
     fn list(&mut self, sender: CoreId) {
         self.listed[sender.index()] = true;
         self.waiting.push(sender);
-    }
-
-    /// Somebody has looked into the ring of this sender although its flag may not have been lowered since: what that look has shown
-    /// is not all that there is when the flag is, so that [`Taken::Last`] would not hold. The sender waits for a turn.
-    pub fn was_looked_into(&mut self, sender: CoreId) {
-        if !self.listed[sender.index()] {
-            self.list(sender);
-        }
     }
 
     /// Whether no sender waits for another turn: all that there may be is told by flag bytes, which
@@ -331,16 +321,15 @@ impl Inbox {
     }
 }
 
-/// One sender's turn, fresh if its lanes were known to be empty before; true if it was ended by the count and not by the ring.
+/// One sender's turn, when its flag has been lowered; true if it was ended by the count and not by the ring.
 #[inline(always)]
-fn has_more_after_burst(sender: CoreId, is_fresh: bool, handler: &mut impl Handler) -> bool {
+fn has_more_after_burst(sender: CoreId, handler: &mut impl Handler) -> bool {
     for _ in 0..BURST {
         loop {
             match handler.next(sender) {
                 Some(Taken::Immediate) => {}
-                Some(Taken::Last) if is_fresh => return false,
-                Some(Taken::Routine | Taken::Last) => break,
-                None => return false,
+                Some(Taken::Routine) => break,
+                Some(Taken::Last) | None => return false,
             }
         }
     }

@@ -161,7 +161,7 @@ impl<M: Post, C: SlotConsumer> Receiver<M, C> {
         }
     }
 
-    /// Whether what a lane holds is one message, as far as the last look has shown: see [`Taken::Last`](super::Taken::Last).
+    /// Whether what a lane holds now is one message: see [`Taken::Last`](super::Taken::Last).
     #[inline(always)]
     #[must_use]
     pub fn is_last(&self, lane: Lane) -> bool {

@@ -34,7 +34,8 @@ pub trait SlotConsumer {
     /// Whether nothing is there now.
     fn is_empty(&self) -> bool;
 
-    /// Whether what is there is one message, as far as the last look has shown: this one looks no further than that.
+    /// Whether what is there now is one message. It looks anew: an earlier look may have been one before the sender's flag was
+    /// lowered, and whoever trusts this does not look behind that message.
     fn is_last(&self) -> bool;
 
     /// Decodes the oldest message where it lies, counts it and frees its slot.
@@ -230,7 +231,7 @@ impl SlotConsumer for Consumer<Slot> {
 
     #[inline(always)]
     fn is_last(&self) -> bool {
-        self.cached_slots() == 1
+        self.slots() == 1
     }
 
     #[inline(always)]

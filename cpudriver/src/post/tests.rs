@@ -306,18 +306,19 @@ fn what_came_while_a_sender_waited_for_its_next_turn_is_taken_in_that_turn() {
 }
 
 #[test]
-fn who_was_looked_into_before_its_flag_was_lowered_is_looked_into_again() {
+fn a_look_from_before_a_flag_was_lowered_hides_nothing() {
     let (mut tx, mut reader) = reader(1);
-    let (diary, mut inbox) = (Diary::new(Activity::Kernel), Inbox::new(8));
-    tx[0].send(&ToCore::Ping { nonce: 0 }).expect("there is room");
-    assert!(!reader.links[0].is_empty());
-    inbox.was_looked_into(CoreId(0));
-    assert!(!inbox.sleep(&diary), "it waits for a turn");
-    tx[0].send(&ToCore::Ping { nonce: 1 }).expect("there is room");
-    diary.raised.borrow_mut()[0] = true;
+    let (diary, mut inbox) = (Diary::new(Activity::User), Inbox::new(8));
+    let mut send = |nonce| {
+        tx[0].send(&ToCore::Ping { nonce }).expect("there is room");
+        diary.raised.borrow_mut()[0] = true;
+    };
+    send(0);
+    assert!(!reader.links[0].is_empty(), "as a core does that looks for what is urgent");
+    send(1);
     assert!(inbox.serve(&diary, &mut reader));
     assert_eq!(reader.lines.len(), 2);
-    assert!(inbox.is_calm() && inbox.sleep(&diary));
+    assert!(inbox.is_calm() && !inbox.serve(&diary, &mut reader));
 }
 
 #[test]

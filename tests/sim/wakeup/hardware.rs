@@ -37,6 +37,8 @@ pub(crate) enum Fault {
     TailFirst,
     /// A ring frees a slot before its message was read.
     HeadFirst,
+    /// A ring goes by an earlier look when it is asked for the last message.
+    OldLook,
 }
 
 /// What the cores of a scenario agree on.

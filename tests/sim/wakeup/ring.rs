@@ -142,6 +142,10 @@ impl SlotConsumer for Consumer<'_> {
     }
 
     fn is_last(&self) -> bool {
+        let Some(ring) = self.ring else { return false };
+        if self.core.plan().fault != Fault::OldLook {
+            self.tail_seen.set(self.core.load(ring.tail));
+        }
         self.tail_seen.get() == self.head + 1
     }
 

@@ -228,11 +228,22 @@ pub(crate) struct Answers<A> {
     pub(crate) at_once: usize,
 }
 
-/// A core that serves its wires for ever. Where it rests is either asleep or in user mode.
+/// Where a core is while nothing comes for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rests {
+    /// It halts.
+    Asleep,
+    /// In user mode.
+    InUserMode,
+    /// It halts, and is seen in user mode: its vcore stands still for an answer.
+    Standing,
+}
+
+/// A core that serves its wires for ever.
 pub(crate) fn serves<M: Word, A: Word>(
     incoming: Vec<Wire<M>>,
     answers: Option<Answers<A>>,
-    rests: Activity,
+    rests: Rests,
 ) -> Program {
     Box::new(move |core| {
         let mut desk = Desk::new(core, &incoming, answers.as_ref());
@@ -247,21 +258,31 @@ pub(crate) fn serves<M: Word, A: Word>(
             desk.outbox.flush(core);
             match (served, rests) {
                 (true, _) => {}
-                (false, Activity::User) => visit_user_mode(core, &mut inbox, &mut desk),
-                (false, _) => _ = inbox.sleep(core),
+                (false, Rests::Asleep) => _ = inbox.sleep(core),
+                (false, _) => visit_user_mode(core, &mut inbox, &mut desk, rests),
             }
         }
     })
 }
 
 /// User mode is left when an interrupt comes, at once if one is pending: to others it looks like a halt. When the core has
-/// handled all that it was interrupted for it goes back as it was.
-fn visit_user_mode<M: Word, A: Word>(core: &Core, inbox: &mut Inbox, desk: &mut Desk<'_, M, A>) {
+/// handled all that it was interrupted for it goes back as it was. So does one that stands still, which looks first for what
+/// it waits for.
+fn visit_user_mode<M: Word, A: Word>(
+    core: &Core,
+    inbox: &mut Inbox,
+    desk: &mut Desk<'_, M, A>,
+    rests: Rests,
+) {
     if inbox.leave(core, Activity::User) {
         loop {
             core.here(&format!("in user mode {inbox:?} {desk:?}"));
             cpudriver::post::Hardware::halt(core);
-            let mut goes_back = inbox.serve_urgent(core, desk);
+            let mut goes_back = if rests == Rests::Standing {
+                inbox.serve_awaited(core, desk)
+            } else {
+                inbox.serve_urgent(core, desk)
+            };
             desk.outbox.flush(core);
             if !goes_back {
                 inbox.serve(core, desk);
@@ -383,14 +404,30 @@ impl<M: Word, A: Word> Handler for Desk<'_, M, A> {
         self.routine(sender).then_some(if is_last { Taken::Last } else { Taken::Routine })
     }
 
+    /// As the kernel's own: it looks into the other lane too, for what can be done in passing as well. Here nothing can.
     fn is_urgent(&self, sender: CoreId) -> bool {
-        let incoming = self.incoming.iter().find(|incoming| incoming.sender == sender);
-        incoming.is_some_and(|incoming| !incoming.link.is_lane_empty(Lane::Immediate))
+        let Some(incoming) = self.incoming.iter().find(|incoming| incoming.sender == sender) else {
+            return false;
+        };
+        let is_immediate = !incoming.link.is_lane_empty(Lane::Immediate);
+        if !is_immediate {
+            let _ = incoming.link.is_lane_empty(Lane::Routine);
+        }
+        is_immediate
     }
 
     fn urgent(&mut self, sender: CoreId) -> Urgent {
         self.immediate(sender);
         if self.has_more(sender) { Urgent::More } else { Urgent::All }
+    }
+
+    /// As the kernel's own: the other lane, if there is anything in it, is for a pass.
+    fn awaited(&mut self, sender: CoreId) -> bool {
+        let link = |desk: &Self, lane| {
+            let incoming = desk.incoming.iter().find(|incoming| incoming.sender == sender);
+            incoming.is_some_and(|incoming| !incoming.link.is_lane_empty(lane))
+        };
+        link(self, Lane::Immediate) || self.routine(sender) && link(self, Lane::Routine)
     }
 
     fn has_more(&self, sender: CoreId) -> bool {

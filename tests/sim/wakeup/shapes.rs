@@ -1,8 +1,8 @@
 //! The scenarios themselves.
 
 use super::replay::Program;
-use super::scenarios::{Answers, Builder, Scenario, Wire, Word, rings, sends, serves};
-use cpudriver::post::{Activity, Activity::Asleep};
+use super::scenarios::{Answers, Builder, Rests, Rests::Asleep, Scenario, Wire, Word};
+use super::scenarios::{rings, sends, serves};
 use proto::id::{Generation, Pid};
 use proto::message::{PageRange, Peer, ToCore, ToMonitor};
 
@@ -31,6 +31,8 @@ pub(crate) const ALL: &[Shape] = &[
     both_at_once,
     full_ring,
     user_mode,
+    standing,
+    standing_between_two,
     told_in_user_mode,
     told_by_two_in_user_mode,
     longer_than_a_burst,
@@ -61,7 +63,7 @@ fn one_way<M: Word>(
     name: &'static str,
     slots: usize,
     steps: &[&[M]],
-    rests: Activity,
+    rests: Rests,
 ) -> Scenario {
     let wire = builder.wire((0, 1), slots, &[], steps);
     builder.run(name, vec![sends(vec![wire.clone()]), serves(vec![wire], NONE, rests)])
@@ -183,7 +185,25 @@ pub(crate) fn full_ring(builder: Builder) -> Scenario {
 /// The receiver goes to user mode instead of halting.
 pub(crate) fn user_mode(builder: Builder) -> Scenario {
     let steps: [&[ToCore]; 3] = [&[ping(1)], &[shootdown(2)], &[ping(3)]];
-    one_way(builder, "user mode", SLOTS, &steps, Activity::User)
+    one_way(builder, "user mode", SLOTS, &steps, Rests::InUserMode)
+}
+
+/// The receiver's vcore stands still for an answer, and other things come as well.
+pub(crate) fn standing(builder: Builder) -> Scenario {
+    let steps: [&[ToCore]; 3] = [&[ping(1)], &[shootdown(2)], &[ping(3)]];
+    one_way(builder, "standing", SLOTS, &steps, Rests::Standing)
+}
+
+/// So it does while two send to it.
+pub(crate) fn standing_between_two(mut builder: Builder) -> Scenario {
+    let first = builder.wire((0, 2), SLOTS, &[], &[&[ping(1)], &[ping(2)]]);
+    let second = builder.wire((1, 2), SLOTS, &[], &[&[shootdown(3)]]);
+    let programs = vec![
+        sends(vec![first.clone()]),
+        sends(vec![second.clone()]),
+        serves(vec![first, second], NONE, Rests::Standing),
+    ];
+    builder.run("standing between two", programs)
 }
 
 /// The receiver stays in user mode while nothing but shootdowns comes, and answers them.
@@ -195,7 +215,7 @@ pub(crate) fn told_in_user_mode(mut builder: Builder) -> Scenario {
     let answers = Answers { wire: back.clone(), at_once: 0 };
     let programs = vec![
         serves(vec![back], Some(sent), Asleep),
-        serves(vec![there], Some(answers), Activity::User),
+        serves(vec![there], Some(answers), Rests::InUserMode),
     ];
     builder.run("told in user mode", programs)
 }
@@ -207,7 +227,7 @@ pub(crate) fn told_by_two_in_user_mode(mut builder: Builder) -> Scenario {
     let programs = vec![
         sends(vec![first.clone()]),
         sends(vec![second.clone()]),
-        serves(vec![first, second], NONE, Activity::User),
+        serves(vec![first, second], NONE, Rests::InUserMode),
     ];
     builder.run("told by two in user mode", programs)
 }
