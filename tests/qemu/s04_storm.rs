@@ -123,7 +123,7 @@ fn all_vcores_greet() {
 
 #[test]
 fn processes_that_contend_for_cores_count_exactly() {
-    is_exact("--every 5000 --runs 12 contend 2 8 4000");
+    is_exact("--every 5000 --runs 16 contend 2 8 4000");
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn without_a_core(stage: &mut Stage) -> Result<(), Error> {
     }
     stage.hold(all - 1);
     let off = (0..all).find(|vcore| !info::place(*vcore).is_there).unwrap_or(0);
-    let waiting = || {
+    let all_that_wait = || {
         let page = page::vcore(off.into());
         let of = |at| page.u32(at).load(Ordering::Relaxed);
         let (public, private) = (
@@ -105,6 +105,12 @@ fn without_a_core(stage: &mut Stage) -> Result<(), Error> {
             of(data::PRIVATE_POSTED).wrapping_sub(of(data::PRIVATE_TAKEN)),
         );
         (public, private)
+    };
+    // It may have been told something as it went.
+    let before = all_that_wait();
+    let waiting = || {
+        let (public, private) = all_that_wait();
+        (public.wrapping_sub(before.0), private.wrapping_sub(before.1))
     };
     let public = EventQueue::new(flag::IPI, OfVcore);
     public.set_vcore(off);
@@ -146,7 +152,7 @@ fn without_a_core(stage: &mut Stage) -> Result<(), Error> {
     // It has its core again, and looks.
     let before = (Word::Event.heard_by(off), Word::Queue.heard_by(off));
     threads::want(all)?;
-    while waiting() != (0, 0) {
+    while all_that_wait() != (0, 0) {
         spin_loop();
     }
     let after = (Word::Event.heard_by(off), Word::Queue.heard_by(off));
