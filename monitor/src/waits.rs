@@ -227,12 +227,15 @@ impl Waits {
 
     /// The calls that wait for children, and for which.
     pub(crate) fn for_children(&self, pid: Pid) -> impl Iterator<Item = WaitRef> + use<> {
-        let is = |slot: &u8| {
-            let wait = self.slots[usize::from(*slot)].as_ref();
-            wait.is_some_and(|wait| matches!(wait.what, Waiting::Child(_)))
-        };
-        let those = places(self.taken).filter(is).fold(0, |those, slot| those | 1 << slot);
+        let those = self.those(|wait| matches!(wait.what, Waiting::Child(_)));
         places(those).map(move |slot| WaitRef::new(pid, slot))
+    }
+
+    /// The calls for which `is` holds, a bit for the place of each.
+    #[inline(always)]
+    fn those(&self, is: impl Fn(&Wait) -> bool) -> u16 {
+        let holds = |slot: &u8| self.slots[usize::from(*slot)].as_ref().is_some_and(&is);
+        places(self.taken).filter(holds).fold(0, |those, slot| those | 1 << slot)
     }
 
     #[inline(always)]
@@ -342,16 +345,21 @@ impl Coordinator {
 
     /// Cuts all calls of the caller short that wait on a handle; says how many.
     pub(crate) fn on_abort_handle(&mut self, pid: Pid, handle: u8, out: &mut Outbox) -> Outcome {
-        if self.table.at(pid).io.handles.get(handle).is_none() {
-            return Outcome::BAD_HANDLE;
+        let process = self.table.at(pid);
+        let Some(it) = process.io.handles.get(handle) else { return Outcome::BAD_HANDLE };
+        let those = process.waits.those(|wait| wait.is_on(handle));
+        if those == 0 {
+            return Outcome(0);
         }
         let mut count = 0;
-        while let Some(at) = self.table.at(pid).waits.find(pid, |wait| wait.is_on(handle)) {
-            let pipe = self.pipe_of(at);
-            self.cut_short(at, Outcome::INTERRUPTED, out);
-            self.serve_later(pipe);
+        for slot in places(those) {
             count += 1;
+            let at = WaitRef::new(pid, slot);
+            if let Some(wait) = self.wait(at) {
+                self.finish_here(at, self.so_far(wait, Outcome::INTERRUPTED), out);
+            }
         }
+        self.serve_later(it.object.pipe().map(|(pipe, _)| pipe));
         Outcome(count)
     }
 
