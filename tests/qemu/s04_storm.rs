@@ -68,12 +68,12 @@ fn threads_count_exactly() {
 
 #[test]
 fn floats_keep_every_bit() {
-    is_exact("--every 5000 --runs 62 floats 48 500 3");
+    is_exact("--every 5000 --runs 72 floats 48 500 3");
 }
 
 #[test]
 fn matrices_are_multiplied_exactly() {
-    is_exact("--every 5000 --runs 34 matmul 48 64 3");
+    is_exact("--every 5000 --runs 38 matmul 48 64 3");
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn calls_that_all_vcores_make_at_once_are_exact() {
 
 #[test]
 fn events_are_heard_once() {
-    is_exact("--every 5000 --runs 30 listen 4 100 3");
+    is_exact("--every 5000 --runs 40 listen 4 100 3");
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn processes_grow_and_shrink() {
 
 #[test]
 fn processes_grow_and_shrink_with_one_thread() {
-    is_exact("--every 5000 --runs 90 grow 40 3");
+    is_exact("--every 5000 --runs 120 grow 40 3");
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn memory_changes_while_it_is_used_and_no_other_value_is_seen() {
 
 #[test]
 fn those_that_are_killed_in_the_middle_leave_nothing() {
-    is_exact("--every 5000 --runs 16 hammer kill 2 3");
+    is_exact("--every 5000 --runs 22 hammer kill 2 3");
 }
 
 #[test]
