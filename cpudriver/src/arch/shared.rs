@@ -53,6 +53,32 @@ pub fn this_core() -> ThisCore {
     nobody.as_if_of(smp::count())
 }
 
+/// Joins the eight words of a line to a value, with this instruction.
+macro_rules! join_line {
+    ($instruction:literal, $flags:expr, $line:ident, $value:expr) => {{
+        const { assert!(($line + 1) * LINE <= MAX_CORES) };
+        let mut value: u64 = $value;
+        // SAFETY: it reads 64 bytes within the array.
+        unsafe {
+            core::arch::asm!(
+                concat!($instruction, " {value}, [{flags} + {at}]"),
+                concat!($instruction, " {value}, [{flags} + {at} + 8]"),
+                concat!($instruction, " {value}, [{flags} + {at} + 16]"),
+                concat!($instruction, " {value}, [{flags} + {at} + 24]"),
+                concat!($instruction, " {value}, [{flags} + {at} + 32]"),
+                concat!($instruction, " {value}, [{flags} + {at} + 40]"),
+                concat!($instruction, " {value}, [{flags} + {at} + 48]"),
+                concat!($instruction, " {value}, [{flags} + {at} + 56]"),
+                value = inout(reg) value,
+                flags = in(reg) $flags.as_ptr(),
+                at = const $line * LINE,
+                options(nostack, readonly)
+            );
+        }
+        value
+    }};
+}
+
 impl Flags for Bytes {
     #[inline(always)]
     fn word(&self, at: usize) -> u64 {
@@ -72,26 +98,12 @@ impl Flags for Bytes {
 
     #[inline(always)]
     fn or_line<const LINE_INDEX: usize>(&self, any: u64) -> u64 {
-        const { assert!((LINE_INDEX + 1) * LINE <= MAX_CORES) };
-        let mut any = any;
-        // SAFETY: it reads 64 bytes within the array.
-        unsafe {
-            core::arch::asm!(
-                "or {any}, [{flags} + {at}]",
-                "or {any}, [{flags} + {at} + 8]",
-                "or {any}, [{flags} + {at} + 16]",
-                "or {any}, [{flags} + {at} + 24]",
-                "or {any}, [{flags} + {at} + 32]",
-                "or {any}, [{flags} + {at} + 40]",
-                "or {any}, [{flags} + {at} + 48]",
-                "or {any}, [{flags} + {at} + 56]",
-                any = inout(reg) any,
-                flags = in(reg) self.0.as_ptr(),
-                at = const LINE_INDEX * LINE,
-                options(nostack, readonly)
-            );
-        }
-        any
+        join_line!("or", self.0, LINE_INDEX, any)
+    }
+
+    #[inline(always)]
+    fn add_line<const LINE_INDEX: usize>(&self, sum: u64) -> u64 {
+        join_line!("add", self.0, LINE_INDEX, sum)
     }
 }
 
@@ -127,6 +139,11 @@ impl Hardware for ThisCore {
     #[inline(always)]
     fn next_raised(&self, from: usize) -> Option<CoreId> {
         flags::first(&self.doorstep.flags, from, self.words)
+    }
+
+    #[inline(always)]
+    fn first_raised(&self) -> Option<(CoreId, bool)> {
+        flags::first_of_all(&self.doorstep.flags, self.words)
     }
 
     #[inline(always)]

@@ -52,6 +52,11 @@ impl Hardware for Kernel {
     }
 
     #[inline(always)]
+    fn first_raised(&self) -> Option<(CoreId, bool)> {
+        self.0.first_raised()
+    }
+
+    #[inline(always)]
     fn each_raised(&self, first: CoreId, visit: impl FnMut(CoreId)) {
         self.0.each_raised(first, visit);
     }

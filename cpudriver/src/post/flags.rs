@@ -23,6 +23,9 @@ pub trait Flags {
 
     /// `any`, or'ed with all words of a line.
     fn or_line<const LINE_INDEX: usize>(&self, any: u64) -> u64;
+
+    /// `sum`, with all words of a line added: each of its bytes counts flags, of which there are too few to fill one.
+    fn add_line<const LINE_INDEX: usize>(&self, sum: u64) -> u64;
 }
 
 /// Words that hold the flags of so many cores.
@@ -64,6 +67,41 @@ pub fn first(flags: &impl Flags, from: usize, words: u8) -> Option<CoreId> {
     first_of_words(flags, if from == 0 { WORD } else { from }, words)
 }
 
+/// The number of the first flag that is set in so many words, and whether it is the only one.
+#[inline(always)]
+#[must_use]
+pub fn first_of_all(flags: &impl Flags, words: u8) -> Option<(CoreId, bool)> {
+    if words == 1 {
+        let set = flags.word(0);
+        return first_in(set, 0).map(|first| (first, set & (set - 1) == 0));
+    }
+    let words = usize::from(words);
+    // On a large machine most looks find nothing.
+    let sum = if words > LINE_WORDS {
+        sum_of_lines(flags, words)
+    } else if words == 2 {
+        flags.word(0) + flags.word(1)
+    } else {
+        flags.add_line::<0>(0)
+    };
+    if sum == 0 {
+        return None;
+    }
+    let first = first_in(flags.word(0), 0).or_else(|| first_behind(flags, words))?;
+    // All bytes together in the highest one: there are fewer than 257.
+    Some((first, sum.wrapping_mul(u64::MAX / 0xff) >> 56 == 1))
+}
+
+/// The first flag that is set behind the first word.
+#[cold]
+#[inline(never)]
+fn first_behind(flags: &impl Flags, words: usize) -> Option<CoreId> {
+    if words > LINE_WORDS {
+        return first_of_lines(flags, WORD, words);
+    }
+    first_in_words(flags, WORD, words)
+}
+
 /// Visits the flags that are set, from that of `first` on, which is, and maybe others before it.
 #[inline(always)]
 pub fn each(flags: &impl Flags, first: CoreId, words: u8, mut visit: impl FnMut(CoreId)) {
@@ -100,6 +138,16 @@ fn is_any_of_lines(flags: &impl Flags, words: usize) -> bool {
         return any != 0;
     }
     flags.or_line::<3>(flags.or_line::<2>(any)) != 0
+}
+
+/// The words of all lines of more than one, added.
+#[inline(always)]
+fn sum_of_lines(flags: &impl Flags, words: usize) -> u64 {
+    let sum = flags.add_line::<1>(flags.add_line::<0>(0));
+    if words <= 2 * LINE_WORDS {
+        return sum;
+    }
+    flags.add_line::<3>(flags.add_line::<2>(sum))
 }
 
 #[inline(always)]

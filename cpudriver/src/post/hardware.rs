@@ -53,6 +53,13 @@ pub trait Hardware {
     /// The first sender, from number `from` on, whose flag byte at this core's doorstep is set.
     fn next_raised(&self, from: usize) -> Option<CoreId>;
 
+    /// The first sender whose flag byte at this core's doorstep is set, and whether it is the only one.
+    #[inline(always)]
+    fn first_raised(&self) -> Option<(CoreId, bool)> {
+        let first = self.next_raised(0)?;
+        Some((first, self.next_raised(first.index() + 1).is_none()))
+    }
+
     /// Visits the senders, from `first` on, whose flag bytes at this core's doorstep are set. Those before it may be visited
     /// too, if theirs are.
     #[inline(always)]

@@ -120,7 +120,7 @@ impl Inbox {
     #[inline(always)]
     pub fn serve(&mut self, hardware: &impl Hardware, handler: &mut impl Handler) -> bool {
         // The look is all that an idle core does, so it is inlined without the rest.
-        let first = hardware.next_raised(0);
+        let first = hardware.first_raised();
         if first.is_none() && self.waiting.is_empty() {
             return false;
         }
@@ -133,7 +133,7 @@ impl Inbox {
     #[inline(never)]
     fn serve_some(
         &mut self,
-        first: Option<CoreId>,
+        first: Option<(CoreId, bool)>,
         hardware: &impl Hardware,
         handler: &mut impl Handler,
     ) {
@@ -183,16 +183,10 @@ impl Inbox {
     /// is immediate. Its flag is lowered, and it does not wait any more. Otherwise all that have something wait, each with
     /// its flag lowered.
     #[inline(always)]
-    fn alone(&mut self, first: Option<CoreId>, hardware: &impl Hardware) -> Option<CoreId> {
+    fn alone(&mut self, first: Option<(CoreId, bool)>, hardware: &impl Hardware) -> Option<CoreId> {
         match (first, self.waiting.as_slice()) {
-            (Some(sender), []) => {
+            (Some((sender, true)), []) => {
                 hardware.lower(sender);
-                // Once its flag is down the cheapest look shows whether there are others.
-                if let Some(other) = hardware.next_raised(0) {
-                    self.list(sender);
-                    self.collect(other, hardware);
-                    return None;
-                }
                 hardware.fence();
                 Some(sender)
             }
@@ -202,7 +196,7 @@ impl Inbox {
                 self.listed[sender.index()] = false;
                 Some(sender)
             }
-            (Some(sender), _) => {
+            (Some((sender, _)), _) => {
                 self.collect(sender, hardware);
                 None
             }

@@ -1,6 +1,6 @@
 extern crate std;
 
-use super::{Flags, LINE, WORD, each, first, words_of};
+use super::{Flags, LINE, WORD, each, first, first_of_all, words_of};
 use crate::post::hardware::MAX_CORES;
 use proto::id::CoreId;
 use std::vec::Vec;
@@ -28,6 +28,11 @@ impl Flags for Bytes {
         let first = LINE_INDEX * LINE / WORD;
         (first..first + LINE / WORD).fold(any, |any, at| any | self.word(at))
     }
+
+    fn add_line<const LINE_INDEX: usize>(&self, sum: u64) -> u64 {
+        let first = LINE_INDEX * LINE / WORD;
+        (first..first + LINE / WORD).fold(sum, |sum, at| sum + self.word(at))
+    }
 }
 
 fn words(cores: u16) -> u8 {
@@ -54,6 +59,7 @@ fn nothing_is_found_where_nothing_is_set() {
         for from in 0..=cores {
             assert_eq!(first(&flags, from.into(), words(cores)), None, "{cores} from {from}");
         }
+        assert_eq!(first_of_all(&flags, words(cores)), None);
         assert!(visited(&flags, 0, cores).is_empty());
     }
 }
@@ -112,5 +118,23 @@ fn those_behind_the_words_that_are_looked_at_are_not_found() {
         assert_eq!(first(&flags, 0, words(cores)), None, "{cores}");
         assert_eq!(first(&flags, 1, words(cores)), None, "{cores}");
         assert!(visited(&flags, 0, cores).is_empty(), "{cores}");
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "many cases, of code without anything unsafe")]
+fn the_first_of_all_is_the_only_one_or_not() {
+    for cores in SIZES {
+        for one in 0..cores {
+            let found = first_of_all(&Bytes::of(&[one]), words(cores));
+            assert_eq!(found, Some((CoreId(one), true)), "{one} of {cores}");
+            for other in one + 1..cores {
+                let found = first_of_all(&Bytes::of(&[one, other]), words(cores));
+                assert_eq!(found, Some((CoreId(one), false)), "{one} and {other} of {cores}");
+            }
+        }
+        let all: Vec<u16> = (0..cores).collect();
+        let found = first_of_all(&Bytes::of(&all), words(cores));
+        assert_eq!(found, Some((CoreId(0), cores == 1)), "all of {cores}");
     }
 }
